@@ -1,0 +1,5 @@
+"""What can be measured or given."""
+
+from medtwin.quantities.quantity import Kind, Quantity
+
+__all__ = ["Kind", "Quantity"]

@@ -1,0 +1,93 @@
+"""When something was true: a Moment, which may lack its offset or its hour, and says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from zoneinfo import ZoneInfo
+
+
+class Precision(IntEnum):
+    """How finely a moment was stated. A date is an interval of one day, not its first midnight."""
+
+    YEAR = 0
+    MONTH = 1
+    DAY = 2
+    MINUTE = 3
+    SECOND = 4
+    FRACTION = 5
+
+
+_WIDTH = {
+    Precision.DAY: timedelta(days=1),
+    Precision.MINUTE: timedelta(minutes=1),
+    Precision.SECOND: timedelta(seconds=1),
+    Precision.FRACTION: timedelta(0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A wall-clock reading as it was written, plus what is known of its offset.
+
+    ``local`` is the naive wall clock. ``offset`` is minutes east of UTC *as sent*, or None when the source sent none.
+    ``zone`` is an IANA zone that a person stated for this source (``ingest --timezone``); it is a statement of the
+    user, kept apart from what was sent. With neither, the instant is unknown by up to 14 hours and
+    :attr:`offset_known` is False: nothing is invented, and what needs an instant must ask or widen.
+    """
+
+    local: datetime
+    precision: Precision = Precision.SECOND
+    offset: int | None = None
+    zone: str | None = None
+
+    @property
+    def offset_known(self) -> bool:
+        """Whether this moment is an instant on the world's time line."""
+        return self.offset is not None or self.zone is not None
+
+    @property
+    def instant(self) -> datetime:
+        """UTC instant of the start of this moment. With an unknown offset, the wall clock read as if it were UTC."""
+        if self.offset is not None:
+            return (self.local - timedelta(minutes=self.offset)).replace(tzinfo=UTC)
+        if self.zone is not None:
+            return self.local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        return self.local.replace(tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """UTC instant at which the stated interval ends (a date ends a day later, a second a second later)."""
+        if self.precision is Precision.YEAR:
+            return self.instant.replace(year=self.instant.year + 1)
+        if self.precision is Precision.MONTH:
+            start = self.instant
+            return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return self.instant + _WIDTH[self.precision]
+
+    @property
+    def text(self) -> str:
+        """ISO 8601 at the stated precision, with the offset only if one was sent: ``2023``, ``2023-05-01T07:40+02:00``."""
+        formats = {
+            Precision.YEAR: "%Y",
+            Precision.MONTH: "%Y-%m",
+            Precision.DAY: "%Y-%m-%d",
+            Precision.MINUTE: "%Y-%m-%dT%H:%M",
+            Precision.SECOND: "%Y-%m-%dT%H:%M:%S",
+            Precision.FRACTION: "%Y-%m-%dT%H:%M:%S.%f",
+        }
+        written = self.local.strftime(formats[self.precision])
+        if self.offset is None or self.precision <= Precision.DAY:
+            return written
+        sign, minutes = ("-" if self.offset < 0 else "+"), abs(self.offset)
+        return f"{written}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+
+    @classmethod
+    def of(cls, instant: datetime) -> Moment:
+        """The moment of an aware ``datetime``; raises ValueError for a naive one, whose offset nobody stated."""
+        offset = instant.utcoffset()
+        if offset is None:
+            raise ValueError("found a datetime without an offset; expected an aware one; use Moment(local) instead")
+        precision = Precision.FRACTION if instant.microsecond else Precision.SECOND
+        return cls(instant.replace(tzinfo=None), precision, int(offset.total_seconds() // 60))

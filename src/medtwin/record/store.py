@@ -1,0 +1,138 @@
+"""Store: the contract of whatever keeps facts. SQLite and PostgreSQL implement it and pass one test suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from medtwin.governance.grant import Grant
+from medtwin.record.event import Event, SourcePatient
+from medtwin.record.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an append. It exists only after the commit reached the disk."""
+
+    sequence: int  #: highest commit sequence of this append (unchanged when nothing was new)
+    new: tuple[str, ...]  #: event ids
+    duplicate: int
+    superseded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawKept:
+    """Raw bytes after they were kept: their salted hash, and whether they were here already."""
+
+    hash: str
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Bytes that could not be understood, kept with a reason; they can be replayed after a mend."""
+
+    id: int
+    file: str
+    dialect: str | None
+    raw: str
+    locator: str
+    found: str
+    expected: str
+    remedy: str
+    size: int
+    received: datetime
+    resolved: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientEntry:
+    """A patient as the worklist sees one."""
+
+    id: str
+    name: str
+    zone: str | None
+    synthetic: bool
+    keys: tuple[SourcePatient, ...]
+    events: int
+    first: datetime | None
+    last: datetime | None
+    sequence: int  #: commit sequence of the newest event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demographics:
+    """What a source says of a person; kept beside the link, not among the facts."""
+
+    name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    synthetic: bool = False
+    identifiers: tuple[SourcePatient, ...] = field(default_factory=tuple)
+
+
+class Store(Protocol):
+    """All methods check the grant, leave an audit row and raise :class:`AccessDenied` or :class:`StoreError`."""
+
+    def epoch(self) -> int: ...
+
+    def keep_raw(
+        self, content: bytes, owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
+    ) -> RawKept:
+        """Keep bytes encrypted under the owner's key. The same bytes of the same owner are counted, not kept twice."""
+
+    def raw(self, patient: str | None, raw_hash: str, grant: Grant) -> bytes: ...
+
+    def append(self, events: Iterable[Event], grant: Grant) -> Receipt:
+        """Commit facts durably, idempotently (by event id), in one transaction; sets sequence and supersedes."""
+
+    def describe(self, owner: SourcePatient, demographics: Demographics, grant: Grant) -> None: ...
+
+    def link(self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None) -> None:
+        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned."""
+
+    def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
+
+    def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]: ...
+
+    def record(self, patient: str, grant: Grant, *quantities: str) -> Record:
+        """The patient's whole history (or that of the named quantities only) as a value."""
+
+    def signal(
+        self, patient: str, quantity: str, since: datetime, until: datetime, grant: Grant
+    ) -> Sequence[tuple[datetime, float]]:
+        """Current numeric values of one quantity in a window, straight from the clustered table."""
+
+    def sequence_at(self, moment: datetime) -> int: ...
+
+    def tail(self, subscriber: str, grant: Grant, limit: int = 1000) -> Iterator[tuple[str, Event]]:
+        """(patient, event) pairs after the subscriber's durable cursor, in commit order; advance with ``acknowledge``."""
+
+    def acknowledge(self, subscriber: str, sequence: int, grant: Grant) -> None: ...
+
+    def quarantine(
+        self, raw_hash: str, *, file: str, dialect: str | None, locator: str, found: str, expected: str, remedy: str,
+        size: int, grant: Grant,
+    ) -> int: ...  # fmt: skip
+
+    def quarantined(self, grant: Grant, *, include_resolved: bool = False) -> tuple[Quarantined, ...]: ...
+
+    def resolve(self, quarantine_id: int, grant: Grant) -> None: ...
+
+    def put_artifact(self, patient: str, kind: str, content: bytes, manifest: dict[str, object], grant: Grant) -> str:
+        """Keep a large or derived thing (a snapshot, a volume) by content hash, encrypted under the patient's key."""
+
+    def artifact(self, patient: str, artifact_hash: str, grant: Grant) -> tuple[dict[str, object], bytes]: ...
+
+    def artifacts(self, patient: str, kind: str, grant: Grant) -> tuple[tuple[str, dict[str, object]], ...]:
+        """(hash, manifest) of all artifacts of one kind, oldest first."""
+
+    def drop_artifact(self, patient: str, artifact_hash: str, grant: Grant) -> None: ...
+
+    def erase(self, patient: str, grant: Grant) -> dict[str, int | str]:
+        """Destroy the patient's keys, facts, raw bytes and artifacts; says truthfully what was erased and what not."""
+
+    def verify_audit(self) -> tuple[int, int | None]:
+        """(rows checked, number of the first altered row or None)."""
