@@ -1,0 +1,1 @@
+"""A clinical job from end to end."""

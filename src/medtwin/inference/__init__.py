@@ -1,0 +1,1 @@
+"""Beliefs and updates, one file per method."""

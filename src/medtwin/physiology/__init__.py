@@ -1,0 +1,1 @@
+"""The model, its parameters, couplings and exposures; then one file per model."""

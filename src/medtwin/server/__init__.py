@@ -1,0 +1,1 @@
+"""The twin API, live events and the static page."""

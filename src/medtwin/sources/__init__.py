@@ -1,0 +1,1 @@
+"""How facts come in, one file a dialect: bytes to events."""

@@ -1,0 +1,1 @@
+"""What evidence and trials share: intervals, scores, calibration, resampling."""

@@ -1,0 +1,1 @@
+"""Assimilate, forecast, snapshots, replay, scenarios."""

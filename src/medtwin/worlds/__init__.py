@@ -1,0 +1,1 @@
+"""Independent truth generators: people whose equations the twin never sees."""

@@ -1,0 +1,39 @@
+"""What every test stands on: 64-bit numbers without silent promotion, a private compile cache, a home of its own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache" / "jax"
+CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# Set before anything imports JAX, by variables rather than by jax.config: the record's tests never import JAX, and a
+# child process inherits them. A test of code that promotes on purpose says so: `with jax.numpy_dtype_promotion(...)`.
+os.environ["JAX_ENABLE_X64"] = "1"
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+
+#: The project's data folder lies beside the checkout; it is not part of the repository.
+SHARED = Path(os.environ.get("MEDTWIN_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test ever touches a person's own home folder of medtwin."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("MEDTWIN_HOME", str(home))
+    monkeypatch.delenv("MEDTWIN_STORE", raising=False)
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real files; a test that asks for them is skipped, with the reason, where they are missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the data folder {SHARED} is missing: set MEDTWIN_SHARED_DATA to where it lies")
+    return SHARED
