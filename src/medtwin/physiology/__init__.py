@@ -1,1 +1,24 @@
-"""The model, its parameters, couplings and exposures; then one file per model."""
+"""Physiology that a scientist can read: Model, priors, couplings, exposures; then one file per mechanism."""
+
+from medtwin.physiology.model import (
+    DAYS,
+    MINUTES,
+    Accepts,
+    Clock,
+    Model,
+    Reference,
+    Variable,
+    draw,
+    parameter,
+    parameters_at,
+    priors,
+    simulate,
+    state,
+    variables,
+)
+from medtwin.physiology.prior import Covariate, Fixed, LogNormal, Normal, Prior, Uniform
+
+__all__ = [
+    "DAYS", "MINUTES", "Accepts", "Clock", "Covariate", "Fixed", "LogNormal", "Model", "Normal", "Prior", "Reference",
+    "Uniform", "Variable", "draw", "parameter", "parameters_at", "priors", "simulate", "state", "variables",
+]  # fmt: skip
