@@ -102,14 +102,14 @@ class Reference:
 class Model(eqx.Module):
     """Abstract base of every mechanism. See ``docs/write-a-model.md``."""
 
-    name: eqx.AbstractClassVar[str]
-    clock: eqx.AbstractClassVar[Clock]
-    Parameters: eqx.AbstractClassVar[type]
-    State: eqx.AbstractClassVar[type]
-    accepts: eqx.AbstractClassVar[tuple[Accepts, ...]]
-    observes: eqx.AbstractClassVar[tuple[str, ...]]  #: quantity names that observe() returns
-    inferred: eqx.AbstractClassVar[tuple[str, ...]]  #: parameters that data correct and the page shows
-    references: eqx.AbstractClassVar[tuple[Reference, ...]]
+    name: ClassVar[str]
+    clock: ClassVar[Clock]
+    Parameters: ClassVar[type]
+    State: ClassVar[type]
+    accepts: ClassVar[tuple[Accepts, ...]]
+    observes: ClassVar[tuple[str, ...]]  #: quantity names that observe() returns
+    inferred: ClassVar[tuple[str, ...]]  #: parameters that data correct and the page shows
+    references: ClassVar[tuple[Reference, ...]]
     correlations: ClassVar[tuple[tuple[str, str, float], ...]] = ()  #: joint prior: correlations of deviates
 
     @abc.abstractmethod
