@@ -15,7 +15,7 @@ Equations (time in min; G = Q1/(VG BW); HR the heart rate; m, e multipliers of s
 
     Q1' = -F01c - FR - a x1 Q1 + k12 Q2 + D2/tG + EGP - beta Y Q1
     Q2' = a x1 Q1 - (k12 + a x2) Q2                                  a = 1 + alpha W
-    F01c = F01 BW min(G/4.5, 1);  FR = 0.003 (G - 9) VG BW if G > 9;  EGP = EGP0 BW max(0, 1 - x3)
+    F01c = F01 BW min(G/4.5, 1);  FR = kr (G - 9)+ VG BW;  EGP = EGP0 BW max(0, 1 - x3) + kc BW (4.2 - G)+
     S1' = u - S1/tI;  S2' = (S1 - S2)/tI;  I' = (S2/tI + R)/(VI BW) - ke I
     x1' = ka1 (SIT m I - x1);  x2' = ka2 (SID m I - x2);  x3' = ka3 (SIE e I - x3)
     D1' = AG D - D1/tG;  D2' = (D1 - D2)/tG                          tG = tmaxG times the meal's own factor
@@ -27,7 +27,8 @@ Equations (time in min; G = Q1/(VG BW); HR the heart rate; m, e multipliers of s
 paper's 1 - x3 goes negative at high insulin). Exercise is Breton 2008 with Deichmann's values; their integral of heart
 rate never decays, so W merges it with their Z: equal during one bout and in its decay, and well posed over days.
 Secretion follows Dalla Man 2007 (a delayed proportional and a derivative part), converted to mU and reduced by the
-share that passes the liver (0.45, from memory).
+share that passes the liver (0.45, from memory). People with own insulin also have a counter-regulation kc, an assumption
+that keeps them from lows which they do not have; Hovorka's person has none.
 
 Sources. [H] Hovorka et al., Physiol Meas 2004, 25:905 (values as repeated in LoopInsighT1 and McGill's simulator).
 [B] Boiroux et al. 2012/2018, spread between people, read in two open implementations of their table 2.1; there normal,
@@ -91,7 +92,8 @@ class Parameters:
     gut_time: Array = _law("exp", 40.0, 0.25)  # tmaxG, min [B: ln rate -3.689 +- 0.25; H]
     absorbed: Array = _law("uniform", 0.70, 0.95, 0.8)  # AG, 1 [H]; B draws up to 1.2, which would make glucose
     renal_threshold: Array = _law("normal", 9.0, 0.7)  # mmol/L [H]; B's sd 1.5 narrowed
-    renal_clearance: Array = _law("exp", 0.003, 0.2)  # 1/min [H]; spread assumed
+    renal_clearance: Array = _law("exp", 0.010, 0.2, 0.003)  # 1/min [B; H]; spread assumed
+    counterregulation: Array = _law("fixed", 0.0, 0.0)  # kc, mmol/kg/min per mmol/L below 4.2; with own insulin only
     sensor_lag: Array = _law("exp", 9.0, 0.2)  # tC, min; assumption near Facchinetti's 6-12
     heart_rate_reference: Array = _law("fixed", 80.0, 0.0)  # HR0, 1/min [D]; set to the person's own quiet day
     exercise_insulin: Array = _law("exp", 2.59e-4, 0.2)  # alpha, 1/beats [D]; spread assumed
@@ -170,6 +172,7 @@ def rates(state: Array, p: Parameters, drive: Drive) -> Array:
     brain = p.consumption * p.body_weight * np.minimum(glucose / 4.5, 1.0)
     renal = p.renal_clearance * np.maximum(glucose - p.renal_threshold, 0.0) * volume
     liver = p.production * p.body_weight * np.maximum(1.0 - x3, 0.0)
+    liver += p.counterregulation * p.body_weight * np.maximum(4.2 - glucose, 0.0)
     out[0] = liver + appearance + p.transfer * q2 - brain - renal - transported - p.exercise_uptake * effort * q1
     out[1] = transported - (p.transfer + boost * x2) * q2
     out[2] = drive.insulin - s1 / p.depot_time
@@ -278,4 +281,5 @@ def secreting(p: Parameters, fasting: Array | float, *, impaired: bool) -> Param
         secretion_gain=gain * scale,
         secretion_delay=delay,
         secretion_surge=surge * scale,
+        counterregulation=0.01,
     )

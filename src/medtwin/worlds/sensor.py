@@ -139,7 +139,7 @@ def random_faults(
     out: list[Fault] = []
     for start, end in nights:
         if rng.random() < compression and end - start > 120:
-            begin = int(rng.integers(max(start + 40, 0), max(end - 60, start + 41)))
+            begin = int(rng.integers(start + 40, end - 60))
             if 0 <= begin < minutes:
                 out.append(Fault("compression", begin, int(rng.integers(20, 36)), -float(rng.uniform(35.0, 60.0))))
     for day in range(minutes // 1440):
