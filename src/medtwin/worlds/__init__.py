@@ -1,8 +1,8 @@
 """Independent truth generators: people whose equations the twin never sees.
 
 ``person(seed, days, start, zone, kind)`` makes one, ``population`` many at once, ``demo_persons(now)`` the four of the
-demo; ``export.files(person)`` writes what was told in the dialects a real person's data comes in, ``live.stream`` goes on
-from there. Nothing here imports any other room, and everything is a pure function of its arguments.
+demo; ``export.files(person)`` writes what was told in the dialects a real person's data comes in, ``live.stream`` goes
+on from there. Nothing here imports any other room, and everything is a pure function of its arguments.
 """
 
 from medtwin.worlds.facts import UNITS, Cause, Fact, Person, Truth

@@ -9,7 +9,7 @@ solved in closed form for the periodic beat: with k = 1/(RC), w = pi/te, q = SV 
     systole   P = (P0 - B) exp(-kt) + A sin(wt) + B cos(wt),   A = q k/(k^2+w^2), B = -q w/(k^2+w^2)
     diastole  P = P(te) exp(-k (t - te)),     P0 = -B (exp(-k te) + 1) exp(-k (T-te)) / (1 - exp(-k T))
 
-so that the mean is exactly R SV/T. A faster heart lowers the resistance (exponent 0.8: the baroreflex in one number) and
+so that the mean is exactly R SV/T. A faster heart lowers the resistance (exponent 0.8, the baroreflex in one number),
 the stroke a little (0.2), resistance drifts from day to day (log sd 6 %, correlation 2 days) and dips by 12 % in sleep,
 each beat's stroke varies by 5 %. Ejection takes 0.32 s at 60/min and shortens as sqrt(T). Weight is a base, an
 Ornstein-Uhlenbeck process of body water (sd 0.4 kg, 2 days), a meal-and-drink wave of 0.4 kg over the day, and where a
@@ -52,7 +52,9 @@ class Beat:
     mean: Array
 
 
-def beat(heart_rate: Array | float, stroke: Array | float, resistance: Array | float, compliance: Array | float) -> Beat:
+def beat(
+    heart_rate: Array | float, stroke: Array | float, resistance: Array | float, compliance: Array | float
+) -> Beat:
     """The periodic solution above; arguments broadcast (1/min, mL, mmHg s/mL, mL/mmHg)."""
     rate, stroke, resistance, compliance = np.broadcast_arrays(
         *(np.asarray(a, float) for a in (heart_rate, stroke, resistance, compliance))
@@ -88,7 +90,9 @@ class Pressures:
     mean: Array
 
 
-def pressures(rng: np.random.Generator, person: Haemodynamics, days: Array, heart_rate: Array, asleep: Array) -> Pressures:
+def pressures(
+    rng: np.random.Generator, person: Haemodynamics, days: Array, heart_rate: Array, asleep: Array
+) -> Pressures:
     """Cuff readings ``days`` after the start (increasing) at that true heart rate (1/min)."""
     days, heart_rate = np.asarray(days, float), np.asarray(heart_rate, float)
     relative = heart_rate / person.heart_rate

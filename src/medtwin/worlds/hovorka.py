@@ -27,8 +27,8 @@ Equations (time in min; G = Q1/(VG BW); HR the heart rate; m, e multipliers of s
 paper's 1 - x3 goes negative at high insulin). Exercise is Breton 2008 with Deichmann's values; their integral of heart
 rate never decays, so W merges it with their Z: equal during one bout and in its decay, and well posed over days.
 Secretion follows Dalla Man 2007 (a delayed proportional and a derivative part), converted to mU and reduced by the
-share that passes the liver (0.45, from memory). People with own insulin also have a counter-regulation kc, an assumption
-that keeps them from lows which they do not have; Hovorka's person has none.
+share that passes the liver (0.45, from memory). People with own insulin also have a counter-regulation kc, an
+assumption that keeps them from lows which they do not have; Hovorka's person has none.
 
 Sources. [H] Hovorka et al., Physiol Meas 2004, 25:905 (values as repeated in LoopInsighT1 and McGill's simulator).
 [B] Boiroux et al. 2012/2018, spread between people, read in two open implementations of their table 2.1; there normal,
@@ -36,6 +36,8 @@ here log-normal with the same mean and sd, because with a coefficient of variati
 [D] Deichmann et al., Front Endocrinol 2021, read in LoopInsighT1. [M] Dalla Man et al., IEEE TBME 2007.
 None of the papers' own tables was read. Carbohydrate leaves the gut completely: AG of what is eaten appears.
 """
+
+# ruff: noqa: RUF009 - a law stands on its variable's own line
 
 from __future__ import annotations
 
@@ -254,8 +256,8 @@ def steady_state(p: Parameters, level: Array | float) -> tuple[Array, Array]:
 def dosing(p: Parameters, level: Array | float = 6.5) -> tuple[Array, Array]:
     """The person's own carbohydrate ratio (g/U) and correction factor (mg/dL per U), to first order about ``level``.
 
-    A bolus of B units adds an area 1000 B/(ke VI BW) under insulin; the balance's slope turns it into glucose. The ratio
-    is the one at which meal and bolus leave no net glucose. The correction is that glucose spread over both compartments.
+    A bolus of B units adds an area 1000 B/(ke VI BW) under insulin; the balance's slope turns it into glucose. The
+    ratio is the one at which meal and bolus leave no net glucose; the correction spreads that over both compartments.
     """
     target = np.broadcast_to(np.asarray(level, float), p.body_weight.shape)
     insulin = steady_insulin(p, target)

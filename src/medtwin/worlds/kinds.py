@@ -4,8 +4,8 @@
 |---|---|---|---|
 | ``type_1`` | Hovorka | pump, announces nearly all | CGM, pump, watch, now and then scale and cuff |
 | ``type_1_unannounced`` | Hovorka | pump, 30 % of meals untold | the same; compression lows, a bias now and then |
-| ``type_2`` | Hovorka with impaired secretion, 0.55 of the sensitivity | none | CGM alone, scale and cuff now and then |
-| ``no_diabetes`` | Hovorka with healthy secretion | none | CGM alone |
+| ``type_2`` | Hovorka with impaired secretion, 0.55 of the sensitivity | none | CGM, now and then scale and cuff |
+| ``no_diabetes`` | Hovorka with healthy secretion | none | the same |
 | ``heart_failure`` | Windkessel that retains water | tablets | cuff, scale and watch, no CGM |
 
 Secretion is a simple stand-in (proportional and derivative, see ``hovorka``) that keeps the person plausible; it is not
@@ -35,6 +35,7 @@ class Kind:
     secretion: str = "none"  # none | impaired | healthy
     fasting: float = 7.3  # mmol/L
     sensitivity: float = 1.0  # multiplies all three insulin sensitivities
+    heavier: float = 0.0  # kg added to the drawn weight
     compression: float = 0.0  # chance a night
     bias: float = 0.0  # chance a day
     dropout: float = 0.0  # chance a day
@@ -72,6 +73,7 @@ KINDS: dict[str, Kind] = {
         secretion="impaired",
         fasting=7.4,
         sensitivity=0.55,
+        heavier=15.0,
     ),
     "no_diabetes": Kind(
         habits=Habits(doses=False, unannounced=1.0),

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from medtwin.worlds import circulation, hovorka, sensor, telling, variation
+from medtwin.worlds import hovorka, sensor, telling, variation
 from medtwin.worlds.facts import Cause, Fact, Person, Truth
 from medtwin.worlds.kinds import KINDS, Kind
 from medtwin.worlds.life import Habits, Plan, body, plan, waking_heart_rate
@@ -55,6 +55,7 @@ def candidates(rng: np.random.Generator, kind: Kind) -> hovorka.Parameters:
         drawn = hovorka.draw(rng, 64)
         scale = kind.sensitivity
         drawn = drawn.replace(
+            body_weight=drawn.body_weight + kind.heavier,
             transport_sensitivity=drawn.transport_sensitivity * scale,
             disposal_sensitivity=drawn.disposal_sensitivity * scale,
             production_sensitivity=drawn.production_sensitivity * scale,
@@ -75,7 +76,7 @@ def candidates(rng: np.random.Generator, kind: Kind) -> hovorka.Parameters:
 
 
 def _basal(rng: np.random.Generator, rate: float, hour: Array) -> Array:
-    """The pump's profile (U/h): the person's need, by segment, two thirds right about the day, 6 % wrong, on 0.025 U/h."""
+    """The pump's profile (U/h): the need by segment, two thirds right about the day, 6 % wrong, in 0.025 U/h."""
     segment = np.searchsorted(SEGMENTS, hour, side="right") - 1
     middle = np.array([2.0, 8.0, 14.5, 21.0])
     need = rate * variation.circadian(middle) ** (-2.0 / 3.0) * np.exp(0.06 * rng.standard_normal(4))
@@ -130,6 +131,7 @@ def _prepare(order: Order) -> tuple[Person, Setup | None]:
     blood = replace(kind.haemodynamics, weight=weight, onset_day=max(onset, 1.0))
     ratio, factor = (float(v[0]) for v in hovorka.dosing(parameters, kind.fasting))
     need = float(hovorka.steady_state(parameters, kind.fasting)[1][0])
+    timid = 1.2 * float(np.exp(0.12 * dosing.standard_normal()))  # most people dose a little too little
     setup = Setup(
         parameters=parameters,
         start_glucose=float(np.clip(kind.fasting + (0.8 if kind.pump else 0.2) * dosing.standard_normal(), 4.4, 10.0)),
@@ -140,7 +142,7 @@ def _prepare(order: Order) -> tuple[Person, Setup | None]:
         production_sensitivity=daily,
         errors=errors,
         dosing=Dosing(
-            ratio=max(2.0, round(ratio * 1.2 * float(np.exp(0.12 * dosing.standard_normal())) * 2) / 2),  # a little timid
+            ratio=max(2.0, round(2.0 * timid * ratio) / 2.0),
             factor=max(5.0, round(factor * float(np.exp(0.15 * dosing.standard_normal())))),
             basal=_basal(dosing, need, life.local_hour) if kind.pump else np.zeros(minutes),
         ),
@@ -207,7 +209,7 @@ def population(
     ahead_hours: float = 0.0,
     **habits: float,
 ) -> list[Person]:
-    """``count`` people of a kind who live ``days`` from ``start`` (aware), and ``ahead_hours`` more for a live stream."""
+    """``count`` people of a kind who live ``days`` from ``start`` (aware), and ``ahead_hours`` more to be streamed."""
     if start.tzinfo is None:
         raise ValueError("found a start without an offset; expected an aware datetime")
     now = start + timedelta(days=days)

@@ -98,7 +98,7 @@ def errors(
     worn: float | None = None,
     missing: float = MISSING,
 ) -> Errors:
-    """Errors of ``readings`` readings on one body, whose sensor had been worn ``worn`` days at the first (else random)."""
+    """Errors of ``readings`` readings on one body, whose sensor had been worn ``worn`` days before (else random)."""
     start = float(rng.uniform(0.2, WEAR_DAYS)) if worn is None else worn
     age = start + np.arange(readings) * READING_MINUTES / 1440.0
     wear = np.floor(age / WEAR_DAYS).astype(int)
@@ -135,7 +135,7 @@ def random_faults(
     bias: float = 0.0,
     dropout: float = 0.0,
 ) -> tuple[Fault, ...]:
-    """Plant faults: a compression in each night (start, end minute) with that probability; per day a bias or drop-out."""
+    """Plant faults by chance: a compression per night (start, end minute), a bias or a drop-out per day."""
     out: list[Fault] = []
     for start, end in nights:
         if rng.random() < compression and end - start > 120:

@@ -118,14 +118,14 @@ def simulate(people: list[Setup], minutes: int) -> list[Outcome]:
             readings[k] = shown
             notices = chances[k, :, 1] < np.where(asleep[m], 0.5, 0.95)
             low = doses & (shown < RESCUE_BELOW) & ~dips[k] & notices & (m - last_rescue > RESCUE_EVERY)
-            for i in np.flatnonzero(low):
+            for i in np.flatnonzero(low).tolist():
                 eaten[m : m + 3, i] += RESCUE_GRAMS / 3.0
                 gut[m : m + 60, i] = 0.5
                 last_rescue[i] = m
                 rescues[i].append((m, RESCUE_GRAMS, bool(chances[k, i, 2] < logs[i])))
             high = doses & (shown > CORRECT_ABOVE) & ~asleep[m] & (m - last_bolus > CORRECT_AFTER)
-            for i in np.flatnonzero(high & (chances[k, :, 0] < corrects * 0.3)):
-                due.setdefault(m, []).append((int(i), 0.0))
+            for i in np.flatnonzero(high & (chances[k, :, 0] < corrects * 0.3)).tolist():
+                due.setdefault(m, []).append((i, 0.0))
         for i, counted in due.get(m, ()):
             seen = max(float(shown[i]), LOW)
             correction = (seen - TARGET) / factor[i] - on_board[i] if abs(seen - TARGET) > 30.0 else 0.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +36,8 @@ def causes(
         elif meal.reported_minute is not None and meal.reported_minute - meal.minute >= 20:
             out.append(Cause("late_report", at(meal.minute), end, float(meal.reported_minute - meal.minute)))
     if blood.retention:
-        out.append(Cause("fluid_retention", at(blood.onset_day * 1440), at(blood.onset_day * 1440 + 14400), blood.retention))
+        onset = blood.onset_day * 1440
+        out.append(Cause("fluid_retention", at(onset), at(onset + 14400), blood.retention))
     return tuple(sorted(out, key=lambda c: c.start))
 
 
@@ -72,7 +75,7 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
         for minute, units in outcome.boluses:
             tell("insulin_bolus", units, minute, "pump")
         change = [0, *(np.flatnonzero(np.diff(outcome.basal)) + 1).tolist(), minutes]
-        for begin, end in zip(change[:-1], change[1:], strict=True):
+        for begin, end in pairwise(change):
             tell("insulin_basal_rate", outcome.basal[begin], begin, "pump", until=end)
     if kind.watch:
         seen = np.round(truth.heart_rate + 2.0 * rng.standard_normal(minutes))
@@ -91,7 +94,7 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
     return tuple(sorted(out, key=lambda f: (f.available, f.time, f.quantity)))
 
 
-def _household(rng: np.random.Generator, person: Person, tell, minutes: int) -> None:  # type: ignore[no-untyped-def]
+def _household(rng: np.random.Generator, person: Person, tell: Callable[..., None], minutes: int) -> None:
     """Cuff and scale: in the morning after waking, where there are many readings also in the evening."""
     life, blood = person.truth.plan, person.truth.haemodynamics
     share = KINDS[person.kind].habits.readings_per_week / 7.0
@@ -109,7 +112,8 @@ def _household(rng: np.random.Generator, person: Person, tell, minutes: int) -> 
         group = f"cuff-{minute}"
         tell("systolic_pressure", read.systolic[k], minute, "cuff", group=group)
         tell("diastolic_pressure", read.diastolic[k], minute, "cuff", group=group)
-        tell("heart_rate", round(float(person.truth.heart_rate[minute] + rng.standard_normal())), minute, "cuff", group=group)
+        pulse = round(float(person.truth.heart_rate[minute] + rng.standard_normal()))
+        tell("heart_rate", pulse, minute, "cuff", group=group)
         tell("mean_arterial_pressure", read.mean[k], minute, "cuff", group=group)
         if life.local_hour[minute] < 12.0:
             tell("body_weight", shown[k], minute + 2, "scale")

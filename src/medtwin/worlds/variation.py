@@ -1,7 +1,7 @@
 """How a person's sensitivity to insulin moves within the day and between days.
 
-Within the day: Visentin's multipliers (2015/2018, read in LoopInsighT1): 1.0 from midnight, 0.8 from 4, 0.9 from 11, 1.0
-from 17 h, each change a smooth step over two hours; divided by their daily mean so that the mean person stays the mean
+Within the day: Visentin's multipliers (2015/2018, read in LoopInsighT1): 1.0 from midnight, 0.8 from 4, 0.9 from 11,
+1.0 from 17 h, each change a smooth step over two hours; divided by their daily mean so that the mean person stays the mean
 person. They act on glucose uptake (x1, x2), as Visentin's ``kir`` does, and each person's clock is shifted a little.
 
 Between days: the logarithm follows an Ornstein-Uhlenbeck process (sd ``DRIFT_SD``, correlation time ``DRIFT_HOURS``),
@@ -33,7 +33,7 @@ _MEAN = float(_raw(np.arange(0.0, 24.0, 1 / 60)).mean())
 
 
 def circadian(local_hour: Array, shift: Array | float = 0.0) -> Array:
-    """Multiplier of uptake sensitivity at local clock hours (0-24), for a person whose clock is ``shift`` hours late."""
+    """Multiplier of uptake sensitivity at local clock hours (0-24), of a person ``shift`` hours late."""
     return _raw(np.mod(np.asarray(local_hour, float) - shift, 24.0)) / _MEAN
 
 
