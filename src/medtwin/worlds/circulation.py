@@ -96,15 +96,16 @@ def pressures(
     """Cuff readings ``days`` after the start (increasing) at that true heart rate (1/min)."""
     days, heart_rate = np.asarray(days, float), np.asarray(heart_rate, float)
     relative = heart_rate / person.heart_rate
+    drifting, stroking, upper, lower, middle = rng.spawn(5)
     fluid = np.exp(0.02 * np.maximum(days - person.onset_day, 0.0)) if person.retention else 1.0
-    resistance = person.resistance * relative**-0.8 * np.exp(_daily(rng, days, 0.06, 2.0)) * fluid
+    resistance = person.resistance * relative**-0.8 * np.exp(_daily(drifting, days, 0.06, 2.0)) * fluid
     resistance = resistance * np.where(np.asarray(asleep, bool), 0.88, 1.0)
-    stroke = person.stroke_volume * relative**-0.2 * (1.0 + 0.05 * rng.standard_normal(len(days)))
+    stroke = person.stroke_volume * relative**-0.2 * (1.0 + 0.05 * stroking.standard_normal(len(days)))
     truth = beat(heart_rate, stroke, resistance, person.compliance)
     bias = 2.0 * rng.standard_normal()
-    systolic = np.round(truth.systolic + bias + 4.0 * rng.standard_normal(len(days)))
-    diastolic = np.round(truth.diastolic + bias + 3.0 * rng.standard_normal(len(days)))
-    mean = np.round(truth.mean + bias + 2.5 * rng.standard_normal(len(days)))
+    systolic = np.round(truth.systolic + bias + 4.0 * upper.standard_normal(len(days)))
+    diastolic = np.round(truth.diastolic + bias + 3.0 * lower.standard_normal(len(days)))
+    mean = np.round(truth.mean + bias + 2.5 * middle.standard_normal(len(days)))
     diastolic = np.minimum(diastolic, systolic - 5.0)
     return Pressures(truth, systolic, diastolic, np.clip(mean, diastolic + 1.0, systolic - 1.0))
 
@@ -112,6 +113,7 @@ def pressures(
 def weights(rng: np.random.Generator, person: Haemodynamics, days: Array, local_hour: Array) -> tuple[Array, Array]:
     """True weight and what the scale showed (kg), ``days`` after the start (increasing)."""
     days = np.asarray(days, float)
-    water = _daily(rng, days, 0.4, 2.0) + 0.4 * np.sin(np.pi * (np.asarray(local_hour, float) - 6.0) / 24.0) ** 2
+    flowing, weighing = rng.spawn(2)
+    water = _daily(flowing, days, 0.4, 2.0) + 0.4 * np.sin(np.pi * (np.asarray(local_hour, float) - 6.0) / 24.0) ** 2
     truth = person.weight + water + person.retention * np.maximum(days - person.onset_day, 0.0)
-    return truth, np.round(truth + 0.1 * rng.standard_normal(len(days)), 1)
+    return truth, np.round(truth + 0.1 * weighing.standard_normal(len(days)), 1)

@@ -152,15 +152,16 @@ def waking_heart_rate(habits: Habits) -> float:
 
 def body(rng: np.random.Generator, life: Plan, habits: Habits, minutes: int) -> tuple[Array, Array]:
     """True heart rate (1/min) and steps (each minute)."""
+    stepping, walking, beating = rng.spawn(3)  # own streams, so that a longer life does not change its beginning
     asleep = life.asleep(minutes)
     target = habits.resting_heart_rate + np.where(asleep, 0.0, 12.0)
-    steps = rng.poisson(np.where(asleep, 0.0, 2.5), minutes).astype(float)
+    steps = stepping.poisson(np.where(asleep, 0.0, 2.5), minutes).astype(float)
     for start, length, rise in life.walks:
         target[start : start + length] += rise
         walked = len(steps[start : start + length])
-        steps[start : start + length] = np.round(104.0 + 5.0 * rng.standard_normal(walked))
+        steps[start : start + length] = np.round(104.0 + 5.0 * walking.standard_normal(walked))
     keep = np.exp(-1.0 / 8.0)
-    shock = 4.0 * np.sqrt(1 - keep * keep) * rng.standard_normal(minutes)
+    shock = 4.0 * np.sqrt(1 - keep * keep) * beating.standard_normal(minutes)
     rate = np.empty(minutes)
     smooth, noise, follow = target[0], 0.0, 1.0 - np.exp(-0.5)
     for m in range(minutes):

@@ -2,8 +2,8 @@
 
 ``population`` draws people, lets them live and reports what was told; ``person`` is one of them; ``demo_persons`` are
 the four that the demo shows. All of it is a pure function of its arguments: the same seed gives the same person, alone
-or among others. A :class:`Fact` has the time it states, the moment it could be known, and no trace of the truth; what
-really happened stands in :class:`Truth` and :class:`Cause`.
+or among others, and the same history however long the life goes on after it. A :class:`Fact` has the time it states,
+the moment it could be known, and no trace of the truth; what really happened stands in :class:`Truth` and :class:`Cause`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _basal(rng: np.random.Generator, rate: float, hour: Array) -> Array:
     segment = np.searchsorted(SEGMENTS, hour, side="right") - 1
     middle = np.array([2.0, 8.0, 14.5, 21.0])
     need = rate * variation.circadian(middle) ** (-2.0 / 3.0) * np.exp(0.06 * rng.standard_normal(4))
-    return np.asarray((np.round(need / 0.025) * 0.025)[segment])
+    return np.asarray(np.round(np.round(need / 0.025) * 0.025, 3)[segment])
 
 
 def _missing(life: Plan, minute: int) -> Plan:

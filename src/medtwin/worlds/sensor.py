@@ -99,16 +99,17 @@ def errors(
     missing: float = MISSING,
 ) -> Errors:
     """Errors of ``readings`` readings on one body, whose sensor had been worn ``worn`` days before (else random)."""
-    start = float(rng.uniform(0.2, WEAR_DAYS)) if worn is None else worn
+    wearing, gains, offsets, own, common, losing = rng.spawn(6)  # own streams: more readings do not change earlier ones
+    start = float(wearing.uniform(0.2, WEAR_DAYS)) if worn is None else worn
     age = start + np.arange(readings) * READING_MINUTES / 1440.0
     wear = np.floor(age / WEAR_DAYS).astype(int)
     day = age - wear * WEAR_DAYS
     gain, offset = calibration(day)
     sensors = int(wear[-1]) + 1 if readings else 1
-    gain = gain + (GAIN_SD * np.clip(rng.standard_normal(sensors), -2.5, 2.5))[wear]
-    offset = offset + (OFFSET_SD * np.clip(rng.standard_normal(sensors), -2.5, 2.5))[wear]
-    noise = autoregression(rng, readings, OWN) + autoregression(rng, readings, COMMON)
-    lost = rng.random(readings) < missing
+    gain = gain + (GAIN_SD * np.clip(gains.standard_normal(sensors), -2.5, 2.5))[wear]
+    offset = offset + (OFFSET_SD * np.clip(offsets.standard_normal(sensors), -2.5, 2.5))[wear]
+    noise = autoregression(own, readings, OWN) + autoregression(common, readings, COMMON)
+    lost = losing.random(readings) < missing
     lost |= (wear > 0) & (day * 1440.0 < WARM_UP_MINUTES)
     extra = np.zeros(readings)
     for fault in faults:
@@ -137,17 +138,18 @@ def random_faults(
 ) -> tuple[Fault, ...]:
     """Plant faults by chance: a compression per night (start, end minute), a bias or a drop-out per day."""
     out: list[Fault] = []
+    rng, daily = rng.spawn(2)
     for start, end in nights:
         if rng.random() < compression and end - start > 120:
             begin = int(rng.integers(start + 40, end - 60))
             if 0 <= begin < minutes:
                 out.append(Fault("compression", begin, int(rng.integers(20, 36)), -float(rng.uniform(35.0, 60.0))))
     for day in range(minutes // 1440):
-        if rng.random() < bias:
-            size = float(rng.choice([-1.0, 1.0]) * rng.uniform(18.0, 35.0))
-            out.append(Fault("bias", day * 1440 + int(rng.integers(0, 1200)), int(rng.integers(240, 900)), size))
-        if rng.random() < dropout:
-            out.append(Fault("dropout", day * 1440 + int(rng.integers(0, 1300)), int(rng.integers(30, 150))))
+        if daily.random() < bias:
+            size = float(daily.choice([-1.0, 1.0]) * daily.uniform(18.0, 35.0))
+            out.append(Fault("bias", day * 1440 + int(daily.integers(0, 1200)), int(daily.integers(240, 900)), size))
+        if daily.random() < dropout:
+            out.append(Fault("dropout", day * 1440 + int(daily.integers(0, 1300)), int(daily.integers(30, 150))))
     return tuple(out)
 
 

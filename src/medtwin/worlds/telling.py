@@ -46,6 +46,7 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
     out: list[Fact] = []
     truth, life, minutes = person.truth, person.truth.plan, len(person.truth.heart_rate)
     kind = KINDS[person.kind]
+    analysing, watching, missing, house = rng.spawn(4)
 
     def tell(
         quantity: str, value: float, minute: float, source: str, known: float | None = None, until: float | None = None,
@@ -63,8 +64,8 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
             if np.isfinite(raw):
                 value, shown = display(float(raw))
                 tell("glucose", value, k * READING_MINUTES, "cgm", text=None if shown.isdigit() else shown)
-        mean = float(outcome.glucose.mean())
-        tell("hba1c", round((mean + 46.7) / 28.7 + 0.12 * rng.standard_normal(), 1), 60.0, "clinic")
+        mean = float(outcome.glucose[: person.minute(person.now)].mean())
+        tell("hba1c", round((mean + 46.7) / 28.7 + 0.12 * analysing.standard_normal(), 1), 60.0, "clinic")
     if outcome is not None and kind.pump:
         for meal in life.meals:
             if meal.stated_minute is not None and meal.reported_minute is not None and meal.stated_minute >= 0:
@@ -78,9 +79,9 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
         for begin, end in pairwise(change):
             tell("insulin_basal_rate", outcome.basal[begin], begin, "pump", until=end)
     if kind.watch:
-        seen = np.round(truth.heart_rate + 2.0 * rng.standard_normal(minutes))
+        seen = np.round(truth.heart_rate + 2.0 * watching.standard_normal(minutes))
         for minute in range(0, minutes, WATCH_MINUTES):
-            if rng.random() > 0.04:
+            if missing.random() > 0.04:
                 tell("heart_rate", seen[minute], minute, "watch")
         for minute in range(0, minutes - STEP_MINUTES + 1, STEP_MINUTES):
             total = float(truth.steps[minute : minute + STEP_MINUTES].sum())
@@ -89,7 +90,7 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
         for begin, end in life.nights:
             if begin >= 0 and end <= minutes:
                 tell("sleep_duration", round((end - begin) / 60.0, 2), begin, "watch", until=end)
-    _household(rng, person, tell, minutes)
+    _household(house, person, tell, minutes)
     tell("body_height", person.height, 60.0, "clinic")
     return tuple(sorted(out, key=lambda f: (f.available, f.time, f.quantity)))
 
@@ -99,20 +100,21 @@ def _household(rng: np.random.Generator, person: Person, tell: Callable[..., Non
     life, blood = person.truth.plan, person.truth.haemodynamics
     share = KINDS[person.kind].habits.readings_per_week / 7.0
     moments: list[int] = []
+    timing, pressing, weighing, counting = rng.spawn(4)
     for begin, end in life.nights:
-        moments += [end + int(rng.integers(5, 40))] if rng.random() < share else []
-        moments += [begin - int(rng.integers(20, 90))] if rng.random() < share - 1.0 else []
+        moments += [end + int(timing.integers(5, 40))] if timing.random() < share else []
+        moments += [begin - int(timing.integers(20, 90))] if timing.random() < share - 1.0 else []
     moments = sorted({m for m in moments if 0 <= m < minutes})
     if not moments:
         return
     day = np.array(moments) / 1440.0
-    read = circulation.pressures(rng, blood, day, person.truth.heart_rate[moments], np.zeros(len(moments), bool))
-    _, shown = circulation.weights(rng, blood, day, life.local_hour[moments])
+    read = circulation.pressures(pressing, blood, day, person.truth.heart_rate[moments], np.zeros(len(moments), bool))
+    _, shown = circulation.weights(weighing, blood, day, life.local_hour[moments])
     for k, minute in enumerate(moments):
         group = f"cuff-{minute}"
         tell("systolic_pressure", read.systolic[k], minute, "cuff", group=group)
         tell("diastolic_pressure", read.diastolic[k], minute, "cuff", group=group)
-        pulse = round(float(person.truth.heart_rate[minute] + rng.standard_normal()))
+        pulse = round(float(person.truth.heart_rate[minute] + counting.standard_normal()))
         tell("heart_rate", pulse, minute, "cuff", group=group)
         tell("mean_arterial_pressure", read.mean[k], minute, "cuff", group=group)
         if life.local_hour[minute] < 12.0:

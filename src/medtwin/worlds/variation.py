@@ -1,8 +1,8 @@
 """How a person's sensitivity to insulin moves within the day and between days.
 
 Within the day: Visentin's multipliers (2015/2018, read in LoopInsighT1): 1.0 from midnight, 0.8 from 4, 0.9 from 11,
-1.0 from 17 h, each change a smooth step over two hours; divided by their daily mean so that the mean person stays the mean
-person. They act on glucose uptake (x1, x2), as Visentin's ``kir`` does, and each person's clock is shifted a little.
+1.0 from 17 h, each change a smooth step over two hours; divided by their daily mean so that the mean person stays the
+mean person. They act on glucose uptake (x1, x2), as Visentin's ``kir`` does; each person's clock is shifted a little.
 
 Between days: the logarithm follows an Ornstein-Uhlenbeck process (sd ``DRIFT_SD``, correlation time ``DRIFT_HOURS``),
 sampled exactly each hour. Both figures are assumptions, of the order of the day-to-day coefficients of variation of
