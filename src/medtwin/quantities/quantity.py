@@ -39,6 +39,7 @@ class Quantity:
     rxnorm: tuple[str, ...] = ()
     molar_mass: float | None = None  #: g/mol of the substance, for mass <-> amount-of-substance conversion
     activity: float | None = None  #: for arbitrary units: nmol per international unit (insulin: 6.0)
+    valence: int | None = None  #: charges per ion, for mEq <-> mmol
     display: tuple[tuple[str, str], ...] = ()  #: (locale, unit) pairs, e.g. (("en-GB", "mmol/L"),)
     source: str = ""  #: where range and error come from
 
