@@ -6,6 +6,7 @@ from medtwin.physiology.model import (
     Accepts,
     Clock,
     Model,
+    Population,
     Reference,
     Variable,
     draw,
@@ -19,6 +20,7 @@ from medtwin.physiology.model import (
 from medtwin.physiology.prior import Covariate, Fixed, LogNormal, Normal, Prior, Uniform
 
 __all__ = [
-    "DAYS", "MINUTES", "Accepts", "Clock", "Covariate", "Fixed", "LogNormal", "Model", "Normal", "Prior", "Reference",
-    "Uniform", "Variable", "draw", "parameter", "parameters_at", "priors", "simulate", "state", "variables",
+    "DAYS", "MINUTES", "Accepts", "Clock", "Covariate", "Fixed", "LogNormal", "Model", "Normal", "Population", "Prior",
+    "Reference", "Uniform", "Variable", "draw", "parameter", "parameters_at", "priors", "simulate", "state",
+    "variables",
 ]  # fmt: skip

@@ -40,7 +40,7 @@ class Variable:
 
 
 def parameter(*, unit: str, prior: Prior, source: str, meaning: str) -> Any:
-    """Declare one parameter on its own line: its UCUM ``unit``, ``prior``, the ``source`` of the number, its meaning."""
+    """Declare one parameter on its own line: its UCUM ``unit``, ``prior``, the ``source`` of the number, meaning."""
     return eqx.field(metadata={_KEY: {"unit": unit, "prior": prior, "source": source, "meaning": meaning}})
 
 
@@ -80,13 +80,13 @@ class Accepts:
     """An input. An amount arrives as amount per unit of model time, a level or a rate in the quantity's own unit.
 
     ``enters`` names the state that an amount enters, and ``per`` how much of that state's unit one unit of the input
-    makes (as a number, or the name of a parameter that it is divided by is handled by the model): a missed input is a
-    hypothesis about that state.
+    makes, divided by the parameter ``divided_by`` where one is named: a missed input is a hypothesis about that state.
     """
 
     quantity: str
     enters: str | None = None
     per: float = 1.0
+    divided_by: str | None = None
     resting: float = 0.0  #: value that holds when nothing is recorded
 
 
@@ -97,6 +97,14 @@ class Reference:
     key: str
     text: str
     doi: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """The people for whom a model speaks: those with one of these SNOMED CT diagnoses, and why no one else."""
+
+    snomed: tuple[str, ...]
+    because: str
 
 
 class Model(eqx.Module):
@@ -111,6 +119,8 @@ class Model(eqx.Module):
     inferred: ClassVar[tuple[str, ...]]  #: parameters that data correct and the page shows
     references: ClassVar[tuple[Reference, ...]]
     correlations: ClassVar[tuple[tuple[str, str, float], ...]] = ()  #: joint prior: correlations of deviates
+    bookkeeping: ClassVar[tuple[str, ...]] = ()  #: states that remember (a meal's size); filters pass them through
+    speaks_for: ClassVar[Population | None] = None  #: the people whom the equations describe; None: everyone
 
     @abc.abstractmethod
     def initial(self, parameters: Any) -> Any:
@@ -123,6 +133,11 @@ class Model(eqx.Module):
     @abc.abstractmethod
     def observe(self, t: Float[Array, ""], state: Any, parameters: Any) -> dict[str, Float[Array, "..."]]:
         """What can be measured, by quantity name, in the quantity's own unit. It never sees inputs."""
+
+    def resting(self, parameters: Any) -> dict[str, Float[Array, "..."]]:
+        """The inputs that hold :meth:`initial` where it is (a basal insulin rate), by quantity name."""
+        like = jax.tree.leaves(parameters)[0]
+        return {accepted.quantity: jnp.full_like(like, accepted.resting) for accepted in self.accepts}
 
     def project(self, state: Any, parameters: Any) -> Any:
         """Put a state back where physics allows it (valves, positivity), after each step."""
