@@ -1,0 +1,80 @@
+"""Update: how a belief is corrected by what happens. One verb, ``run``, compiled once for each problem and size.
+
+An update gives the belief to start from and folds a tape into a belief. It is a configuration without data: frozen,
+hashable, the same for every person. Implementations are siblings: :mod:`unscented`, :mod:`ensemble`.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from medtwin.errors import InferenceError
+from medtwin.inference import tape as tapes
+from medtwin.inference.belief import Belief
+from medtwin.inference.problem import Problem
+from medtwin.inference.tape import Tape
+from medtwin.inference.trace import Trace
+
+
+class Update(eqx.Module):
+    """Abstract: a method of inference that corrects a belief event by event."""
+
+    interval: eqx.AbstractVar[int]  #: steps after which a belief is settled even without a reading
+
+    @abc.abstractmethod
+    def start(self, problem: Problem, batch: tuple[int, ...] = ()) -> Belief:
+        """The belief before anything is known: the prior, with the state at rest and a start-up spread."""
+
+    @abc.abstractmethod
+    def fold(self, problem: Problem, belief: Belief, tape: Tape) -> tuple[Belief, Trace]:
+        """Fold a tape into a belief (not compiled; see :func:`run`). Arrays have the default float type."""
+
+
+@eqx.filter_jit
+def _fold(update: Update, problem: Problem, belief: Belief, tape: Tape) -> tuple[Belief, Trace]:
+    return update.fold(problem, belief, tape)
+
+
+@eqx.filter_jit
+def _start(update: Update, problem: Problem, batch: tuple[int, ...]) -> Belief:
+    return update.start(problem, batch)
+
+
+def start(update: Update, problem: Problem, batch: tuple[int, ...] = ()) -> Belief:
+    """The belief before anything is known, compiled."""
+    return _start(update, problem, batch)
+
+
+def run(update: Update, problem: Problem, belief: Belief, tape: Tape) -> tuple[Belief, Trace]:
+    """Fold ``tape`` into ``belief``: the belief at the end of the last valid step, and what was seen on the way.
+
+    Compiled once per problem structure and tape size: numbers go in as arrays of one float type, whatever type they
+    come in. The same belief and tape give the same bits on the same machine.
+    """
+    tapes.check(tape, problem.model)
+    if tape.steps % update.interval:
+        raise InferenceError(
+            f"a tape of {tape.steps} steps",
+            expected=f"a multiple of the update's interval, {update.interval} steps",
+            remedy="pad the tape and say how many of its steps are valid",
+        )
+    return _fold(update, problem, belief, as_arrays(tape))
+
+
+def as_arrays(tree: Any) -> Any:
+    """Every number as an array of JAX's default float (or 32-bit integer, or truth value), so that nothing is static."""
+    wide = jnp.zeros(()).dtype
+
+    def convert(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        if array.dtype.kind == "f":
+            return jnp.asarray(array, wide)
+        return jnp.asarray(array, bool if array.dtype.kind == "b" else jnp.int32)
+
+    return jax.tree.map(convert, tree)
