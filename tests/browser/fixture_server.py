@@ -1,7 +1,7 @@
 """A small server for the page's own tests: made-up people, the same headers, no twin behind it.
 
 It answers the API that `ui/src/lib/api.ts` states with deterministic synthetic numbers, so that the page can be worked
-on and tested apart from the real server. `python tests/browser/fixture_server.py [PORT]` serves it and pushes live data.
+on and tested apart from the real server. `python tests/browser/fixture_server.py [PORT]` serves it, with live data.
 """
 
 from __future__ import annotations

@@ -31,12 +31,19 @@ export type Layer = PointLayer | BandLayer;
 export interface Mark {
   time: number; // s
   until: number | null;
+  sign: 'food' | 'dose' | 'other';
   row: string; // marks of one row stand on one line
   value: number;
   unit: string;
   label: string;
   planned: boolean;
   inferred: boolean;
+}
+
+/** Food is a triangle; what is given is a box. */
+export function signOf(quantity: string): Mark['sign'] {
+  if (/carbohydrate|meal|food/.test(quantity)) return 'food';
+  return /insulin|dose|drug|bolus|glucagon/.test(quantity) ? 'dose' : 'other';
 }
 
 export interface Palette {
