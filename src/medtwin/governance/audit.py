@@ -13,7 +13,6 @@ last one), and a whole home, head file included, put back to an earlier state. S
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 START = bytes(32)  #: the hash before the first row
+_SECTOR = 512
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -100,14 +100,13 @@ class HeadFile:
         return blake2b(b"%d:%s" % (number, head), key=self._key, digest_size=16).hexdigest()
 
     def write(self, number: int, head: bytes) -> None:
-        """Replace the head in one step. It may lag behind the chain, never run ahead of it."""
+        """Overwrite the head in place (one sector, one write). It may lag behind the chain, never run ahead of it."""
         content = msgspec.json.encode(_Head(self.DIALECT, number, head.hex(), self._seal(number, head)))
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".head-")
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, content)
+            os.pwrite(file, content.ljust(_SECTOR - 1) + b"\n", 0)
         finally:
-            os.close(descriptor)
-        os.replace(name, self._path)
+            os.close(file)
 
     def read(self) -> tuple[int, bytes] | None:
         """(number, hash), or None when no head was written yet; a file that is not sealed by this home is head (0, b"")."""

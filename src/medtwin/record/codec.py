@@ -68,8 +68,11 @@ def microseconds(moment: datetime) -> int:
 
 
 def moment(microseconds_since: int) -> datetime:
-    """The UTC datetime of a stored time."""
-    return EPOCH + timedelta(microseconds=microseconds_since)
+    """The UTC datetime of a stored time; the first or last one that there is where an offset leads past it."""
+    try:
+        return EPOCH + timedelta(microseconds=microseconds_since)
+    except OverflowError:
+        return (datetime.min if microseconds_since < 0 else datetime.max).replace(tzinfo=UTC)
 
 
 def _wall(local: datetime) -> int:

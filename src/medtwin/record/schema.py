@@ -61,8 +61,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE piece (whole BIGINT NOT NULL, number BIGINT NOT NULL, sealed {blob} NOT NULL,"
             " PRIMARY KEY (whole, number))",
             "CREATE TABLE quarantine (id BIGINT PRIMARY KEY, raw BIGINT NOT NULL, size BIGINT NOT NULL,"
-            " received BIGINT NOT NULL, resolved BIGINT, sealed {blob} NOT NULL)",
-            "CREATE INDEX quarantine_raw ON quarantine (raw)",
+            " received BIGINT NOT NULL, resolved BIGINT, digest {blob} NOT NULL, sealed {blob} NOT NULL,"
+            " UNIQUE (raw, digest))",
             "CREATE TABLE cursor (subscriber TEXT PRIMARY KEY, sequence BIGINT NOT NULL)",
             "CREATE TABLE audit (number BIGINT PRIMARY KEY, time BIGINT NOT NULL, who TEXT NOT NULL,"
             " role TEXT NOT NULL, purpose TEXT NOT NULL, action TEXT NOT NULL, patient TEXT,"
@@ -87,7 +87,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "raw": ("id", "owner", "hash", "size", "received", "times", "manifest"),
     "artifact": ("id", "patient", "kind", "hash", "size", "manifest"),
     "piece": ("whole", "number", "sealed"),
-    "quarantine": ("id", "raw", "size", "received", "resolved", "sealed"),
+    "quarantine": ("id", "raw", "size", "received", "resolved", "digest", "sealed"),
     "cursor": ("subscriber", "sequence"),
     "audit": (
         "number", "time", "who", "role", "purpose", "action", "patient", "quantities", "count", "sequence", "entry",

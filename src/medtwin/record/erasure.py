@@ -1,0 +1,53 @@
+"""Erasing a patient for real: keys first, then every row, then the files are rewritten; and the truth about the rest."""
+
+from __future__ import annotations
+
+from medtwin.governance.grant import Action, Grant
+from medtwin.record.access import Access
+from medtwin.record.database import marks
+from medtwin.record.writer import Work
+
+_ELSEWHERE = (
+    "backups and exports made earlier (they hold their own copies and keys); other people's copies of the files; "
+    "audit rows (they hold no fact, only a pseudonym)"
+)
+
+
+def erase(access: Access, patient: str, grant: Grant) -> dict[str, int | str]:
+    """Destroy keys, facts, sources, demographics, raw bytes, quarantine and artifacts of a patient.
+
+    Counts by what was erased, and ``not erased`` in words. Raises :class:`~medtwin.errors.UnknownPatient`. All grants
+    issued so far become void: the epoch moves in the same transaction.
+    """
+
+    def job(work: Work) -> dict[str, int | str]:
+        access.allow(work, grant, Action.ADMINISTER, patient)
+        access.known(work, patient)
+        run, rows = work.connection.run, work.connection.rows
+        owners = [int(row[0]) for row in rows("SELECT id FROM owner WHERE patient = ?", (patient,))]
+        said: dict[str, int | str] = dict.fromkeys(("facts", "sources", "raw", "quarantine", "keys"), 0)
+        if owners:
+            mine = f"owner IN ({marks(len(owners))})"
+            wholes = f"SELECT id FROM raw WHERE {mine}"
+            said["facts"] = run(f"DELETE FROM fact WHERE {mine}", owners)
+            said["sources"] = run(f"DELETE FROM source WHERE {mine}", owners)
+            said["quarantine"] = run(f"DELETE FROM quarantine WHERE raw IN ({wholes})", owners)
+            run(f"DELETE FROM piece WHERE whole IN ({wholes})", owners)
+            said["raw"] = run(f"DELETE FROM raw WHERE {mine}", owners)
+            said["keys"] = run(f"DELETE FROM owner WHERE id IN ({marks(len(owners))})", owners)
+        run("DELETE FROM piece WHERE whole IN (SELECT id FROM artifact WHERE patient = ?)", (patient,))
+        said["artifacts"] = run("DELETE FROM artifact WHERE patient = ?", (patient,))
+        said["keys"] = int(said["keys"]) + run("DELETE FROM patient WHERE id = ?", (patient,))
+        work.epoch += 1
+        work.patients.add(patient)
+        work.entries.append(
+            access.entry(grant, "erase", patient, count=int(said["facts"]), sequence=work.sequence)
+        )
+        access.names.forget()
+        return said
+
+    said: dict[str, int | str] = access.write(grant, "erase", job, patient=patient)
+    access.names.forget()
+    access.read_names.forget()
+    said["not erased"] = f"{_ELSEWHERE}; {access.database.scrub()}"
+    return said

@@ -1,0 +1,190 @@
+"""Facts inside a transaction: append, the fold that says which version is current, and reads.
+
+A fact is never edited. ``standing`` and ``supersedes`` are materialised state: a function of the log alone (the versions
+of one slot in the order of :func:`medtwin.record.event.version`), brought up to date in the transaction that appends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from medtwin.record.codec import COLUMNS, Row, decode
+from medtwin.record.database import Connection, lots, marks
+from medtwin.record.event import Event, Flag, Intent, SourcePatient
+from medtwin.record.names import Names, Owner
+from medtwin.record.schema import CURRENT, IN_ERROR, NOT_HAPPENED, SUPERSEDED, TABLES
+from medtwin.record.store import Receipt
+from medtwin.record.writer import Work
+
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows: Sequence[Row]) -> Receipt:
+    """Insert what is new, in the order given; see :class:`~medtwin.record.store.Receipt`."""
+    connection = work.connection
+    known, taken = _present(connection, {row.slot for row in rows})
+    contested: set[int] = set()
+    sources: dict[tuple[int, str, str, str, str], int] = {}
+    inserts: list[tuple[Any, ...]] = []
+    new: list[str] = []
+    duplicate, sequence = 0, work.sequence
+    for row in rows:
+        if row.id in taken:
+            duplicate += 1
+            continue
+        taken.add(row.id)
+        (contested if row.slot in known else known).add(row.slot)
+        owner = owners[row.owner]
+        event = row.event
+        whence = event.source
+        name = (owner.id, whence.system, whence.dialect, whence.raw, whence.file)
+        source = sources.get(name)
+        if source is None:
+            source = sources[name] = names.source_id(work, owner.id, whence)
+        sequence += 1
+        inserts.append(
+            (
+                owner.id, names.quantity_id(work, row.quantity), row.start, sequence, row.value, row.standing, row.status,
+                row.available, source, row.slot, row.id, None, row.body,
+            )
+        )  # fmt: skip
+        new.append(event.id)
+        owner.events += 1
+        if row.standing == CURRENT and Flag.FUTURE not in event.flags:
+            if owner.first is None or row.start < owner.first:
+                owner.first = row.start
+            if owner.last is None or row.start > owner.last:
+                owner.last = row.start
+    if not inserts:
+        return Receipt(work.sequence, (), duplicate, 0)
+    connection.insert("fact", TABLES["fact"], inserts)
+    work.sequence = sequence
+    for owner in owners.values():
+        connection.run(
+            "UPDATE owner SET events = ?, first = ?, last = ?, sequence = ? WHERE id = ?",
+            (owner.events, owner.first, owner.last, sequence, owner.id),
+        )
+    return Receipt(sequence, tuple(new), duplicate, refold(connection, contested))
+
+
+def _present(connection: Connection, slots: set[int]) -> tuple[set[int], set[bytes]]:
+    """Which of the slots hold a fact already, and the ids of those facts."""
+    known: set[int] = set()
+    taken: set[bytes] = set()
+    for lot in lots(sorted(slots)):
+        for place, identity in connection.rows(f"SELECT slot, id FROM fact WHERE slot IN ({marks(len(lot))})", lot):
+            known.add(int(place))
+            taken.add(bytes(identity))
+    return known, taken
+
+
+def standing(status: int, intent: str) -> int:
+    """What the current version of a fact stands for."""
+    if status == 2:
+        return IN_ERROR
+    return CURRENT if intent == Intent.HAPPENED else NOT_HAPPENED
+
+
+_VERSIONS = "slot, available, status, sequence, id, owner, quantity, start, standing, supersedes, body"
+
+
+def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, bytes | None]]:
+    """(row, standing, supersedes) as the log demands, for rows of the same slots."""
+    chains: dict[tuple[int, int, str], list[Sequence[Any]]] = {}
+    contents: dict[int, tuple[str, str]] = {}
+    for row in versions:
+        key, _, _, _, _, _, _, more = _decode(bytes(row[10]))
+        contents[row[3]] = (key, more.get("intent", Intent.HAPPENED))
+        chains.setdefault((row[0], row[5], key), []).append(row)  # the full key too: 64 bits may collide
+    said = []
+    for chain in chains.values():
+        chain.sort(key=lambda row: (row[1], row[2], row[3], bytes(row[4])))
+        before: bytes | None = None
+        for row in chain:
+            current = standing(row[2], contents[row[3]][1]) if row is chain[-1] else SUPERSEDED
+            said.append((row, current, before))
+            before = bytes(row[4])
+    return said
+
+
+def refold(connection: Connection, slots: Iterable[int]) -> int:
+    """Bring the standing of all versions in ``slots`` up to date; how many facts ceased to be current, or never were."""
+    superseded = 0
+    for lot in lots(sorted(slots)):
+        rows = connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(lot))})", lot)
+        for row, now, supersedes in fold(rows):
+            before, replaced = row[8], None if row[9] is None else bytes(row[9])
+            if (now, supersedes) != (before, replaced):
+                superseded += now == SUPERSEDED != before
+                connection.run(
+                    "UPDATE fact SET standing = ?, supersedes = ?"
+                    " WHERE owner = ? AND quantity = ? AND start = ? AND sequence = ?",
+                    (now, supersedes, row[5], row[6], row[7], row[3]),
+                )
+    return superseded
+
+
+def unfolded(connection: Connection) -> list[int]:
+    """Commit sequences whose materialised state differs from the fold of the log: empty in a sound store.
+
+    Reads the whole log; needs memory for one row of each fact that has several versions.
+    """
+    wrong: list[int] = []
+    contested = {int(row[0]) for row in connection.rows("SELECT slot FROM fact GROUP BY slot HAVING COUNT(*) > 1")}
+    for lot in connection.stream(f"SELECT {_VERSIONS} FROM fact"):
+        alone = [row for row in lot if row[0] not in contested]
+        wrong += _differing(alone)
+    for slots in lots(sorted(contested)):
+        wrong += _differing(
+            connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(slots))})", slots)
+        )
+    return sorted(wrong)
+
+
+def _differing(rows: Iterable[Sequence[Any]]) -> list[int]:
+    return [
+        int(row[3])
+        for row, now, supersedes in fold(rows)
+        if (now, supersedes) != (row[8], None if row[9] is None else bytes(row[9]))
+    ]
+
+
+def history(
+    connection: Connection, names: Names, owners: Sequence[tuple[int, SourcePatient]], quantities: Sequence[int] | None
+) -> tuple[Event, ...]:
+    """All versions of all facts of some owners (of the numbered quantities only), by owner, quantity and true time."""
+    if not owners or quantities == []:
+        return ()
+    subjects = {number: subject for number, subject in owners}
+    where = f"owner IN ({marks(len(owners))})"
+    values: list[Any] = [number for number, _ in owners]
+    if quantities is not None:
+        where += f" AND quantity IN ({marks(len(quantities))})"
+        values += quantities
+    rows = connection.rows(f"SELECT {COLUMNS}, fact.owner FROM fact WHERE {where}", values)
+    return events(connection, names, [(row[:10], subjects[row[10]]) for row in rows])
+
+
+def events(
+    connection: Connection, names: Names, rows: Sequence[tuple[Sequence[Any], SourcePatient]]
+) -> tuple[Event, ...]:
+    """Decoded rows of :data:`medtwin.record.codec.COLUMNS`, in the order given."""
+    known = names.quantities(connection, {row[0] for row, _ in rows})
+    sources = names.sources(connection, {row[6] for row, _ in rows})
+    return tuple(decode(row, subject, known, sources) for row, subject in rows)
+
+
+def signal(
+    connection: Connection, owners: Sequence[int], quantity: int, since: int, until: int
+) -> Sequence[tuple[int, float]]:
+    """(start, value) of current numeric facts that happened, in true-time order."""
+    if not owners:
+        return ()
+    return connection.rows(
+        f"SELECT start, value FROM fact WHERE owner IN ({marks(len(owners))}) AND quantity = ?"
+        f" AND start >= ? AND start < ? AND standing = {CURRENT} AND value IS NOT NULL ORDER BY start, sequence",
+        (*owners, quantity, since, until),
+    )  # type: ignore[return-value]
