@@ -34,6 +34,7 @@ class Trace(eqx.Module):
     sd: dict[str, Float[Array, "steps ..."]]
     deviate_mean: dict[str, Float[Array, "steps ..."]]  #: of each inferred parameter's deviate
     deviate_sd: dict[str, Float[Array, "steps ..."]]
+    vector: Float[Array, "steps component ..."]  #: mean of the augmented vector, filtered: where forecasts set out from
     probability_before: Float[Array, "steps hypotheses ..."]
     probability: Float[Array, "steps hypotheses ..."]
     amount_mean: dict[str, Float[Array, "steps ..."]]  #: by hypothesis that opens an input: how much, if it holds
