@@ -21,6 +21,14 @@ from medtwin.record.journal import Journal, leftovers
 from medtwin.record.names import Names
 from medtwin.record.writer import Job, Work, Writer
 
+_LONG = 2000  #: characters of one field of an audit row
+
+
+def _plain(text: str) -> str:
+    """Text that any database keeps, so that no caller's odd name can stop the trail."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "?")[:_LONG]
+
+
 Listener = Callable[[int, frozenset[str]], None]
 
 
@@ -79,8 +87,9 @@ class Access:
         self, grant: Grant, verb: str, patient: str | None, *, quantities: Iterable[str] = (), count: int, sequence: int
     ) -> AuditEntry:
         return AuditEntry(
-            time=time.time_ns() // 1000, who=grant.who, role=grant.role.value, purpose=grant.purpose.value, action=verb,
-            patient=self.pseudonym(patient), quantities=",".join(sorted(quantities)), count=count, sequence=sequence,
+            time=time.time_ns() // 1000, who=_plain(grant.who), role=grant.role.value, purpose=grant.purpose.value,
+            action=verb, patient=self.pseudonym(patient), quantities=_plain(",".join(sorted(quantities))), count=count,
+            sequence=sequence,
             entry=os.urandom(8).hex(),
         )  # fmt: skip
 

@@ -44,8 +44,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE fact (owner BIGINT NOT NULL, quantity BIGINT NOT NULL, start BIGINT NOT NULL,"
             " sequence BIGINT NOT NULL, value {real}, standing SMALLINT NOT NULL, status SMALLINT NOT NULL,"
             " available BIGINT NOT NULL, source BIGINT NOT NULL, slot BIGINT NOT NULL, id {blob} NOT NULL,"
-            " supersedes {blob}, body {blob} NOT NULL, PRIMARY KEY (owner, quantity, start, sequence){cover})"
-            "{clustered}",
+            " supersedes {blob}, body {blob} NOT NULL, PRIMARY KEY (owner, quantity, start, sequence{cover})){clustered}",
             # slot: hash of (owner, source system, key), so one index serves both uniqueness and supersession
             "CREATE UNIQUE INDEX fact_identity ON fact (slot, id)",
             "CREATE INDEX fact_sequence ON fact (sequence)",
