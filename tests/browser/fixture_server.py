@@ -53,6 +53,7 @@ class Fixture:
         self.guarded: list[str | None] = []
         self.answered: dict[str, Any] | None = None
         self.quarantined = True
+        self.latest: tuple[float, float] | None = None
 
     # ------------------------------------------------------------------ live
 
@@ -63,7 +64,8 @@ class Fixture:
 
     def push_reading(self, value: float, seconds: float | None = None) -> None:
         """A sensor reading and the belief that follows it."""
-        at = iso(seconds if seconds is not None else time.time())
+        self.latest = (seconds if seconds is not None else time.time(), value)
+        at = iso(self.latest[0])
         event = f"live-{self.serial}"
         fact = {"patient": "ada", "event": event, "quantity": "glucose", "label": "Glucose (CGM)", "time": at}
         self.push(
@@ -87,13 +89,13 @@ class Fixture:
 
     def worklist(self) -> dict[str, Any]:
         now = time.time()
-        last = self.start
+        last, shown = self.latest or (self.start, glucose(self.start))
         ada = {
             "id": "ada",
             "name": "Ada Example",
             "synthetic": True,
             "last_datum": {"quantity": "glucose", "label": "Glucose (CGM)", "time": iso(last)},
-            "last_change": {"time": iso(last), "text": f"Glucose {glucose(last):.0f} mg/dL", "event": "g-0"},
+            "last_change": {"time": iso(last), "text": f"Glucose {shown:.0f} mg/dL", "event": "g-0"},
             "channels": self.channels(),
             "open_disagreements": 0 if self.answered else 1,
             "model": {"kind": "physiological", "name": "Glucose-insulin S2008", "reason": None},
@@ -114,8 +116,8 @@ class Fixture:
                 "made_at": iso(last),
             },
             "recent": {
-                "times": [iso(last - 300 * k) for k in range(36, -1, -1)],
-                "values": [glucose(last - 300 * k) for k in range(36, -1, -1)],
+                "times": [iso(self.start - 300 * k) for k in range(36, -1, -1)],
+                "values": [glucose(self.start - 300 * k) for k in range(36, -1, -1)],
                 "unit": "mg/dL",
             },
         }
@@ -194,7 +196,7 @@ class Fixture:
         ]
 
     def headline(self) -> dict[str, Any]:
-        value = glucose(self.start)
+        at, value = self.latest or (self.start, glucose(self.start))
         return {
             "quantity": "glucose",
             "label": "Glucose",
@@ -204,7 +206,7 @@ class Fixture:
                 "upper": value + 10,
                 "level": 0.9,
                 "unit": "mg/dL",
-                "time": iso(self.start),
+                "time": iso(at),
             },
             "display_units": UNITS,
         }

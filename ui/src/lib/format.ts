@@ -38,6 +38,12 @@ export function significant(value: number, digits = 3): string {
   return fixed(value, Math.max(0, digits - 1 - size));
 }
 
+/** As few digits as say it: 155, not 155.0. */
+export function plain(value: number, digits = 4): string {
+  const text = significant(value, digits);
+  return /[.]\d+$/.test(text) ? text.replace(/[.]?0+$/, '') : text;
+}
+
 export function shown(value: number, display: DisplayUnit): number {
   return value * display.scale + (display.offset ?? 0);
 }
