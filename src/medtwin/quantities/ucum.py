@@ -97,7 +97,8 @@ def _own(term: str) -> Unit | None:
     """The term by the table above, or None when it holds an atom that is not in it or uses brackets."""
     if term in _SPECIAL:
         return _SPECIAL[term]
-    factor, dimension, sign, place = Fraction(1), {}, 1, 0
+    factor, sign, place = Fraction(1), 1, 0
+    dimension: dict[str, int] = {}
     if term.startswith("/"):
         sign, place = -1, 1
     while place < len(term):

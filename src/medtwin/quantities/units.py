@@ -89,8 +89,8 @@ _LOWER = {
 
 _VOLUME = {
     "ul": "uL", "µl": "uL", "mcl": "uL", "mm3": "uL", "mm^3": "uL", "mm³": "uL", "cmm": "uL", "cumm": "uL",
-    "microl": "uL", "microliter": "uL", "microlitre": "uL", "nl": "nL", "pl": "pL", "ml": "mL", "cm3": "mL", "dl": "dL", "l": "L",
-    "liter": "L", "litre": "L", "fl": "fL",
+    "microl": "uL", "microliter": "uL", "microlitre": "uL", "nl": "nL", "pl": "pL", "ml": "mL", "cm3": "mL", "dl": "dL",
+    "l": "L", "liter": "L", "litre": "L", "fl": "fL",
 }  # fmt: skip
 _WORDS = {
     "k": 3, "th": 3, "thou": 3, "thous": 3, "thousand": 3, "thousands": 3, "tsd": 3, "m": 6, "mil": 6, "mill": 6,

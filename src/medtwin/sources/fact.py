@@ -1,0 +1,111 @@
+"""From a value as written to an Event: convert the unit, check the range, flag, never repair."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from math import isfinite
+
+from medtwin.errors import UnitError
+from medtwin.quantities.quantity import Quantity
+from medtwin.quantities.units import conversion
+from medtwin.record.event import Basis, Code, Comparator, Event, Flag, Intent, Source, SourcePatient, Status
+from medtwin.record.moment import Moment
+from medtwin.sources.clock import known_at
+from medtwin.sources.item import Intake, Origin, Reason
+
+_NUMBER = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*", re.ASCII)
+_COMPARATORS = {
+    "<": Comparator.BELOW, "<=": Comparator.AT_MOST, "≤": Comparator.AT_MOST, ">": Comparator.ABOVE,
+    ">=": Comparator.AT_LEAST, "≥": Comparator.AT_LEAST,
+}  # fmt: skip
+
+
+def number(text: str) -> tuple[float, Comparator | None] | None:
+    """A finite decimal number with an optional comparator (``<5``); None when the text is no such thing."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    value = float(found[2])
+    return (value, _COMPARATORS.get(found[1])) if isfinite(value) else None
+
+
+class Facts:
+    """Makes the events of one part: all share owner, sending system, dialect and raw bytes."""
+
+    __slots__ = ("_dialect", "_file", "_now", "_raw", "latency", "owner", "system")
+
+    def __init__(
+        self, owner: SourcePatient, system: str, dialect: str, origin: Origin, intake: Intake,
+        latency: timedelta = timedelta(0),
+    ) -> None:  # fmt: skip
+        self.owner, self.system, self.latency = owner, system, latency
+        self._dialect, self._raw, self._file, self._now = dialect, origin.raw, origin.file, intake.now
+
+    def number(
+        self, quantity: Quantity, text: str, unit: str | None, time: Moment, key: str, where: str, *,
+        value: float | None = None, assumed: bool = False, comparator: Comparator | None = None,
+        until: Moment | None = None, available: datetime | None = None, intent: Intent = Intent.HAPPENED,
+        status: Status = Status.FINAL, basis: Basis = Basis.OBSERVED, group: str | None = None,
+    ) -> Event | Reason:  # fmt: skip
+        """A measured or given amount. ``value`` is given only where ``text`` is no number ("Low") or another scale.
+
+        ``assumed`` says that ``unit`` is the dialect's or mapping's own, not the source's.
+        """
+        if value is None:
+            read = number(text)
+            if read is None:
+                return Reason(found=f"the value {text[:40]!r}", expected=f"a number ({quantity.name})", where=where)
+            value, written = read
+            comparator = comparator or written
+        if not unit:
+            return Reason(
+                found=f"{quantity.name} without a unit", expected=f"a unit such as {quantity.unit}", where=where,
+                remedy="ask the source for the unit, or state it in a mapping",
+            )  # fmt: skip
+        if unit != quantity.unit:
+            try:
+                value = conversion(unit, quantity)(value)
+            except UnitError as error:
+                return Reason(found=error.found, expected=error.expected, where=where, remedy=error.remedy)
+        flags: tuple[Flag, ...] = ()
+        if not quantity.low <= value <= quantity.high:
+            flags = (Flag.IMPLAUSIBLE,)
+        if assumed:
+            flags = (*flags, Flag.UNIT_ASSUMED)
+        return self._event(
+            quantity.name, value, text, unit, time, key, where, comparator, until, available, intent, status, basis,
+            group, flags,
+        )  # fmt: skip
+
+    def coded(
+        self, quantity: str, value: Code | None, time: Moment, key: str, where: str, *, text: str | None = None,
+        until: Moment | None = None, available: datetime | None = None, intent: Intent = Intent.HAPPENED,
+        status: Status = Status.FINAL, group: str | None = None,
+    ) -> Event:  # fmt: skip
+        """A coded statement: a diagnosis, an order, a finding."""
+        return self._event(
+            quantity, value, text, None, time, key, where, None, until, available, intent, status, Basis.OBSERVED,
+            group, (),
+        )  # fmt: skip
+
+    def _event(
+        self, quantity: str, value: float | Code | None, text: str | None, unit: str | None, time: Moment, key: str,
+        where: str, comparator: Comparator | None, until: Moment | None, available: datetime | None, intent: Intent,
+        status: Status, basis: Basis, group: str | None, flags: tuple[Flag, ...],
+    ) -> Event:  # fmt: skip
+        instant = time.instant
+        if time.offset is None and time.zone is None:
+            flags = (*flags, Flag.OFFSET_UNKNOWN)
+        if instant > self._now and intent is Intent.HAPPENED:
+            flags = (*flags, Flag.FUTURE)
+        if available is None:
+            available = known_at(time, until, self.latency)
+        elif available < instant and intent is Intent.HAPPENED:
+            available = instant  # nothing that happened is known before it was true: the issuing clock is wrong
+        return Event(
+            subject=self.owner, quantity=quantity, value=value, time=time, available=available,
+            source=Source(self.system, self._dialect, self._raw, where, self._file), key=key, text=text,
+            unit_text=unit, comparator=comparator, until=until, intent=intent, status=status, basis=basis, group=group,
+            flags=flags,
+        )  # fmt: skip

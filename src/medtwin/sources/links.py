@@ -1,0 +1,112 @@
+"""Who is whose: links from the keys of sources to patients, as intake makes them.
+
+A key that a payload names (a FHIR Patient, the person of a Clarity export) becomes a patient of its own when nobody has
+linked it yet. Facts of a payload that names nobody wait unassigned, unless the caller says whose they are. No two keys
+are ever merged here: that is a person's decision.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from weakref import WeakKeyDictionary
+
+from medtwin.errors import AccessDenied, StoreError
+from medtwin.governance.grant import Grant
+from medtwin.record.event import SourcePatient
+from medtwin.record.store import Demographics, Store
+
+ANONYMOUS = "anonymous-"
+_KNOWN: WeakKeyDictionary[Store, Links] = WeakKeyDictionary()
+
+
+class Links:
+    """Links of one store as last seen under one grant."""
+
+    def __init__(self, store: Store, grant: Grant) -> None:
+        self.store, self.grant = store, grant
+        self.described: dict[SourcePatient, Demographics] = {}
+        self.patients: dict[SourcePatient, str] = {}
+        self.zones: dict[str, str | None] = {}  #: home zones of patients, where somebody stated one
+        self.load()
+
+    @classmethod
+    def of(cls, store: Store, grant: Grant, *, fresh: bool) -> Links:
+        """The links of ``store``; a live intake reuses what it saw before, since a worklist costs more than a fact."""
+        known = None if fresh else _KNOWN.get(store)
+        if known is None or known.grant != grant:
+            known = cls(store, grant)
+            _KNOWN[store] = known
+        return known
+
+    def load(self) -> None:
+        try:
+            entries = self.store.patients(self.grant)
+        except AccessDenied:  # a device may write without reading a worklist
+            entries = ()
+        self.patients = {key: entry.id for entry in entries for key in entry.keys}
+        self.zones = {entry.id: entry.zone for entry in entries}
+
+    def anonymous(self, patient: str | None, mark: str) -> str:
+        """The key of a payload that names nobody: one for each patient that the caller states, else by the content.
+
+        A patient keeps the anonymous key of the first such payload, so that overlapping exports meet in one key.
+        """
+        if patient is None:
+            return ANONYMOUS + mark
+        for key, whose in self.patients.items():
+            if whose == patient and key.value.startswith(ANONYMOUS):
+                return key.value
+        waiting = ANONYMOUS + mark
+        try:
+            if any(key.value == waiting for key in self.store.unassigned(self.grant)):
+                return waiting
+        except AccessDenied:
+            pass
+        return ANONYMOUS + blake2b(patient.encode(), digest_size=12).hexdigest()
+
+    def link(
+        self, owner: SourcePatient, named: bool, patient: str | None, zone: str | None, notes: list[str]
+    ) -> str | None:
+        """The patient whose key ``owner`` is, linked now where it was not; None while nobody is known."""
+        whose = self.patients.get(owner)
+        if whose is not None:
+            if patient is not None and patient != whose:
+                note = f"a key of {owner.system} belongs to patient {whose} already; it was not moved to {patient}"
+                if note not in notes:
+                    notes.append(note)
+            elif zone is not None and patient is not None:
+                self.store.link(owner, whose, self.grant, zone=zone)
+            return whose
+        if patient is None and not named:
+            return None
+        chosen = patient or self._new(owner)
+        try:
+            self.store.link(owner, chosen, self.grant, zone=zone)
+        except StoreError:
+            self.load()  # somebody else linked it meanwhile
+            if owner not in self.patients:
+                raise
+            return self.patients[owner]
+        self.patients[owner] = chosen
+        return chosen
+
+    def describe(self, owner: SourcePatient, said: Demographics) -> None:
+        """Keep what the source says of the person, once for each statement."""
+        if self.described.get(owner) != said:
+            self.store.describe(owner, said, self.grant)
+            self.described[owner] = said
+
+    def _new(self, owner: SourcePatient) -> str:
+        """An id for a new patient: the source's own where it is free, else with the source's mark."""
+        own = re.sub(r"[^A-Za-z0-9._-]+", "-", owner.value).strip("-.")[:64]
+        short = re.sub(r"[^a-z0-9]+", "-", owner.system.lower()).strip("-")[:24]
+        taken = set(self.patients.values())
+        if owner.system == "fhir" or owner.system.startswith("http"):
+            first = own
+        else:
+            first = f"{short}-{own}"
+        if own and first not in taken:
+            return first
+        mark = blake2b(f"{owner.system}|{owner.value}".encode(), digest_size=4).hexdigest()
+        return f"{first or short or 'patient'}-{mark}"

@@ -1,0 +1,28 @@
+"""Which dialect a payload is written in: decided by its content; a name only chooses between mappings."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from medtwin.sources.archives import HEAD
+from medtwin.sources.item import Dialect, Intake, Payload
+
+
+@cache
+def dialects() -> tuple[Dialect, ...]:
+    """Every dialect that medtwin reads. A new one is a new sibling file, added here."""
+    from medtwin.sources import dexcom_clarity, fhir_r4, table
+
+    return (fhir_r4.Reader(), dexcom_clarity.Reader(), table.Reader())
+
+
+def recognise(payload: Payload, intake: Intake) -> tuple[Dialect | None, bytes]:
+    """The likeliest dialect (None: none of them) and the first 64 KiB."""
+    with payload.open() as stream:
+        head = stream.read(HEAD)
+    best, confidence = None, 0.0
+    for dialect in dialects():
+        found = dialect.recognise(head, payload.name, intake)
+        if found > confidence:
+            best, confidence = dialect, found
+    return best, head
