@@ -1,13 +1,13 @@
 """The audit trail: one row for each read and write, in a chain that shows the first altered row.
 
 Each row's hash is a keyed BLAKE2b over the previous row's hash and the row's own fields; the key is derived from the
-home's master key, so that whoever can write to the database but does not hold the key cannot make the chain whole again.
-The head (number and hash of the newest row) is kept a second time in a small file beside the database, so that rows cut
-off the end are noticed too.
+home's master key, so that whoever can write to the database but does not hold the key cannot make the chain whole
+again. The head (number and hash of the newest row) is kept a second time in a small file beside the database, so that
+rows cut off the end are noticed too.
 
-What cannot be noticed: rows cut off that are newer than the head file (it is written after each commit and may lag by the
-last one), and a whole home, head file included, put back to an earlier state. Send the head elsewhere
-(``medtwin audit verify`` prints it) where that matters.
+What cannot be noticed: rows cut off that are newer than the head file (it is written after each commit and may lag by
+the last one), and a whole home, head file included, put back to an earlier state. Send the head elsewhere (``medtwin
+audit verify`` prints it) where that matters.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def pseudonym(patient: str | None, key: bytes) -> str | None:
     """The name under which a patient stands in the trail: 16 hex digits, keyed, so that an erased id is not in it."""
     if patient is None:
         return None
-    return blake2b(patient.encode("utf-8", "surrogatepass"), key=key, digest_size=8, person=b"medtwin/patient").hexdigest()
+    return blake2b(
+        patient.encode("utf-8", "surrogatepass"), key=key, digest_size=8, person=b"medtwin/patient"
+    ).hexdigest()
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ class HeadFile:
             os.close(file)
 
     def read(self) -> tuple[int, bytes] | None:
-        """(number, hash), or None when no head was written yet; a file that is not sealed by this home is head (0, b"")."""
+        """(number, hash); None when none was written yet; (0, b"") for a file that this home did not seal."""
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=_Head)
             head = bytes.fromhex(found.hash)

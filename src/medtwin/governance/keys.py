@@ -1,8 +1,8 @@
 """Keys: one master key of a home, one data key per owner of facts, and what is derived from them.
 
-The master key lies in a file of its own (mode 0600) beside the database, so that neither the file nor the database alone
-reads a name or a raw byte. Each data key is random (AES-256-GCM) and is kept wrapped under the master key; destroying the
-wrapped key makes whatever it sealed unreadable, wherever a copy of the sealed bytes may still lie.
+The master key lies in a file of its own (mode 0600) beside the database, so that neither the file nor the database
+alone reads a name or a raw byte. Each data key is random (AES-256-GCM) and is kept wrapped under the master key;
+destroying the wrapped key makes whatever it sealed unreadable, wherever a copy of the sealed bytes may still lie.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class MasterKey:
         return DataKey(self.derived(b"wrap")).seal(key.secret, context)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> DataKey:
-        """The data key again; raises :class:`StoreError` when it was not wrapped by this master key for this context."""
+        """The data key again; raises :class:`StoreError` when another master key or context wrapped it."""
         return DataKey(DataKey(self.derived(b"wrap")).open(wrapped, context))
 
     def written(self) -> bytes:

@@ -69,7 +69,7 @@ class Access:
         self._take_over()
 
     def _take_over(self) -> None:
-        """Chain the audit entries that a dead process left in its journal; those that got there already are left out."""
+        """Chain the audit entries that a dead process left in its journal, each once."""
         for path, entries in leftovers(self._journals):
 
             def job(work: Work, entries: list[AuditEntry] = entries) -> None:
@@ -111,8 +111,8 @@ class Access:
         with self.database.reading(snapshot=snapshot) as connection:
             rows = connection.rows(
                 "SELECT head.epoch, head.sequence, patient.id, patient.zone, patient.withdrawn, owner.id, owner.system,"
-                " owner.value FROM head LEFT JOIN patient ON patient.id = ? LEFT JOIN owner ON owner.patient = patient.id"
-                " ORDER BY owner.id",
+                " owner.value FROM head LEFT JOIN patient ON patient.id = ?"
+                " LEFT JOIN owner ON owner.patient = patient.id ORDER BY owner.id",
                 ("" if patient is None else patient,),
             )
             epoch, sequence, found, zone, withdrawn = rows[0][:5]

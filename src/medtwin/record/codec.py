@@ -7,6 +7,7 @@ A row holds the few numbers that the database sorts and filters by; the rest of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from medtwin.record.moment import Moment, Precision
 from medtwin.record.schema import CURRENT, IN_ERROR, NOT_HAPPENED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (wall clocks have no zone)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,7 +74,16 @@ def moment(microseconds_since: int) -> datetime:
     try:
         return EPOCH + timedelta(microseconds=microseconds_since)
     except OverflowError:
-        return (datetime.min if microseconds_since < 0 else datetime.max).replace(tzinfo=UTC)
+        return FIRST if microseconds_since < 0 else LAST
+
+
+def points(pairs: Iterable[tuple[int, float]]) -> list[tuple[datetime, float]]:
+    """(UTC datetime, value) of (stored time, value)."""
+    pairs = list(pairs)
+    try:
+        return [(EPOCH + timedelta(0, 0, start), value) for start, value in pairs]
+    except OverflowError:
+        return [(moment(start), value) for start, value in pairs]
 
 
 def _wall(local: datetime) -> int:
@@ -117,13 +128,18 @@ def encode(event: Event) -> Row:
     time, subject, value, intent, status = event.time, event.subject, event.value, event.intent, event.status
     more: dict[str, Any] = {}
     number: float | None = None
+    if isinstance(value, int):
+        try:
+            value = float(value)
+        except OverflowError:
+            raise FormatError("a number beyond 64 bits", expected="a float", where=event.quantity) from None
     if value is not None:
         if isinstance(value, Code):
             more["code"] = (value.system, value.code, value.display, value.negated)
         elif isinstance(value, ArtifactId):
             more["artifact"] = value.hash
         else:
-            number = float(value)
+            number = value
             if number != number:  # a database has no NaN
                 number, more["nan"] = None, True
     if event.comparator is not None:
@@ -150,7 +166,16 @@ def encode(event: Event) -> Row:
         identity = bytes.fromhex(event.id)
         place = slot(subject, event.source.system, event.key)
         body = _encode(
-            (event.key, event.source.locator, event.text, event.unit_text, int(time.precision), time.offset, shift, more)
+            (
+                event.key,
+                event.source.locator,
+                event.text,
+                event.unit_text,
+                int(time.precision),
+                time.offset,
+                shift,
+                more,
+            )
         )
     except UnicodeEncodeError:
         raise FormatError("half a surrogate pair in a fact", expected="Unicode text", where=event.quantity) from None

@@ -1,4 +1,5 @@
-"""What the store asks of a database. Two siblings answer: :mod:`~medtwin.record.sqlite`, :mod:`~medtwin.record.postgresql`.
+"""What the store asks of a database. Two siblings answer: :mod:`~medtwin.record.sqlite`,
+:mod:`~medtwin.record.postgresql`.
 
 Statements are written once, in the SQL that both understand, with ``?`` for each bound value. Values are int, float,
 str, bytes or None.
@@ -30,6 +31,9 @@ class Connection(Protocol):
     def stream(self, statement: str, values: Sequence[Value] = (), size: int = 5000) -> Iterator[Sequence[Row]]:
         """Result rows in lots of ``size``, with flat memory; inside ``reading(snapshot=True)`` only."""
 
+    def pairs(self, statement: str, values: Sequence[Value] = ()) -> Sequence[tuple[int, float]]:
+        """Rows of exactly one integer and one number, neither null, in the quickest way that the database has."""
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
         """Many rows in the quickest way that the database has."""
 
@@ -40,7 +44,7 @@ class Database(Protocol):
     dialect: str
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """The one write transaction at a time, over all processes; durable when the block is left, undone on an error."""
+        """The one write transaction of all processes; durable when the block is left, undone on an error."""
 
     def reading(self, *, snapshot: bool = False) -> AbstractContextManager[Connection]:
         """A connection to read with; with ``snapshot`` all statements of the block see one state."""
@@ -69,7 +73,7 @@ _SIZES = (1, 2, 4, 8, 32, 128, 512)
 
 
 def lots(values: Iterable[Value]) -> Iterator[list[Value]]:
-    """The values in lots whose sizes are few, so that statements are prepared once; the last one is repeated as filling."""
+    """The values in lots of few sizes, so that statements are prepared once; the last value is repeated as filling."""
     pending = list(values)
     for start in range(0, len(pending), _SIZES[-1]):
         lot = pending[start : start + _SIZES[-1]]

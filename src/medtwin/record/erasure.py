@@ -1,4 +1,4 @@
-"""Erasing a patient for real: keys first, then every row, then the files are rewritten; and the truth about the rest."""
+"""Erasing a patient for real: keys and rows go, the files are rewritten, and the rest is told truthfully."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def erase(access: Access, patient: str, grant: Grant) -> dict[str, int | str]:
         said["keys"] = int(said["keys"]) + run("DELETE FROM patient WHERE id = ?", (patient,))
         work.epoch += 1
         work.patients.add(patient)
-        work.entries.append(
-            access.entry(grant, "erase", patient, count=int(said["facts"]), sequence=work.sequence)
-        )
+        work.entries.append(access.entry(grant, "erase", patient, count=int(said["facts"]), sequence=work.sequence))
         access.names.forget()
         return said
 

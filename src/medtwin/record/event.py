@@ -14,6 +14,8 @@ from medtwin.quantities import registry
 from medtwin.quantities.quantity import Kind
 from medtwin.record.moment import Moment
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class Intent(StrEnum):
     """Whether it happened. A planned treatment is a fact that has not happened yet."""
@@ -140,7 +142,7 @@ class Event:
             self.text,
             self.unit_text,
             self.comparator,
-            self.sd,
+            None if self.sd is None else float(self.sd),
             self.time.text,
             self.time.zone,
             self.until.text if self.until else None,
@@ -149,7 +151,7 @@ class Event:
             self.basis,
             self.group,
         )
-        return blake2b(msgspec.msgpack.encode(content), digest_size=16).hexdigest()
+        return blake2b(_encode(content), digest_size=16).hexdigest()
 
     @property
     def instant(self) -> datetime:
@@ -166,7 +168,7 @@ def _plain(value: float | Code | ArtifactId | None) -> object:
         return (value.system, value.code, value.display, value.negated)
     if isinstance(value, ArtifactId):
         return ("artifact", value.hash)
-    return value
+    return None if value is None else float(value)  # 100 and 100.0 are one statement
 
 
 _STANDING = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}

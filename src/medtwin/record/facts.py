@@ -1,7 +1,8 @@
 """Facts inside a transaction: append, the fold that says which version is current, and reads.
 
-A fact is never edited. ``standing`` and ``supersedes`` are materialised state: a function of the log alone (the versions
-of one slot in the order of :func:`medtwin.record.event.version`), brought up to date in the transaction that appends.
+A fact is never edited. ``standing`` and ``supersedes`` are materialised state: a function of the log alone (the
+versions of one slot in the order of :func:`medtwin.record.event.version`), brought up to date in the transaction that
+appends.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows:
         sequence += 1
         inserts.append(
             (
-                owner.id, names.quantity_id(work, row.quantity), row.start, sequence, row.value, row.standing, row.status,
-                row.available, source, row.slot, row.id, None, row.body,
+                owner.id, names.quantity_id(work, row.quantity), row.start, sequence, row.value, row.standing,
+                row.status, row.available, source, row.slot, row.id, None, row.body,
             )
         )  # fmt: skip
         new.append(event.id)
@@ -111,7 +112,7 @@ def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, by
 
 
 def refold(connection: Connection, slots: Iterable[int]) -> int:
-    """Bring the standing of all versions in ``slots`` up to date; how many facts ceased to be current, or never were."""
+    """Bring the standing of all versions in ``slots`` up to date; how many ceased to be current, or never were."""
     superseded = 0
     for lot in lots(sorted(slots)):
         rows = connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(lot))})", lot)
@@ -138,9 +139,7 @@ def unfolded(connection: Connection) -> list[int]:
         alone = [row for row in lot if row[0] not in contested]
         wrong += _differing(alone)
     for slots in lots(sorted(contested)):
-        wrong += _differing(
-            connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(slots))})", slots)
-        )
+        wrong += _differing(connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(slots))})", slots))
     return sorted(wrong)
 
 
@@ -158,7 +157,7 @@ def history(
     """All versions of all facts of some owners (of the numbered quantities only), by owner, quantity and true time."""
     if not owners or quantities == []:
         return ()
-    subjects = {number: subject for number, subject in owners}
+    subjects = dict(owners)
     where = f"owner IN ({marks(len(owners))})"
     values: list[Any] = [number for number, _ in owners]
     if quantities is not None:
@@ -183,8 +182,8 @@ def signal(
     """(start, value) of current numeric facts that happened, in true-time order."""
     if not owners:
         return ()
-    return connection.rows(
+    return connection.pairs(
         f"SELECT start, value FROM fact WHERE owner IN ({marks(len(owners))}) AND quantity = ?"
         f" AND start >= ? AND start < ? AND standing = {CURRENT} AND value IS NOT NULL ORDER BY start, sequence",
         (*owners, quantity, since, until),
-    )  # type: ignore[return-value]
+    )

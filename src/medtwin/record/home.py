@@ -46,8 +46,8 @@ def store_url(url: str | None = None) -> str | None:
 def open_store(home: str | Path | None = None, url: str | None = None, *, timeout: float = 30.0) -> SqlStore:
     """Open a home, making it when it is new and bringing its tables to the newest version.
 
-    ``timeout``: seconds to wait for another process's write. Raises :class:`StoreError` for a home that is open to other
-    users, has lost its key, belongs to a newer medtwin, or whose database is another home's.
+    ``timeout``: seconds to wait for another process's write. Raises :class:`StoreError` for a home that is open to
+    other users, has lost its key, belongs to a newer medtwin, or whose database is another home's.
     """
     folder = _prepare(home_path(home))
     with locked(folder):
@@ -118,7 +118,8 @@ def _belong(connection: Connection, master: MasterKey) -> None:
     rows = connection.rows("SELECT home FROM head")
     if not rows:
         connection.run(
-            "INSERT INTO head (id, home, epoch, sequence, serial, audit_number, audit_hash) VALUES (1, ?, 1, 0, 0, 0, ?)",
+            "INSERT INTO head (id, home, epoch, sequence, serial, audit_number, audit_hash)"
+            " VALUES (1, ?, 1, 0, 0, 0, ?)",
             (master.home, START),
         )
     elif rows[0][0] != master.home:

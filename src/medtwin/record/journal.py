@@ -2,8 +2,8 @@
 
 A read must leave its audit row, but a durable commit for each read would cost more than the read. The rule: an entry is
 written to this file *before* the data is returned (it then survives the death of the process), and joins the chain with
-the next commit, at the latest 50 ms later (it then survives a loss of power). Whoever opens the home next takes over what
-a dead process left behind.
+the next commit, at the latest 50 ms later (it then survives a loss of power). Whoever opens the home next takes over
+what a dead process left behind.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Journal:
         self._size = len(DIALECT)
 
     def note(self, entry: AuditEntry) -> bool:
-        """Write an entry; True when it is the first one that waits. Raises :class:`StoreError` when it cannot be kept."""
+        """Write an entry; True when it is the first that waits. Raises :class:`StoreError` when it cannot be kept."""
         line = _encode(entry) + b"\n"
         with self._lock:
             try:

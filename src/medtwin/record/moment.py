@@ -20,10 +20,20 @@ class Precision(IntEnum):
 
 
 _WIDTH = {
-    Precision.DAY: timedelta(days=1),
     Precision.MINUTE: timedelta(minutes=1),
     Precision.SECOND: timedelta(seconds=1),
     Precision.FRACTION: timedelta(0),
+}
+
+
+#: characters of ISO 8601 at each precision
+_LENGTH = {
+    Precision.YEAR: 4,
+    Precision.MONTH: 7,
+    Precision.DAY: 10,
+    Precision.MINUTE: 16,
+    Precision.SECOND: 19,
+    Precision.FRACTION: 26,
 }
 
 
@@ -50,34 +60,38 @@ class Moment:
     @property
     def instant(self) -> datetime:
         """UTC instant of the start of this moment. With an unknown offset, the wall clock read as if it were UTC."""
-        if self.offset is not None:
-            return (self.local - timedelta(minutes=self.offset)).replace(tzinfo=UTC)
-        if self.zone is not None:
-            return self.local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        try:
+            if self.offset is not None:
+                return (self.local - timedelta(minutes=self.offset)).replace(tzinfo=UTC)
+            if self.zone is not None:
+                return self.local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        except OverflowError:  # the offset leads past the first or last datetime that there is
+            return datetime.min.replace(tzinfo=UTC) if self.local.year == 1 else datetime.max.replace(tzinfo=UTC)
         return self.local.replace(tzinfo=UTC)
 
     @property
     def end(self) -> datetime:
         """UTC instant at which the stated interval ends (a date ends a day later, a second a second later)."""
-        if self.precision is Precision.YEAR:
-            return self.instant.replace(year=self.instant.year + 1)
-        if self.precision is Precision.MONTH:
-            start = self.instant
-            return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return self.instant + _WIDTH[self.precision]
+        try:
+            if self.precision is Precision.YEAR:
+                local = self.local.replace(year=self.local.year + 1, month=1, day=1)
+            elif self.precision is Precision.MONTH:
+                local = (self.local.replace(day=1) + timedelta(days=32)).replace(day=1)
+            elif self.precision is Precision.DAY:
+                local = self.local + timedelta(days=1)  # 23 or 25 hours where the clock is changed
+            else:
+                return self.instant + _WIDTH[self.precision]
+        except (OverflowError, ValueError):
+            return datetime.max.replace(tzinfo=UTC)
+        return Moment(local, self.precision, self.offset, self.zone).instant
 
     @property
     def text(self) -> str:
-        """ISO 8601 at the stated precision, with the offset only if one was sent: ``2023``, ``2023-05-01T07:40+02:00``."""
-        formats = {
-            Precision.YEAR: "%Y",
-            Precision.MONTH: "%Y-%m",
-            Precision.DAY: "%Y-%m-%d",
-            Precision.MINUTE: "%Y-%m-%dT%H:%M",
-            Precision.SECOND: "%Y-%m-%dT%H:%M:%S",
-            Precision.FRACTION: "%Y-%m-%dT%H:%M:%S.%f",
-        }
-        written = self.local.strftime(formats[self.precision])
+        """ISO 8601 at the stated precision, with the offset only if one was sent.
+
+        For example ``2023`` or ``2023-05-01T07:40+02:00``.
+        """
+        written = self.local.isoformat(timespec="microseconds")[: _LENGTH[self.precision]]
         if self.offset is None or self.precision <= Precision.DAY:
             return written
         sign, minutes = ("-" if self.offset < 0 else "+"), abs(self.offset)

@@ -107,7 +107,9 @@ class Names:
             rows = connection.rows("SELECT wrapped FROM patient WHERE id = ?", (patient,))
             if not rows:
                 raise StoreError("a patient whose key was destroyed")
-            key = self._keys["patient", patient] = self._master.unwrap(bytes(rows[0][0]), b"patient:" + patient.encode())
+            key = self._keys["patient", patient] = self._master.unwrap(
+                bytes(rows[0][0]), b"patient:" + patient.encode()
+            )
         return key
 
     # quantities

@@ -1,8 +1,9 @@
 """PostgreSQL: the server store, for several processes and users. Same tables, same statements as SQLite.
 
-The address is ``postgresql://user:password@host:port/database?schema=medtwin``. ``host=/folder`` in the query names a Unix
-socket; ``sslmode`` is ``verify-full`` (the default for any host but this one), ``require`` or ``disable``. The password may
-stand in ``PGPASSWORD`` instead. All tables lie in one PostgreSQL schema, so that one database can serve several homes.
+The address is ``postgresql://user:password@host:port/database?schema=medtwin``. ``host=/folder`` in the query names a
+Unix socket; ``sslmode`` is ``verify-full`` (the default for any host but this one), ``require`` or ``disable``. The
+password may stand in ``PGPASSWORD`` instead. All tables lie in one PostgreSQL schema, so that one database can serve
+several homes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -30,6 +32,7 @@ _WORDS = {
     "clustered": "",
     "cover": ") INCLUDE (value, standing",  # closes the key's own bracket
 }
+_PAIR = struct.Struct(">qd")
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -178,6 +181,13 @@ class PostgresConnection:
             yield lot
         self._execute(f"CLOSE {name}", ())
 
+    def pairs(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[int, float]]:
+        """All rows as one value: a message for each row would cost more than finding them."""
+        packed = self.rows(
+            f"SELECT string_agg(int8send(a) || float8send(b), ''::bytea) FROM ({statement}) AS pairs (a, b)", values
+        )[0][0]
+        return [] if packed is None else list(_PAIR.iter_unpack(packed))
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
         """COPY, which is three times as quick as INSERT even for a few rows."""
         if not rows:
@@ -306,9 +316,9 @@ class PostgresDatabase:
             tables = "fact, source, raw, piece, quarantine, artifact, owner, patient"
             self._writer.run(f"VACUUM (FULL, ANALYZE) {tables}")
         return (
-            "the write-ahead log, archives and replicas of the PostgreSQL server until it recycles them (names, raw bytes "
-            "and artifacts in them are sealed under the destroyed keys; values and texts of facts are not); blocks that "
-            "the file system or the disk has set free"
+            "the write-ahead log, archives and replicas of the PostgreSQL server until it recycles them (names, raw "
+            "bytes and artifacts in them are sealed under the destroyed keys; values and texts of facts are not); "
+            "blocks that the file system or the disk has set free"
         )
 
     def place(self) -> str:

@@ -1,8 +1,8 @@
 """The tables, as versioned migrations in the SQL that SQLite and PostgreSQL share. Forward only, never edited.
 
-``fact`` is the log and the signal table in one: clustered by (owner, quantity, start, sequence), so that a window of one
-signal is one walk along the table. Times are microseconds since 1970 UTC. ``{blob}``, ``{real}``, ``{clustered}`` and
-``{cover}`` are the only differences between the two.
+``fact`` is the log and the signal table in one: clustered by (owner, quantity, start, sequence), so that a window of
+one signal is one walk along the table. Times are microseconds since 1970 UTC. ``{blob}``, ``{real}``, ``{clustered}``
+and ``{cover}`` are the only differences between the two.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE fact (owner BIGINT NOT NULL, quantity BIGINT NOT NULL, start BIGINT NOT NULL,"
             " sequence BIGINT NOT NULL, value {real}, standing SMALLINT NOT NULL, status SMALLINT NOT NULL,"
             " available BIGINT NOT NULL, source BIGINT NOT NULL, slot BIGINT NOT NULL, id {blob} NOT NULL,"
-            " supersedes {blob}, body {blob} NOT NULL, PRIMARY KEY (owner, quantity, start, sequence{cover})){clustered}",
+            " supersedes {blob}, body {blob} NOT NULL,"
+            " PRIMARY KEY (owner, quantity, start, sequence{cover})){clustered}",
             # slot: hash of (owner, source system, key), so one index serves both uniqueness and supersession
             "CREATE UNIQUE INDEX fact_identity ON fact (slot, id)",
             "CREATE INDEX fact_sequence ON fact (sequence)",
@@ -102,7 +103,7 @@ def latest(migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
 def version(connection: Connection) -> int:
     """Schema version of an open store; 0 for an empty one."""
     connection.run("CREATE TABLE IF NOT EXISTS schema (version BIGINT PRIMARY KEY, name TEXT NOT NULL)")
-    return int(connection.rows("SELECT COALESCE(MAX(version), 0) FROM schema")[0][0])  # type: ignore[call-overload]
+    return int(connection.rows("SELECT COALESCE(MAX(version), 0) FROM schema")[0][0])
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> tuple[int, int]:

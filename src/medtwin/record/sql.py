@@ -82,7 +82,8 @@ class SqlStore:
         self, *, who: str | None = None, role: Role = Role.OWNER, purpose: Purpose = Purpose.SELF,
         patients: Iterable[str] | None = None,
     ) -> Grant:  # fmt: skip
-        """A grant at the current epoch for whoever can open this home (its folder and key are readable by one user only).
+        """A grant at the current epoch for whoever can open this home (its folder and key are readable by one user
+        only).
 
         ``who`` is that user when it is not given; a server with a login passes the person who logged in.
         """
@@ -192,7 +193,7 @@ class SqlStore:
     def raw_chunks(
         self, patient: str | None, raw_hash: str, grant: Grant, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
-        """The same in pieces of at most 1 MiB; memory stays flat. Each piece asks anew whether the raw is still here."""
+        """The same in pieces of at most 1 MiB; memory stays flat. Each piece is looked up when it is asked for."""
         if start < 0 or (stop is not None and stop < start):
             raise StoreError(f"the byte range {start}:{stop}", expected="0 <= start <= stop")
         with self._access.read(grant, "raw", patient) as read:
@@ -224,7 +225,8 @@ class SqlStore:
         )
         if not rows or (owners is not None and int(rows[0][8]) not in {number for number, _ in owners}):
             raise StoreError("no raw bytes of that name", expected="the hash of raw bytes of this patient")
-        return rows[0]  # type: ignore[no-any-return]
+        found: Sequence[Any] = rows[0]
+        return found
 
     def raw_entry(self, patient: str | None, raw_hash: str, grant: Grant) -> RawEntry:
         """Owner, media type, file, size, time and count of raw bytes."""
@@ -314,7 +316,7 @@ class SqlStore:
                 return ()
             found = facts.signal(read.connection, [number for number, _ in read.owners], numbers[0], *window)
             read.count = len(found)
-            return [(moment(start), value) for start, value in found]
+            return codec.points(found)
 
     def sequence_at(self, moment: datetime) -> int:
         """The newest commit sequence at that wall time (what this home knew then); 0 before the first."""
@@ -367,7 +369,8 @@ class SqlStore:
         self._access.write(grant, "acknowledge", job)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener(sequence, patients)`` after each commit, in the committing thread: return at once, never write.
+        """Call ``listener(sequence, patients)`` after each commit, in the committing thread: return at once, never
+        write.
 
         ``patients`` is empty when another process committed. The result ends the subscription.
         """
@@ -433,12 +436,13 @@ class SqlStore:
         self._access.write(grant, "unlink", job)
 
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]:
-        """The patients that the grant covers, by id. ``events`` counts all ever recorded, superseded ones too; ``first``
-        and ``last`` are of facts that happened (plans and times in the future do not count)."""
+        """The patients that the grant covers, by id. ``events`` counts all ever recorded, superseded ones too;
+        ``first`` and ``last`` are of facts that happened (plans and times in the future do not count)."""
         with self._access.read(grant, "patients", everyone=True, snapshot=True) as read:
             rows = read.connection.rows(
-                "SELECT patient.id, patient.zone, owner.id, owner.system, owner.value, owner.demographics, owner.events,"
-                " owner.first, owner.last, owner.sequence FROM patient JOIN owner ON owner.patient = patient.id"
+                "SELECT patient.id, patient.zone, owner.id, owner.system, owner.value, owner.demographics,"
+                " owner.events, owner.first, owner.last, owner.sequence"
+                " FROM patient JOIN owner ON owner.patient = patient.id"
                 " WHERE patient.withdrawn IS NULL ORDER BY patient.id, owner.id"
             )
             grouped: dict[str, list[Sequence[Any]]] = {}
@@ -562,7 +566,14 @@ class SqlStore:
     # artifacts
 
     def put_artifact(
-        self, patient: str, kind: str, content: bytes, manifest: dict[str, object], grant: Grant, *, durable: bool = True
+        self,
+        patient: str,
+        kind: str,
+        content: bytes,
+        manifest: dict[str, object],
+        grant: Grant,
+        *,
+        durable: bool = True,
     ) -> str:
         """Keep a large or derived thing (a snapshot, a volume) by content hash, encrypted under the patient's key.
 
@@ -678,7 +689,7 @@ class SqlStore:
         return erasure.erase(self._access, patient, grant)
 
     def verify_audit(self) -> tuple[int, int | None]:
-        """(rows checked, number of the first altered row or None); see :mod:`medtwin.governance.audit` for its limits."""
+        """(rows checked, number of the first altered row or None); limits: :mod:`medtwin.governance.audit`."""
         self._access.writer.flush()
         heads = []
         if (written := self._access.head_file.read()) is not None:

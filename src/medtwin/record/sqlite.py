@@ -1,4 +1,4 @@
-"""SQLite: the embedded store. Write-ahead log, ``synchronous=FULL``: a commit is acknowledged after it is on the disk."""
+"""SQLite: the embedded store. Write-ahead log, ``synchronous=FULL``: acknowledged is what is on the disk."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from medtwin.errors import StoreError
 from medtwin.record.database import Connection, Row, Value
 
 _WORDS = {"blob": "BLOB", "real": "REAL", "clustered": " WITHOUT ROWID", "cover": ""}
+_IN_MEMORY = 512 << 20  #: bytes up to which a rebuild needs no temporary file
 _REMEDIES = {
     "full": "free space on this disk, or move the home with --home, then send the facts again",
     "readonly": "make the home writable for this user",
@@ -70,6 +71,9 @@ class SqliteConnection:
                 yield lot
         except sqlite3.Error as error:
             raise _refused(error, self._where) from error
+
+    def pairs(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[int, float]]:
+        return self.rows(statement, values)  # type: ignore[return-value]
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
         statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
@@ -156,14 +160,17 @@ class SqliteDatabase:
             connection.close()
 
     def scrub(self) -> str:
-        """Rebuild the file (deleted cells were zeroed at once, moved ones are not in the new file), cut the log to zero."""
+        """Rebuild the file (deleted cells were zeroed at once, moved ones do not come along), cut the log to zero."""
         with self._pool_lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
         with self._write_lock:
             self._writer.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._path.stat().st_size > _IN_MEMORY:
+                self._writer.run("PRAGMA temp_store=FILE")
             self._writer.run("VACUUM")
+            self._writer.run("PRAGMA temp_store=MEMORY")
             busy = self._writer.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
         if busy:
             return "the write-ahead log of the database, while another process reads it (close it and erase again)"

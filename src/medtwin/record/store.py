@@ -108,7 +108,7 @@ class Store(Protocol):
     def sequence_at(self, moment: datetime) -> int: ...
 
     def tail(self, subscriber: str, grant: Grant, limit: int = 1000) -> Iterator[tuple[str, Event]]:
-        """(patient, event) pairs after the subscriber's durable cursor, in commit order; advance with ``acknowledge``."""
+        """(patient, event) after the subscriber's durable cursor, in commit order; advance with ``acknowledge``."""
 
     def acknowledge(self, subscriber: str, sequence: int, grant: Grant) -> None: ...
 

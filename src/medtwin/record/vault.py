@@ -75,10 +75,7 @@ def put_pieces(work: Work, key: DataKey, whole: int, content: bytes) -> None:
     work.connection.insert(
         "piece",
         ("whole", "number", "sealed"),
-        [
-            (whole, number, seal_piece(key, whole, number, content[at : at + PIECE]))
-            for number, at in enumerate(pieces)
-        ],
+        [(whole, number, seal_piece(key, whole, number, content[at : at + PIECE])) for number, at in enumerate(pieces)],
     )
 
 

@@ -92,7 +92,7 @@ class Job:
 
 
 class Writer:
-    """``committed(sequence, patients)`` is called in this thread after each commit; ``failed()`` after an undone job."""
+    """In its thread it calls ``committed(sequence, patients)`` after each commit, ``failed()`` after an undone job."""
 
     def __init__(
         self,
