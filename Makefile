@@ -3,10 +3,12 @@
 #   make test    linters, types, import contracts and every test
 #   make lint    the linters, types and contracts alone;   make fix   what a machine can mend
 #   make bench   what is fast, against what;   make docs   the generated pages;   make ui   the page
+#   make test TESTS=tests/record ARGS="-k store" WORKERS=0   a part of it
 # PYTHON=/path/to/python3 names the interpreter that .venv is made with.
 
 ARGS ?=
 TESTS ?= tests
+WORKERS ?= 2
 BIN := .venv/bin
 
 .PHONY: demo test lint fix bench docs ui ui-if-needed environment test-environment clean
@@ -16,7 +18,7 @@ demo: environment ui-if-needed
 
 test: lint ui-if-needed
 	@scripts/browser.sh
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
 
 lint: test-environment
 	$(BIN)/ruff check .

@@ -19,6 +19,11 @@ find_python() {
     return 1
 }
 
+if [ "$(uname -sm)" = "Darwin x86_64" ]; then
+    say "JAX and cryptography ship no packages for Intel Macs any more; use Apple silicon or Linux."
+    exit 1
+fi
+
 if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' 2>/dev/null; then
     python=$(find_python)
     if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
@@ -44,18 +49,18 @@ unset VIRTUAL_ENV
 sync() {
     say "installing the locked packages ($want)"
     # shellcheck disable=SC2068
-    .venv/bin/uv sync --quiet --locked --inexact --no-install-project --python .venv/bin/python $@
+    .venv/bin/uv sync --quiet --inexact --no-install-project --python .venv/bin/python $@
 }
 case $want in
 run)
     if ! done_already run && ! done_already test; then
-        sync --no-default-groups
+        sync --frozen --no-default-groups
         printf '%s' "$state" >"$stamps/run"
     fi
     ;;
 test)
     if ! done_already test; then
-        sync --extra postgres --extra notebook --extra fuzz
+        sync --locked --extra postgres --extra notebook --extra fuzz
         printf '%s' "$state" >"$stamps/test"
     fi
     ;;
