@@ -110,6 +110,13 @@ class HeadFile:
         finally:
             os.close(file)
 
+    def content(self) -> bytes | None:
+        """The file as it is, for a backup."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
     def read(self) -> tuple[int, bytes] | None:
         """(number, hash); None when none was written yet; (0, b"") for a file that this home did not seal."""
         try:

@@ -49,20 +49,41 @@ def open_store(home: str | Path | None = None, url: str | None = None, *, timeou
     ``timeout``: seconds to wait for another process's write. Raises :class:`StoreError` for a home that is open to
     other users, has lost its key, belongs to a newer medtwin, or whose database is another home's.
     """
+    with opening(home, url, timeout=timeout, keep=True) as (folder, database):
+        master = _master(folder, database)
+        with database.writing() as connection:
+            schema.migrate(connection)
+            _belong(connection, master)
+    store = SqlStore(Access(database, master, folder))
+    store.access.writer.do(_sweep)
+    return store
+
+
+@contextmanager
+def opening(
+    home: str | Path | None, url: str | None, *, timeout: float = 30.0, keep: bool = False
+) -> Iterator[tuple[Path, Database]]:
+    """The folder, locked against others who open it, and its database; closed at the end unless ``keep``."""
     folder = _prepare(home_path(home))
     with locked(folder):
         database = _database(folder, store_url(url), timeout)
         try:
-            master = _master(folder, database)
-            with database.writing() as connection:
-                schema.migrate(connection)
-                _belong(connection, master)
+            yield folder, database
         except BaseException:
             database.close()
             raise
-    store = SqlStore(Access(database, master, folder))
-    store.access.writer.do(_sweep)
-    return store
+        if not keep:
+            database.close()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only this user can read."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(file, content)
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _prepare(folder: Path) -> Path:

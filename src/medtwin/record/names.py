@@ -112,6 +112,17 @@ class Names:
             )
         return key
 
+    def check_keys(self, connection: Connection) -> int:
+        """Unwrap every data key; how many. Raises :class:`StoreError` at the first that this home's key does not open."""
+        self.forget()
+        owners = [int(row[0]) for row in connection.rows("SELECT id FROM owner")]
+        patients = [row[0] for row in connection.rows("SELECT id FROM patient")]
+        for owner in owners:
+            self.owner_key(connection, owner)
+        for patient in patients:
+            self.patient_key(connection, patient)
+        return len(owners) + len(patients)
+
     # quantities
 
     def quantity_id(self, work: Work, name: str) -> int:

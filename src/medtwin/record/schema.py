@@ -106,6 +106,11 @@ def version(connection: Connection) -> int:
     return int(connection.rows("SELECT COALESCE(MAX(version), 0) FROM schema")[0][0])
 
 
+def recorded(connection: Connection) -> int:
+    """The same of a store that is open: reads only."""
+    return int(connection.rows("SELECT MAX(version) FROM schema")[0][0])
+
+
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> tuple[int, int]:
     """Bring the tables to the newest version inside the caller's transaction; (version before, version after).
 
