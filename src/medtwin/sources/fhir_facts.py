@@ -250,16 +250,22 @@ def _statement(
     )  # fmt: skip
 
 
+def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
+    """A standing statement without a date of its own stood in the record when the record was last updated."""
+    return iso(meta.lastUpdated, zone) if meta is not None and meta.lastUpdated else None
+
+
 def condition(resource: Resource, context: Context) -> Iterator[Item]:
     found = _condition.decode(resource.raw)
     status, negated = _verified(found.verificationStatus)
     zone = context.zone
     recorded = iso(found.recordedDate, zone) if found.recordedDate else None
     start, _ = _period(found.onsetDateTime, found.onsetPeriod, zone)
+    start = start or recorded or _updated(found.meta, zone)
     end, later = _period(found.abatementDateTime, found.abatementPeriod, zone)
     yield _statement(
-        "diagnosis", _concept(found.code, negated=negated), resource, context, start or recorded, later or end,
-        _issued(None, status, found.meta, zone, recorded), status, "onset[x] and recordedDate",
+        "diagnosis", _concept(found.code, negated=negated), resource, context, start, later or end,
+        _issued(None, status, found.meta, zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
@@ -269,8 +275,8 @@ def allergy(resource: Resource, context: Context) -> Iterator[Item]:
     recorded = iso(found.recordedDate, context.zone) if found.recordedDate else None
     start, until = _period(found.onsetDateTime, found.onsetPeriod, context.zone)
     yield _statement(
-        "allergy", _concept(found.code, negated=negated), resource, context, start or recorded, until,
-        _issued(None, status, found.meta, context.zone, recorded), status, "onset[x] and recordedDate",
+        "allergy", _concept(found.code, negated=negated), resource, context, start or recorded or _updated(found.meta, context.zone), until,
+        _issued(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
