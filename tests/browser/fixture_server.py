@@ -62,6 +62,11 @@ class Fixture:
         for listener in list(self.listeners):
             listener.put((self.serial, kind, message))
 
+    def cut(self) -> None:
+        """Drop every live connection, as a restart does."""
+        for listener in list(self.listeners):
+            listener.put((-1, "cut", {}))
+
     def push_reading(self, value: float, seconds: float | None = None) -> None:
         """A sensor reading and the belief that follows it."""
         self.latest = (seconds if seconds is not None else time.time(), value)
@@ -807,6 +812,8 @@ class Handler(BaseHTTPRequestHandler):
                 except queue.Empty:
                     self.wfile.write(b": still here\n\n")
                 else:
+                    if serial < 0:
+                        return
                     self.wfile.write(f"id: {serial}\nevent: {kind}\ndata: {json.dumps(message)}\n\n".encode())
                 self.wfile.flush()
         except OSError:

@@ -102,6 +102,18 @@ def test_live_reading_moves_the_page_without_a_new_canvas(made_up: Server, page_
     expect(page.locator(".figure table")).to_contain_text("211 mg/dL")
 
 
+def test_lost_stream_says_so_and_catches_up(made_up: Server, page_guard: PageGuard) -> None:
+    page_guard.allowed.append("ERR_")  # the browser itself reports the connection that this test cuts
+    page = page_guard.open(made_up.url + VIEWS["timeline"])
+    settled(page)
+    expect(page.locator(".live")).to_contain_text("Live")
+    made_up.fixture.cut()
+    expect(page.locator(".live")).to_contain_text("reconnecting")
+    made_up.fixture.latest = (made_up.fixture.start + 240, 133.0)
+    expect(page.locator(".live")).to_contain_text("Live", timeout=10_000)
+    expect(page.locator(".now-value .head")).to_have_text(re.compile("133"))
+
+
 def test_worklist_follows_the_stream(made_up: Server, page_guard: PageGuard) -> None:
     page = page_guard.open(made_up.url)
     settled(page)

@@ -14,6 +14,7 @@ class Live {
   last = $state<string | null>(null);
   #listeners = new Map<Kind, Set<Listener<never>>>();
   #source: EventSource | null = null;
+  #greeted = false;
 
   start(): void {
     this.#source?.close();
@@ -39,7 +40,14 @@ class Live {
 
   #receive<K extends Kind>(kind: K, data: string): void {
     const message = JSON.parse(data) as StreamMessages[K];
-    if (kind === 'hello') clock.sync((message as StreamMessages['hello']).now);
+    if (kind === 'hello') {
+      clock.sync((message as StreamMessages['hello']).now);
+      // The first greeting is no news; a later one means that something may have been missed.
+      if (!this.#greeted) {
+        this.#greeted = true;
+        return;
+      }
+    }
     if (kind === 'belief') {
       const belief = message as StreamMessages['belief'];
       this.latency = belief.latency_ms;
