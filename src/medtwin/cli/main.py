@@ -1,0 +1,59 @@
+"""The ``medtwin`` command. Each group of commands is a file of its own; nothing heavy is imported until a command runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from medtwin.cli import futures, intake, keeping, moving, people, study
+from medtwin.cli.common import Commands, examples
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    help="medtwin keeps a living model of one patient: many sources, one record, honest uncertainty.",
+    epilog=examples(
+        "medtwin demo                                # a synthetic patient, live, in your browser",
+        "medtwin ingest export.zip                   # your own files; formats are recognised",
+        "medtwin patients                            # who is here",
+        "medtwin show PATIENT                        # what is known, and how surely",
+        "medtwin forecast PATIENT --hours 6          # what comes next",
+        "medtwin what-if PATIENT --carbs 45 --in 20m # what if",
+        "medtwin COMMAND --help                      # more, with examples",
+    ),
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import medtwin
+
+        typer.echo(f"medtwin {medtwin.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options of every command stand after its name."""
+
+
+for group in (intake, people, futures, study, keeping, moving):
+    group.register(app)
+
+
+def app_entry() -> None:
+    """Entry point of the installed command."""
+    app(prog_name="medtwin")
+
+
+if __name__ == "__main__":
+    sys.exit(app_entry())
