@@ -140,16 +140,15 @@ def test_libreview_is_quarter_hourly_in_mmol(people):
 def test_the_own_table_can_be_read_with_its_mapping(people):
     deniz = people[3]
     files = export.files(deniz)
-    how = yaml.safe_load(files["home_readings.mapping.yaml"])
+    (how,) = yaml.safe_load(files["home_readings.mapping.yaml"])["tables"]
     rows = list(csv.DictReader(io.StringIO(files["home_readings.csv"].decode())))
     read = set()
     for r in rows:
-        text = f"{r[how['time']['date']]} {r[how['time']['clock']]}"
-        pattern = f"{how['time']['date_format']} {how['time']['clock_format']}"
-        moment = datetime.strptime(text, pattern).replace(tzinfo=ZoneInfo(how["timezone"]))
-        for column, about in how["columns"].items():
-            if r[column] not in how["missing"]:
-                read.add((moment, about["quantity"], float(r[column])))
+        text = " ".join(r[column] for column in how["time"]["columns"])
+        moment = datetime.strptime(text, how["time"]["format"]).replace(tzinfo=ZoneInfo(how["time"]["zone"]))
+        for about in how["values"]:
+            if r[about["column"]] != "0":
+                read.add((moment, about["quantity"], float(r[about["column"]])))
     facts = told(deniz, "home_readings.csv")
     assert read == {(f.time, f.quantity, f.value) for f in facts if f.quantity != "mean_arterial_pressure"}
 

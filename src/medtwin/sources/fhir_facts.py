@@ -274,8 +274,9 @@ def allergy(resource: Resource, context: Context) -> Iterator[Item]:
     status, negated = _verified(found.verificationStatus)
     recorded = iso(found.recordedDate, context.zone) if found.recordedDate else None
     start, until = _period(found.onsetDateTime, found.onsetPeriod, context.zone)
+    start = start or recorded or _updated(found.meta, context.zone)
     yield _statement(
-        "allergy", _concept(found.code, negated=negated), resource, context, start or recorded or _updated(found.meta, context.zone), until,
+        "allergy", _concept(found.code, negated=negated), resource, context, start, until,
         _issued(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
@@ -375,18 +376,29 @@ def medication(resource: Resource, context: Context) -> Iterator[Item]:
         intent,
     )  # fmt: skip
     if intent is Intent.HAPPENED and not negated and drug is not None and start is not None and _there(found.dosage):
-        dose = _dosage.decode(found.dosage)
-        if dose.dose is None or not _there(dose.dose.value):
-            return
-        quantity = dose_quantity(drug)
-        if quantity is None:
-            yield Unmapped("MedicationAdministration dose of a drug without a quantity")
-            return
-        unit = dose.dose.code if dose.dose.system == UCUM and dose.dose.code else dose.dose.unit or dose.dose.code
-        yield context.facts.number(
-            quantity, bytes(dose.dose.value).decode(), unit, start, f"{resource.key}#dose", resource.where,
-            until=until, available=available, status=status, group=resource.key,
-        )  # fmt: skip
+        yield from _given(drug, _dosage.decode(found.dosage), resource, context, start, until, available, status)
+
+
+def _given(
+    drug: shape.CodeableConcept, dosage: shape.Dosage, resource: Resource, context: Context, start: Moment,
+    until: Moment | None, available: datetime | None, status: Status,
+) -> Iterator[Item]:  # fmt: skip
+    """What was given: an amount at once, or the rate of an infusion, which holds for the period (11.3.4)."""
+    amount, rate = dosage.dose, dosage.rateQuantity
+    given, name = (amount, "dose") if amount is not None and _there(amount.value) else (rate, "rate")
+    if given is None or not _there(given.value):
+        return
+    quantity = dose_quantity(drug)
+    if quantity is not None and name == "rate":
+        quantity = registry.get("insulin_basal_rate") if quantity.name == "insulin_bolus" else None
+    if quantity is None:
+        yield Unmapped(f"MedicationAdministration {name} of a drug without a quantity")
+        return
+    unit = given.code if given.system == UCUM and given.code else given.unit or given.code
+    yield context.facts.number(
+        quantity, bytes(given.value).decode(), unit, start, f"{resource.key}#{name}", resource.where,
+        until=until, available=available, status=status, group=resource.key,
+    )  # fmt: skip
 
 
 MAPPED: dict[str, Callable[[Resource, Context], Iterator[Item]]] = {

@@ -166,6 +166,7 @@ class Dosage(Struct, gc=False):
     """MedicationAdministration.dosage (FHIR R4 11.3.4)."""
 
     dose: Amount | None = None
+    rateQuantity: Amount | None = None
 
 
 class Procedure(Struct, gc=False):

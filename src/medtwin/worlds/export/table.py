@@ -40,13 +40,16 @@ def write(person: Person, facts: tuple[Fact, ...]) -> bytes:
 
 def mapping(person: Person) -> bytes:
     """The mapping file of that table."""
-    columns = "".join(f"  {c}: {{quantity: {q}, unit: '{u}'}}\n" for c, (q, u) in COLUMNS.items())
+    values = "".join(
+        f"      - {{column: {c}, quantity: {q}, unit: '{u}', zero: missing}}\n" for c, (q, u) in COLUMNS.items()
+    )
     return (
         f"# how to read home_readings.csv of Synthetic {person.name}\n"
         "dialect: medtwin-mapping/1\n"
         "source: home readings\n"
-        f"timezone: {person.zone}\n"
-        "time: {date: date, clock: time, date_format: '%d/%m/%Y', clock_format: '%H:%M'}\n"
-        "missing: ['', '0']\n"
-        f"columns:\n{columns}"
+        "tables:\n"
+        "  - name: home readings\n"
+        f"    match: {{columns: [date, time, {', '.join(COLUMNS)}]}}\n"
+        f"    time: {{columns: [date, time], format: '%d/%m/%Y %H:%M', zone: {person.zone}}}\n"
+        f"    values:\n{values}"
     ).encode()
