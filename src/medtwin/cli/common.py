@@ -86,10 +86,12 @@ def examples(*lines: str) -> str:
     return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def command(app: typer.Typer, function: Callable[..., None], *lines: str, name: str | None = None) -> None:
+def command(
+    app: typer.Typer, function: Callable[..., None], *lines: str, name: str | None = None, before: str = ""
+) -> None:
     """Register ``function``, its docstring as help, with example lines at the end of it."""
     words = (function.__doc__ or "").strip().partition("\n")[0]
-    app.command(name, short_help=words, epilog=examples(*lines))(function)
+    app.command(name, short_help=words, epilog=before + examples(*lines))(function)
 
 
 @contextmanager

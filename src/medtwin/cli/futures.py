@@ -1,4 +1,247 @@
+"""What comes next, and what if."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from medtwin.cli.common import (
+    AsOf,
+    ClockName,
+    Home,
+    Json,
+    PatientId,
+    ago,
+    command,
+    emit,
+    note,
+    opened,
+    show,
+    table,
+)
+from medtwin.cli.people import SILENT, living, moment_of, unit_of
+from medtwin.cli.plot import plot
 
-def register(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from medtwin.record import Event
+    from medtwin.twin.forecast import Effect, Forecast
+    from medtwin.twin.scenario import Scenario
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+Hours = Annotated[float, typer.Option("--hours", min=0.25, max=24.0, help="How far to look ahead.")]
+ScenarioFile = Annotated[
+    Path | None, typer.Option("--scenario", metavar="FILE.yaml", help="Planned events; see the example below.")
+]
+EXAMPLE = """A scenario file:
+
+\b
+  dialect: medtwin-scenario/1
+  events:
+    - {quantity: insulin_bolus, value: 3.5 U, at: +10m}
+    - {quantity: carbohydrate_intake, value: 45 g, at: +20m, until: +35m}
+
+"""
+
+
+def register(app: typer.Typer) -> None:
+    command(
+        app, forecast,
+        "medtwin forecast anna --hours 6",
+        "medtwin forecast anna --scenario lunch.yaml",
+        "medtwin forecast anna --as-of 2026-05-01T14:05+02:00 --clock recorded",
+        "medtwin forecast anna --as-of last --json",
+        before=EXAMPLE,
+    )  # fmt: skip
+    command(
+        app, what_if,
+        "medtwin what-if anna --carbs 45 --bolus 3.5 --in 20m",
+        "medtwin what-if anna --plan 'insulin_bolus=2 U' --in 5m --hours 4",
+        "medtwin what-if anna --scenario lunch.yaml --as-of last",
+        name="what-if", before=EXAMPLE,
+    )  # fmt: skip
+
+
+def forecast(
+    patient: PatientId,
+    hours: Hours = 6.0,
+    scenario: ScenarioFile = None,
+    as_of: AsOf = None,
+    clock: ClockName = "available",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast a patient's headline quantity, with bands calibrated on the person's own past.
+
+    With a scenario, its planned events count. A forecast widens or is withheld when inputs are stale, and says so.
+    """
+    plan = None
+    if scenario is not None:
+        from medtwin.twin.scenario import load
+
+        plan = load(scenario)
+    effect, planned, at = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json)
+    chosen = effect.scenario if planned else effect.baseline
+    if as_json:
+        content = {"patient": patient, "at": at, "clock": clock, "planned": _plans(planned), **_future(chosen)}
+        emit("forecast", content)
+        return
+    _head(chosen)
+    if chosen.withheld:
+        return
+    every = max(len(chosen.times) // 12, 1)
+    rows = [
+        (f"{chosen.times[i]:%Y-%m-%d %H:%M}", *(f"{chosen.at(level)[i]:.0f}" for level in LEVELS))
+        for i in range(every - 1, len(chosen.times), every)
+    ]
+    table(
+        f"{chosen.quantity} ({unit_of(chosen.quantity)})", ("time (UTC)", "5 %", "25 %", "median", "75 %", "95 %"),
+        rows, right=range(1, 6),
+    )  # fmt: skip
+    show(
+        plot(
+            chosen.times, [("o", chosen.at(0.5))], chosen.at(0.05), chosen.at(0.95), unit_of(chosen.quantity)
+        )
+    )  # fmt: skip
+
+
+def what_if(
+    patient: PatientId,
+    carbs: Annotated[float | None, typer.Option("--carbs", metavar="GRAMS", help="Carbohydrate eaten.")] = None,
+    bolus: Annotated[float | None, typer.Option("--bolus", metavar="UNITS", help="Rapid insulin given.")] = None,
+    plan: Annotated[
+        list[str] | None, typer.Option("--plan", metavar="QUANTITY=VALUE", help="Any other; may be repeated.")
+    ] = None,
+    start: Annotated[str, typer.Option("--in", metavar="SPAN", help="How far from now (20m, 1h).")] = "0m",
+    scenario: ScenarioFile = None,
+    hours: Hours = 6.0,
+    as_of: AsOf = None,
+    clock: ClockName = "available",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show two futures side by side, without and with a plan, and the paired difference.
+
+    The difference is physiology alone: the same members of the belief, run twice. A person for whom no model speaks
+    gets no answer, and the reason.
+    """
+    from medtwin.errors import FormatError, InferenceError
+    from medtwin.twin import scenario as scenarios
+
+    pairs = [("carbohydrate_intake", f"{carbs} g")] if carbs is not None else []
+    pairs += [("insulin_bolus", f"{bolus} U")] if bolus is not None else []
+    for text in plan or ():
+        quantity, equals, value = text.partition("=")
+        if not equals:
+            raise FormatError(f"the plan {text[:40]!r}", expected="QUANTITY=VALUE, such as 'insulin_bolus=2 U'")
+        pairs.append((quantity.strip(), value.strip()))
+    if bool(pairs) == (scenario is not None):
+        raise typer.BadParameter("say what is planned: --carbs, --bolus, --plan, or --scenario FILE.yaml")
+    meant = scenarios.load(scenario) if scenario else scenarios.planned(pairs, f"+{start.lstrip('+')}")
+    effect, planned, at = _effect(home, patient, hours, meant, as_of, clock, quiet=as_json)
+    one, other = effect.baseline, effect.scenario
+    if not one.physiological and not one.withheld:
+        raise InferenceError(
+            "a person for whom no model speaks, so that a plan cannot be judged", expected="a physiological model",
+            remedy="see `medtwin show` for the reason",
+        )  # fmt: skip
+    if as_json:
+        difference = {"levels": LEVELS, "quantiles": effect.quantiles, "unit": unit_of(one.quantity)}
+        content = {"patient": patient, "at": at, "clock": clock, "planned": _plans(planned), "without": _future(one),
+                   "with": _future(other), "difference": difference}  # fmt: skip
+        emit("what-if", content)
+        return
+    for event in planned:
+        typer.echo(f"Planned: {event.quantity} {event.value:g} {unit_of(event.quantity)} at {event.instant:%H:%M} UTC")
+    _head(one)
+    if one.withheld:
+        return
+    every = max(len(one.times) // 12, 1)
+    rows = [
+        (
+            f"{one.times[i]:%Y-%m-%d %H:%M}", _band(one, i), _band(other, i), f"{effect.quantiles[i, 2]:+.0f}",
+            f"{effect.quantiles[i, 0]:+.0f} to {effect.quantiles[i, 4]:+.0f}",
+        )
+        for i in range(every - 1, len(one.times), every)
+    ]  # fmt: skip
+    table(
+        f"{one.quantity} ({unit_of(one.quantity)}): median (5 to 95 %)",
+        ("time (UTC)", "without", "with", "difference", "5 to 95 %"), rows, right=range(1, 5),
+    )  # fmt: skip
+    show(
+        plot(
+            one.times, [("o", one.at(0.5)), ("x", other.at(0.5))], other.at(0.05), other.at(0.95),
+            unit_of(one.quantity),
+        )
+    )  # fmt: skip
+    typer.echo("o without, x with the plan, · 90 % band with it")
+
+
+def _effect(
+    home: Path | None, patient: str, hours: float, plan: Scenario | None, as_of: str | None, clock: str, *, quiet: bool
+) -> tuple[Effect, tuple[Event, ...], datetime]:
+    with opened(home) as (store, grant):
+        moment, newest, zone = moment_of(store, grant, patient, as_of)
+        silence = datetime.now(UTC) - newest
+        if moment is None and silence > SILENT:
+            from medtwin.errors import InferenceError
+
+            raise InferenceError(
+                f"a last reading that is {ago(silence.total_seconds())} old, so that nothing can be said of the present",
+                remedy="see what would have been said then: --as-of last",
+            )
+        door, life, at, _ = living(store, grant, patient, as_of, clock, quiet=quiet)
+        planned: tuple[Event, ...] = ()
+        if plan is not None:
+            from medtwin.errors import FormatError
+            from medtwin.twin.scenario import events, unheard
+
+            planned = events(plan, at, zone)
+            strange = unheard(planned, life.choice)
+            if strange and life.choice.model is not None:
+                raise FormatError(
+                    f"a plan of {', '.join(strange)}, which {life.choice.model.name} does not take",
+                    expected=", ".join(a.quantity for a in life.choice.model.accepts),
+                )
+            if strange and not quiet:
+                note(f"Plans cannot be judged: {life.choice.reason}.")
+        return door.forecast(patient, life, hours=hours, planned=planned), planned, at
+
+
+def _future(forecast: Forecast) -> dict[str, Any]:
+    coverage = forecast.coverage
+    return {
+        "quantity": forecast.quantity, "unit": unit_of(forecast.quantity), "made_at": forecast.made_at,
+        "physiological": forecast.physiological, "label": forecast.label, "withheld": forecast.withheld,
+        "widened": forecast.widened, "levels": LEVELS, "times": forecast.times,
+        "quantiles": [[round(float(v), 3) for v in row] for row in zip(*(forecast.at(p) for p in LEVELS), strict=True)],
+        "held_out_coverage_of_90": None if coverage is None else
+        {"coverage": coverage[0], "outcomes": coverage[1], "horizon_minutes": coverage[2]},
+    }  # fmt: skip
+
+
+def _plans(planned: Sequence[Event]) -> list[dict[str, Any]]:
+    return [
+        {"quantity": e.quantity, "value": e.value, "unit": unit_of(e.quantity), "at": e.instant,
+         "until": e.until.instant if e.until else None}
+        for e in planned
+    ]  # fmt: skip
+
+
+def _head(forecast: Forecast) -> None:
+    typer.secho(f"{forecast.label}, made at {forecast.made_at:%Y-%m-%d %H:%M} UTC", bold=True)
+    if forecast.withheld:
+        typer.secho(f"Withheld: {forecast.withheld}", fg=typer.colors.YELLOW)
+    if forecast.widened:
+        typer.secho(f"Widened: {forecast.widened}", fg=typer.colors.YELLOW)
+    if forecast.coverage:
+        share, outcomes, minutes = forecast.coverage
+        typer.echo(f"90 % bands held {share:.0%} of {outcomes} outcomes at {minutes:.0f} min on held-out days.")
+
+
+def _band(forecast: Forecast, i: int) -> str:
+    low, middle, high = (forecast.at(level)[i] for level in (0.05, 0.5, 0.95))
+    return f"{middle:.0f} ({low:.0f} to {high:.0f})"

@@ -1,4 +1,198 @@
+"""Who is here, and what is known of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
 import typer
 
+from medtwin.cli.common import AsOf, ClockName, Home, Json, PatientId, ago, command, emit, note, opened, progress, table
 
-def register(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from medtwin.governance.grant import Grant
+    from medtwin.record import Event
+    from medtwin.record.store import Store
+    from medtwin.twin.patients import Life, Patients
+
+SILENT = timedelta(days=21)  #: after so long a silence the present says nothing that the prior does not say
+
+
+def register(app: typer.Typer) -> None:
+    command(app, patients, "medtwin patients", "medtwin patients --json")
+    command(
+        app, show,
+        "medtwin show anna",
+        "medtwin show anna --as-of 2026-05-01T08:00+02:00",
+        "medtwin show anna --as-of -2h --clock recorded",
+        "medtwin show anna --as-of last --json",
+    )  # fmt: skip
+
+
+def patients(home: Home = None, as_json: Json = False) -> None:
+    """List the patients of this home."""
+    with opened(home) as (store, grant):
+        entries, waiting = store.patients(grant), store.unassigned(grant)
+    if as_json:
+        emit("patients", {"patients": entries, "unassigned": waiting})
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (
+            e.id, e.name + (" (synthetic)" if e.synthetic else ""), e.zone or "unknown", e.events,
+            f"{e.first:%Y-%m-%d}" if e.first else "", f"{e.last:%Y-%m-%d %H:%M}" if e.last else "",
+            ago((now - e.last).total_seconds()) if e.last else "", ", ".join(sorted({key.system for key in e.keys})),
+        )
+        for e in entries
+    ]  # fmt: skip
+    table("Patients", ("id", "name", "zone", "facts", "first", "last (UTC)", "age", "sources"), rows, right=(3, 6))
+    if waiting:
+        typer.echo(f"{len(waiting)} keys of sources wait for their person: see `medtwin assign`.")
+
+
+def moment_of(
+    store: Store, grant: Grant, patient: str, as_of: str | None
+) -> tuple[datetime | None, datetime, str | None]:
+    """(the moment asked for or None, the newest reading, the patient's zone); raises UnknownPatient."""
+    from medtwin.errors import InferenceError
+    from medtwin.sources.times import instant
+    from medtwin.twin.choice import choose
+
+    record = store.record(patient, grant)
+    now = datetime.now(UTC)
+    headline = choose(record).headline
+    newest = max((e.instant for e in record.of(headline) if e.instant <= now), default=None)
+    if newest is None:
+        raise InferenceError("no reading that could be shown", where=f"patient {patient}", remedy="ingest some")
+    if as_of is None:
+        return None, newest, record.zone
+    return newest if as_of == "last" else instant(as_of, now, record.zone), newest, record.zone
+
+
+def living(
+    store: Store, grant: Grant, patient: str, as_of: str | None, clock: str, *, quiet: bool
+) -> tuple[Patients, Life, datetime, datetime]:
+    """(patients, life, its moment, the newest reading). Of a long silent patient only the last known life is made."""
+    from medtwin.twin.patients import Patients
+
+    if clock not in ("available", "recorded"):
+        raise typer.BadParameter("available or recorded", param_hint="--clock")
+    moment, newest, _ = moment_of(store, grant, patient, as_of)
+    now = datetime.now(UTC)
+    with progress("assimilating", quiet=quiet) as tell:
+        step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
+        door = Patients(store, grant)
+        if moment is not None:
+            return door, door.as_of(patient, moment, clock, step), moment, newest  # type: ignore[arg-type]
+        if now - newest > SILENT:
+            if not quiet:
+                note(f"The last reading is {ago((now - newest).total_seconds())} old; what follows is as of then.")
+            return door, door.as_of(patient, newest, "available", step), newest, newest
+        return door, door.life(patient, at=now, progress=step), now, newest
+
+
+def show(
+    patient: PatientId,
+    as_of: AsOf = None,
+    clock: ClockName = "available",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is known of a patient, how surely, how old it is, and what disagrees.
+
+    Intervals hold 90 %. After three weeks of silence the patient is shown as of the last reading, and it says so.
+    """
+    with opened(home) as (store, grant):
+        _, life, at, newest = living(store, grant, patient, as_of, clock, quiet=as_json)
+        from medtwin.twin.summary import summary
+
+        entry = next((e for e in store.patients(grant) if e.id == patient), None)
+        said = summary(life, at)
+    if as_json:
+        emit(
+            "show",
+            {
+                "patient": patient, "name": entry.name if entry else "", "synthetic": bool(entry and entry.synthetic),
+                "zone": life.record.zone, "at": at, "clock": clock, "newest_reading": newest,
+                "newest_reading_age_s": (datetime.now(UTC) - newest).total_seconds(), "headline": said.headline,
+                "model": {"name": said.model, "reason": said.reason, "physiological": life.twin is not None},
+                "snapshot": said.snapshot, "belief_level": 0.9,
+                "belief": {q: _interval(i, unit_of(q)) for q, i in said.belief.items()},
+                "parameters": [
+                    {
+                        "name": p.name, "meaning": p.meaning, "prior": _interval(p.prior, p.unit),
+                        "posterior": _interval(p.posterior, p.unit),
+                    }
+                    for p in said.parameters
+                ],
+                "explanations": said.explanations, "diagnoses": said.diagnoses,
+                "latest": [
+                    {
+                        "quantity": one.event.quantity, "value": value_of(one.event), "unit": unit_of(one.event.quantity),
+                        "time": one.event.instant, "offset_known": one.event.time.offset_known, "age_s": one.age,
+                        "facts": one.facts, "source": one.event.source.system, "flags": one.event.flags,
+                    }
+                    for one in said.latest
+                ],
+            },
+        )  # fmt: skip
+        return
+    name = f"{patient}" + (f", {entry.name}" if entry and entry.name else "")
+    typer.secho(name + (" (synthetic)" if entry and entry.synthetic else ""), bold=True)
+    age = ago((at - newest).total_seconds())
+    typer.echo(
+        f"As of {at:%Y-%m-%d %H:%M} UTC; newest {said.headline} {age} before; zone {life.record.zone or 'unknown'}"
+    )
+    typer.echo(f"Model: {said.model or 'none'} ({said.reason})")
+    rows = [
+        (
+            one.event.quantity, written(one.event), f"{one.event.instant:%Y-%m-%d %H:%M}", ago(one.age), one.facts,
+            one.event.source.system, ", ".join(one.event.flags),
+        )
+        for one in said.latest
+    ]  # fmt: skip
+    table("Newest facts", ("quantity", "value", "time (UTC)", "age", "facts", "source", "flags"), rows, right=(1, 3, 4))
+    if life.twin is None:
+        return
+    believed = [(q, *_figures(i), unit_of(q)) for q, i in said.belief.items()]
+    table("Belief now", ("quantity", "5 %", "median", "95 %", "unit"), believed, right=(1, 2, 3))
+    learnt = [(p.meaning, *_figures(p.prior), *_figures(p.posterior), p.unit) for p in said.parameters]
+    columns = ("what is learnt", "prior 5 %", "median", "95 %", "now 5 %", "median", "95 %", "unit")
+    table("Prior against posterior", columns, learnt, right=range(1, 7))
+    shown = [(e.name, f"{e.probability:.0%}", e.meaning) for e in said.explanations]
+    table("Why readings and model may disagree", ("explanation", "probability", "meaning"), shown, right=(1,))
+    first = said.explanations[0] if said.explanations else None
+    if first is not None and first.question:
+        typer.secho(first.question, fg=typer.colors.YELLOW)
+    typer.echo(f"Belief {said.snapshot}")
+
+
+def _interval(interval: tuple[float, float, float], unit: str) -> dict[str, Any]:
+    return {"lower": interval[0], "median": interval[1], "upper": interval[2], "unit": unit}
+
+
+def _figures(interval: tuple[float, float, float]) -> tuple[str, ...]:
+    return tuple(f"{value:.4g}" for value in interval)
+
+
+def unit_of(quantity: str) -> str:
+    from medtwin.quantities import registry
+
+    return registry.get(quantity).unit
+
+
+def value_of(event: Event) -> float | str | None:
+    """The value of a fact for JSON: a number, or the words of its code."""
+    value = event.value
+    return value if isinstance(value, float) or value is None else getattr(value, "code", None) or str(value)
+
+
+def written(event: Event) -> str:
+    """The value of a fact for people, with its unit."""
+    from medtwin.quantities.units import written as shown
+
+    value = event.value
+    if isinstance(value, float):
+        return f"{event.comparator or ''}{value:.4g} {shown(unit_of(event.quantity))}".strip()
+    return getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]
