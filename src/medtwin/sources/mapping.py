@@ -7,7 +7,6 @@ its README describes every word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -30,6 +29,7 @@ class Match(Struct, forbid_unknown_fields=True, frozen=True):
 
     columns: list[str]  #: all of them stand in the header
     file: str | None = None  #: a regular expression that the file's name must hold
+    row: dict[str, str] = {}  #: column to a regular expression that the first row must hold
 
 
 class Subject(Struct, forbid_unknown_fields=True, frozen=True):
@@ -45,6 +45,7 @@ class Time(Struct, forbid_unknown_fields=True, frozen=True):
     column: str | None = None
     columns: list[str] = []
     format: str = "iso"  #: strptime directives, ``iso``, ``epoch_s`` or ``epoch_ms``
+    date_format: str | None = None  #: of rows that state a date only, if any do
     offset_seconds: str | None = None  #: a column with the offset east of UTC, for epochs
     fixed: str | None = None
     until: str | None = None
@@ -56,6 +57,7 @@ class When(Struct, forbid_unknown_fields=True, frozen=True):
 
     column: str
     equals: list[str]
+    other: Literal["refuse", "skip"] = "refuse"  #: a row with another text is quarantined, or has no such value
 
 
 class Coded(Struct, forbid_unknown_fields=True, frozen=True):
@@ -78,6 +80,14 @@ class Value(Struct, forbid_unknown_fields=True, frozen=True):
     words: dict[str, str] = {}  #: texts that mean a bound: {"Low": "<40"}
     codes: dict[str, Coded | None] = {}  #: for coded quantities: text to code; null means "says nothing"
     intent: Literal["happened", "planned", "ordered", "stated"] = "happened"
+
+
+class Constant(Struct, forbid_unknown_fields=True, frozen=True):
+    """What the mapping's author knows of everybody in the file, such as the diagnosis that a study asked for."""
+
+    quantity: str
+    time: str  #: as precise as it is known: ``2023``
+    code: Coded
 
 
 class Duration(Struct, forbid_unknown_fields=True, frozen=True):
@@ -103,6 +113,7 @@ class Table(Struct, forbid_unknown_fields=True, frozen=True):
     transposed: bool = False
     latency_minutes: float = 0.0  #: how long after a value was true this source shows it
     group: str | None = None  #: facts of one moment belong together under this word ("meal", "panel")
+    constants: list[Constant] = []
     ignore: list[str] = []  #: columns left out on purpose; others are counted as unmapped
     source: str = ""  #: filled in from the mapping
 
@@ -171,17 +182,31 @@ def _check(table: Table, where: str) -> None:
             known_zone(time.zone)
     except FormatError as error:
         raise wrong(error.found, error.expected, "time") from error
-    if time.format not in ("iso", "epoch_s", "epoch_ms"):
+    for form in (time.format, time.date_format):
+        if form in (None, "iso", "epoch_s", "epoch_ms"):
+            continue
         try:
-            datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(time.format), time.format)  # noqa: DTZ001, DTZ007
+            datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(form), form)  # noqa: DTZ001, DTZ007
         except ValueError as error:
-            raise wrong(f"the format {time.format!r}", "strptime directives such as %d/%m/%Y %H:%M", "time") from error
-    for pattern, place in ((table.match.file, "match"), (table.subject.file if table.subject else None, "subject")):
+            raise wrong(f"the format {form!r}", "strptime directives such as %d/%m/%Y %H:%M", "time") from error
+    for pattern, place in (
+        (table.match.file, "match"), (table.subject.file if table.subject else None, "subject"),
+        *((pattern, "match.row") for pattern in table.match.row.values()),
+    ):  # fmt: skip
         try:
             if pattern is not None and re.compile(pattern).groups < (place == "subject"):
                 raise wrong(f"the pattern {pattern!r}", "a pattern with one group, the person's key", place)
         except re.error as error:
             raise wrong(f"the pattern {pattern!r} ({error})", "a regular expression", place) from error
+    for constant in table.constants:
+        try:
+            if registry.get(constant.quantity).kind is not Kind.CODE:
+                raise wrong(f"the constant {constant.quantity!r}", "a coded quantity", "constants")
+            iso(constant.time)
+        except FormatError:
+            raise
+        except MedtwinError as error:
+            raise wrong(error.found, error.expected, "constants") from error
     for index, value in enumerate(table.values):
         place = f"values[{index}] ({value.column})"
         try:
@@ -199,12 +224,14 @@ def _check(table: Table, where: str) -> None:
                 raise wrong(error.found, error.expected, place) from error
 
 
-def choose(tables: Iterable[Table], header: list[str], name: str) -> Table | None:
-    """The table whose columns all stand in ``header`` and whose file pattern holds; most columns win."""
-    present = set(header)
-    fit = [
-        table
-        for table in tables
-        if set(table.match.columns) <= present and (table.match.file is None or re.search(table.match.file, name))
-    ]
-    return max(fit, key=lambda table: (len(table.match.columns), table.match.file is not None), default=None)
+def fits(table: Table, header: list[str], first: list[str], name: str) -> bool:
+    """Whether ``table`` describes a file with this header, first row and name."""
+    if not set(table.match.columns) <= set(header):
+        return False
+    if table.match.file is not None and re.search(table.match.file, name) is None:
+        return False
+    for column, pattern in table.match.row.items():
+        place = header.index(column) if column in header else len(first)
+        if place >= len(first) or re.search(pattern, first[place]) is None:
+            return False
+    return True

@@ -19,7 +19,7 @@ from medtwin.record.moment import Moment, Precision
 from medtwin.sources.clock import by_pattern, iso
 from medtwin.sources.fact import Facts, number
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
-from medtwin.sources.mapping import MISSING, Table, Value, choose
+from medtwin.sources.mapping import MISSING, Table, Value, fits
 from medtwin.sources.tabular import Row, encoding_of, key_of, rows_of, settle, text_of
 
 DIALECT = "table/1"
@@ -84,20 +84,18 @@ def _rows(text: str, table: Table) -> list[Row]:
 
 def _choose(head: bytes, name: str, intake: Intake) -> Table | None:
     """The mapping's table that fits the first bytes."""
-    fits = []
+    found = []
     for table in intake.tables:
         try:
             text = text_of(_whole_lines(head), table.encoding)
-            rows = rows_of(text, table.delimiter, table.skip_rows)
-            if table.transposed:
-                header = [row.cells[0].strip() for row in rows]
-            else:
-                header = [title.strip() for title in next(rows, Row([], 0, 0)).cells]
+            rows = _rows(text, table)
         except FormatError:
             continue
-        if choose((table,), header, PurePath(name).name) is not None:
-            fits.append(table)
-    return max(fits, key=lambda table: (len(table.match.columns), table.match.file is not None), default=None)
+        header = [title.strip() for title in rows[0].cells] if rows else []
+        first = [cell.strip() for cell in rows[1].cells] if len(rows) > 1 else []
+        if fits(table, header, first, PurePath(name).name):
+            found.append(table)
+    return max(found, key=lambda table: (len(table.match.columns), table.match.file is not None), default=None)
 
 
 def _whole_lines(head: bytes) -> bytes:
@@ -181,6 +179,12 @@ class _Reading:
                     events.append((item, text))
                 else:
                     yield item
+        for constant in self.table.constants:
+            time, said = iso(constant.time, self.zone), constant.code
+            yield self.facts.coded(
+                constant.quantity, Code(said.system, said.code, said.display, said.negated), time,
+                f"{key_of(constant.quantity, time)}|{said.code}", "mapping", text=said.display or said.code,
+            )  # fmt: skip
         yield from settle(events)
         for title, count in unmapped.items():
             if count:
@@ -192,7 +196,12 @@ class _Reading:
             return iso(time.fixed, self.zone), iso(time.until, self.zone) if time.until else None
         columns = time.columns or [time.column or ""]
         text = " ".join(self.cell(row, column) for column in columns)
-        moment = by_pattern(text, time.format, self.zone)
+        try:
+            moment = by_pattern(text, time.format, self.zone)
+        except FormatError:
+            if time.date_format is None:
+                raise
+            moment = by_pattern(text, time.date_format, self.zone)
         if time.offset_seconds is not None:
             offset = number(self.cell(row, time.offset_seconds))
             if offset is None or abs(offset[0]) > 50400:
@@ -223,6 +232,9 @@ class _Reading:
             if value.when is not None:
                 other = self.cell(row, value.when.column)
                 if other not in value.when.equals:
+                    if value.when.other == "skip":
+                        taken.add(value.column)
+                        continue
                     refused[value.column] = f"{value.when.column} {other[:40]!r}"
                     continue
             taken.add(value.column)
