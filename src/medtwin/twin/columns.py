@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import jax
 import numpy as np
@@ -34,24 +35,24 @@ def columns(problem: Problem, trace: Trace, tape: Tape, first: int) -> dict[str,
     ``boundary`` is the absolute step boundary. Columns are called ``mean:QUANTITY``, ``sd:QUANTITY``, ``z:PARAMETER``,
     ``zsd:PARAMETER``, ``p:HYPOTHESIS`` (by its number), ``innovation:QUANTITY`` and so on.
     """
-    trace = jax.tree.map(np.asarray, trace)
-    rows = np.flatnonzero(trace.settled)
+    seen: Any = jax.tree.map(np.asarray, trace)
+    rows = np.flatnonzero(seen.settled)
     made: dict[str, np.ndarray] = {"boundary": (first + 1 + rows).astype(np.int64)}
     for label, group in (
-        ("mean", trace.mean), ("sd", trace.sd), ("z", trace.deviate_mean), ("zsd", trace.deviate_sd),
-        ("amount", trace.amount_mean), ("amountsd", trace.amount_sd), ("ago", trace.minutes_ago),
-        ("predicted", trace.predicted_mean), ("predictedsd", trace.predicted_sd),
+        ("mean", seen.mean), ("sd", seen.sd), ("z", seen.deviate_mean), ("zsd", seen.deviate_sd),
+        ("amount", seen.amount_mean), ("amountsd", seen.amount_sd), ("ago", seen.minutes_ago),
+        ("predicted", seen.predicted_mean), ("predictedsd", seen.predicted_sd),
     ):  # fmt: skip
         for name, values in group.items():
             made[f"{label}:{name}"] = values[rows].astype(np.float64)
-    for quantity, surprise in trace.surprise.items():
+    for quantity, surprise in seen.surprise.items():
         present = np.asarray(tape.readings[quantity].present)[rows]
         for label in ("innovation", "sd", "log_density", "rank"):
             values = np.where(present, getattr(surprise, label)[rows], np.nan)
             made[f"surprise_{label}:{quantity}"] = values.astype(np.float64)
-    made["vector"] = trace.vector[rows].astype(np.float64)
-    made["memory"] = trace.memory[rows].astype(np.float64)
-    made["probability"] = trace.probability[rows].astype(np.float64)
+    made["vector"] = seen.vector[rows].astype(np.float64)
+    made["memory"] = seen.memory[rows].astype(np.float64)
+    made["probability"] = seen.probability[rows].astype(np.float64)
     return made
 
 
@@ -60,12 +61,13 @@ def surprises(piece: Snapshot, axis: Axis, hypotheses: tuple[str, ...] = ()) -> 
     found = []
     boundary = piece.columns["boundary"]
     best = np.argmax(piece.columns["probability"], axis=1)
-    for column in sorted(piece.columns):
-        if not column.startswith("surprise_innovation:"):
+    for name in sorted(piece.columns):
+        if not name.startswith("surprise_innovation:"):
             continue
-        quantity = column.partition(":")[2]
+        quantity = name.partition(":")[2]
         part = {k: piece.columns[f"surprise_{k}:{quantity}"] for k in ("innovation", "sd", "log_density", "rank")}
         for i in np.flatnonzero(np.isfinite(part["log_density"])):
             winner = hypotheses[best[i]] if hypotheses else str(best[i])
-            found.append(Surprise(quantity, axis.moment(int(boundary[i])), *(float(part[k][i]) for k in part), winner))
+            innovation, sd, density, rank = (float(column[i]) for column in part.values())
+            found.append(Surprise(quantity, axis.moment(int(boundary[i])), innovation, sd, density, rank, winner))
     return tuple(sorted(found, key=lambda s: (s.time, s.quantity)))

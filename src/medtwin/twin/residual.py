@@ -147,7 +147,7 @@ def fit(
 def _ridge(x: Array, y: Array, penalty: float) -> Array:
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += penalty * np.r_[np.ones(x.shape[1] - 1), 1e-9]
-    return np.linalg.solve(gram, x.T @ y)
+    return np.asarray(np.linalg.solve(gram, x.T @ y), np.float64)
 
 
 def _fit(x: Array, y: Array, time: Array, seconds: float) -> Horizon:

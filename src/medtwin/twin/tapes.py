@@ -78,16 +78,16 @@ class Facts:
         steps = self.axis.steps
         first = piece * steps
         made = tapes.blank(self.model, steps, start=self.axis.since_midnight(first), first=first % (1 << 30))
-        for quantity, doses in self.doses.items():
-            made.inputs[quantity][:] = doses.held(first, steps)  # type: ignore[index]
+        for quantity, given in self.doses.items():
+            made.inputs[quantity][:] = given.held(first, steps)
         for quantity, (boundary, value, sd, kind) in self.readings.items():
             low, high = np.searchsorted(boundary, [first + 1, first + steps + 1])
             at = boundary[low:high] - first - 1
             held = made.readings[quantity]
-            held.value[at], held.sd[at], held.kind[at] = value[low:high], sd[low:high], kind[low:high]  # type: ignore[index]
-            held.present[at] = True  # type: ignore[index]
+            held.value[at], held.sd[at], held.kind[at] = value[low:high], sd[low:high], kind[low:high]
+            held.present[at] = True
         if until is not None:
-            made.valid[()] = np.clip(until - first, 0, steps)  # type: ignore[index]
+            made.valid[()] = np.clip(until - first, 0, steps)
         return made
 
 

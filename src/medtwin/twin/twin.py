@@ -199,4 +199,4 @@ def prior_intervals(twin: Twin, level: float = 0.9) -> dict[str, tuple[float, fl
     """(lower, median, upper) of each inferred parameter before any data."""
     resolved: dict[str, Any] = priors(twin.model, {})
     tail = (1.0 - level) / 2.0
-    return {n: tuple(resolved[n].quantile(p) for p in (tail, 0.5, 1.0 - tail)) for n in twin.model.inferred}  # type: ignore[misc]
+    return {n: tuple(resolved[n].quantile(p) for p in (tail, 0.5, 1.0 - tail)) for n in twin.model.inferred}

@@ -1,0 +1,86 @@
+"""Doses on the axis: nothing is lost, a rate holds, an injection of long-acting insulin is a basal rate."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.record import Moment
+from medtwin.twin.axis import EPOCH, Axis
+from medtwin.twin.doses import doses
+
+from .conftest import NOW, event
+
+AXIS = Axis.of(GlucoseInsulin(), "Europe/Berlin")
+START = AXIS.boundary(NOW)
+
+
+def test_a_meal_is_eaten_at_its_pace_and_whole():
+    meal = doses("carbohydrate_intake", AXIS, [event("carbohydrate_intake", 42.0, NOW + timedelta(seconds=30))])
+    held = meal.held(START, 30)
+    assert held.sum() == pytest.approx(42.0)
+    assert held.max() == pytest.approx(5.0)
+    assert held[0] == pytest.approx(2.5)
+
+
+def test_a_window_cut_in_two_holds_the_same():
+    events = [event("carbohydrate_intake", 60.0, NOW), event("carbohydrate_intake", 20.0, NOW + timedelta(minutes=3))]
+    meals = doses("carbohydrate_intake", AXIS, events)
+    np.testing.assert_allclose(
+        np.concatenate([meals.held(START, 7), meals.held(START + 7, 33)]), meals.held(START, 40), atol=1e-12
+    )
+
+
+def test_only_what_has_begun_is_known():
+    meals = doses(
+        "carbohydrate_intake",
+        AXIS,
+        [event("carbohydrate_intake", 60.0, NOW), event("carbohydrate_intake", 20.0, NOW + timedelta(minutes=9))],
+    )
+    assert meals.held(START, 60, begun_by=START + 5).sum() == pytest.approx(60.0)
+    assert meals.held(START, 60, begun_by=START).sum() == 0.0
+
+
+def test_a_rate_holds_until_the_next_one():
+    rates = doses(
+        "insulin_basal_rate",
+        AXIS,
+        [
+            event("insulin_basal_rate", 0.8, NOW - timedelta(days=3)),
+            event("insulin_basal_rate", 1.2, NOW + timedelta(minutes=10)),
+        ],
+    )
+    held = rates.held(START, 20)
+    np.testing.assert_allclose(held[:10], 0.8)
+    np.testing.assert_allclose(held[10:], 1.2)
+
+
+def test_a_rate_ends_where_it_says():
+    rate = event("insulin_basal_rate", 0.8, NOW, until=Moment.of(NOW + timedelta(minutes=5)))
+    held = doses("insulin_basal_rate", AXIS, [rate]).held(START, 10)
+    np.testing.assert_allclose(held, [0.8] * 5 + [0.0] * 5)
+
+
+def test_a_long_acting_injection_is_a_basal_rate_of_a_day():
+    shot = event("insulin_long_acting", 24.0, NOW)
+    held = doses("insulin_basal_rate", AXIS, [], 0.0, [shot]).held(START, 1500)
+    np.testing.assert_allclose(held[:1440], 1.0)
+    np.testing.assert_allclose(held[1440:], 0.0)
+    assert held.sum() / 60.0 == pytest.approx(24.0)
+
+
+def test_more_doses_are_the_same_as_all_at_once():
+    events = [event("insulin_bolus", float(i + 1), NOW + timedelta(minutes=7 * i)) for i in range(6)]
+    whole = doses("insulin_bolus", AXIS, events).held(START, 60)
+    np.testing.assert_allclose(doses("insulin_bolus", AXIS, events[::2]).plus(events[1::2]).held(START, 60), whole)
+
+
+def test_pieces_are_aligned_and_midnight_is_local():
+    axis = Axis.of(GlucoseInsulin(), "Europe/Berlin")
+    assert axis.moment(0) == EPOCH
+    assert axis.steps == 360
+    summer = datetime(2026, 7, 1, 22, 0, tzinfo=UTC)
+    assert axis.since_midnight(axis.boundary(summer)) == 0.0
+    winter = datetime(2026, 1, 1, 22, 0, tzinfo=UTC)
+    assert axis.since_midnight(axis.boundary(winter)) == 23 * 60.0
