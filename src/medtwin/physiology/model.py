@@ -218,19 +218,27 @@ def simulate(
     *,
     t0: Any = 0.0,
     dt: Any = None,
-) -> tuple[Any, dict[str, Float[Array, "steps ..."]]]:
+    every: int = 1,
+) -> tuple[Any, dict[str, Float[Array, "seen ..."]]]:
     """Run ``steps`` steps with the inputs of each step held.
 
-    Returns the final state and the observations *after* each step. ``inputs[q]`` has shape ``(steps, ...)``.
+    Returns the final state and the observations *after* each ``every`` steps, so that a day of minutes read every five
+    is not stored minute by minute. ``inputs[q]`` has shape ``(steps, ...)``; ``every`` divides ``steps``.
     """
     dt = jnp.asarray(model.clock.step if dt is None else dt, dtype=float)
     t0 = jnp.asarray(t0, dtype=float)
+    steps = len(next(iter(inputs.values())))
+    if steps % every:
+        raise ModelError(f"{steps} steps to be observed every {every}", expected="a divisor of the number of steps")
+    grouped = {name: value.reshape(steps // every, every, *value.shape[1:]) for name, value in inputs.items()}
 
-    def advance(carry: tuple[Any, Array], now: Mapping[str, Array]) -> tuple[tuple[Any, Array], dict[str, Array]]:
+    def advance(carry: tuple[Any, Array], now: Mapping[str, Array]) -> tuple[tuple[Any, Array], None]:
         current, i = carry
-        t = t0 + i * dt
-        after = model.step(t, dt, current, parameters, now)
-        return (after, i + 1), model.observe(t + dt, after, parameters)
+        return (model.step(t0 + i * dt, dt, current, parameters, now), i + 1), None
 
-    (final, _), observed = jax.lax.scan(advance, (state, jnp.asarray(0)), dict(inputs))
+    def see(carry: tuple[Any, Array], group: Mapping[str, Array]) -> tuple[tuple[Any, Array], dict[str, Array]]:
+        carry, _ = jax.lax.scan(advance, carry, group)
+        return carry, model.observe(t0 + carry[1] * dt, carry[0], parameters)
+
+    (final, _), observed = jax.lax.scan(see, (state, jnp.asarray(0)), grouped)
     return final, observed
