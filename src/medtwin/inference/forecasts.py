@@ -21,6 +21,7 @@ def forecast_members(
     n: int,
     key: PRNGKeyArray,
     *,
+    steps: int,
     t0: Float[Array, ""],
 ) -> dict[str, Float[Array, "steps n"]]:
     """Futures of ``n`` members under ``inputs`` held over each step, with the model's process noise.
@@ -45,5 +46,5 @@ def forecast_members(
         state = model.project(jax.tree.unflatten(tree, moved), parameters)
         return (state, i + 1), model.observe(t + dt, state, parameters)
 
-    _, seen = jax.lax.scan(advance, (state, jnp.asarray(0)), dict(inputs))
+    _, seen = jax.lax.scan(advance, (state, jnp.asarray(0)), dict(inputs), length=steps)
     return seen

@@ -116,7 +116,7 @@ def forecast(
     baseline = _baseline(twin, choice, record, residual, at, times, patient)
     if not plans or twin is None or baseline.withheld:
         return Effect(baseline, baseline, np.zeros((len(baseline.times), len(SHOWN))))
-    steps = int(np.ceil(timedelta(hours=hours).total_seconds() / twin.axis.length))
+    steps = _size(int(np.ceil(timedelta(hours=hours).total_seconds() / twin.axis.length)))
     first = twin.step
     without = {q: d.held(first, steps, begun_by=first) for q, d in twin.facts.doses.items()}
     extra = {
@@ -128,7 +128,7 @@ def forecast(
     times = baseline.times
     ends = np.array([twin.axis.boundary(t) - first for t in times]) - 1
     runs = [
-        np.asarray(_futures(twin, choice.headline, given, key))[np.clip(ends, 0, steps - 1)]
+        np.asarray(_futures(twin, choice.headline, given, key, steps))[np.clip(ends, 0, steps - 1)]
         for given in (without, {q: without[q] + extra.get(q, 0.0) for q in without})
     ]
     change = runs[1] - runs[0]
@@ -144,11 +144,11 @@ def forecast(
     return Effect(baseline, scenario, effect)
 
 
-def _futures(twin: Twin, quantity: str, inputs: dict[str, np.ndarray], key: Array) -> Array:
+def _futures(twin: Twin, quantity: str, inputs: dict[str, np.ndarray], key: Array, steps: int) -> Array:
     """Members' futures ``(steps, members)`` of one observable under these inputs ``(steps,)``."""
     given = {q: jnp.asarray(v, float) for q, v in inputs.items()}
     return forecast_members(
-        twin.problem, twin.belief, given, MEMBERS, key, t0=jnp.asarray(twin.axis.since_midnight(twin.step), float)
+        twin.problem, twin.belief, given, MEMBERS, key, steps=steps, t0=jnp.asarray(twin.axis.since_midnight(twin.step), float)
     )[quantity]
 
 
@@ -212,9 +212,9 @@ def _uncalibrated(
     known = registry.get(quantity)
     first = twin.step
     ends = np.array([twin.axis.boundary(t) - first for t in times])
-    steps = max(int(ends.max()), 1)
+    steps = _size(int(ends.max()))
     given = {q: d.held(first, steps, begun_by=first) for q, d in twin.facts.doses.items()}
-    futures = np.asarray(_futures(twin, quantity, given, jax.random.key(0)))[np.clip(ends - 1, 0, steps - 1)]
+    futures = np.asarray(_futures(twin, quantity, given, jax.random.key(0), steps))[np.clip(ends - 1, 0, steps - 1)]
     noise = np.random.default_rng(0).standard_normal(futures.shape) * known.sd(float(np.median(futures)))
     quantiles = np.quantile(futures + noise, LEVELS, axis=1).T
     reason = "bands are the model's own, not yet calibrated on this person"
@@ -222,6 +222,11 @@ def _uncalibrated(
         patient, quantity, at, True, label, times, LEVELS, np.clip(quantiles, known.low, known.high), None,
         f"{widened}; {reason}" if widened else reason,
     )  # fmt: skip
+
+
+def _size(steps: int) -> int:
+    """The next of a few sizes, so that few functions are compiled."""
+    return next((size for size in (6, 24, 60, 120, 360, 720) if size >= steps), 1440)
 
 
 def _label(choice: Choice, residual: Residual | None) -> str:

@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 def prepare() -> None:
     """Idempotent. ``MEDTWIN_CACHE`` names another folder for compiled code; a cache that cannot be made is done without."""
     jax.config.update("jax_enable_x64", True)
-    if jax.config.jax_compilation_cache_dir is not None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is not None:
         return
     folder = Path(os.environ.get("MEDTWIN_CACHE") or user_cache_path("medtwin")) / "compiled"
     try:
