@@ -163,8 +163,19 @@ def _by_library(term: str) -> Unit:
 
 
 @lru_cache(maxsize=4096)
+def _read(term: str) -> Unit | None:
+    """What ``read`` gives, or None: failures are remembered too, since a file may hold one a million times."""
+    if not term or len(term) > 80 or not term.isascii() or not term.isprintable():
+        return None
+    try:
+        return _own(term) or _by_library(term)
+    except UnreadableUnit:
+        return None
+
+
 def read(term: str) -> Unit:
     """The UCUM term as a :class:`Unit`; raises :class:`UnreadableUnit`."""
-    if not term or len(term) > 80 or not term.isascii() or not term.isprintable():
+    unit = _read(term)
+    if unit is None:
         raise UnreadableUnit(term[:80])
-    return _own(term) or _by_library(term)
+    return unit
