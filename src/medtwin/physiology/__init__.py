@@ -5,9 +5,13 @@ from medtwin.physiology.model import (
     MINUTES,
     Accepts,
     Clock,
+    Ledger,
     Model,
     Population,
     Reference,
+    Scenario,
+    Sign,
+    SmoothCase,
     Variable,
     draw,
     parameter,
@@ -20,7 +24,7 @@ from medtwin.physiology.model import (
 from medtwin.physiology.prior import Covariate, Fixed, LogNormal, Normal, Prior, Uniform
 
 __all__ = [
-    "DAYS", "MINUTES", "Accepts", "Clock", "Covariate", "Fixed", "LogNormal", "Model", "Normal", "Population", "Prior",
-    "Reference", "Uniform", "Variable", "draw", "parameter", "parameters_at", "priors", "simulate", "state",
-    "variables",
+    "DAYS", "MINUTES", "Accepts", "Clock", "Covariate", "Fixed", "Ledger", "LogNormal", "Model", "Normal", "Population",
+    "Prior", "Reference", "Scenario", "Sign", "SmoothCase", "Uniform", "Variable", "draw", "parameter", "parameters_at",
+    "priors", "simulate", "state", "variables",
 ]  # fmt: skip

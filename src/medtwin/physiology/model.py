@@ -11,8 +11,8 @@ are elementwise, so the same code runs one person or a million without ``vmap``.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from medtwin.errors import ModelError
+from medtwin.physiology.exposures import Exposure
 from medtwin.physiology.prior import Covariates, Fixed, Prior
 
 Inputs = Mapping[str, Float[Array, "..."]]
@@ -52,13 +53,13 @@ def state(*, unit: str, meaning: str, scale: float = 1.0) -> Any:
 def variables(declared: type) -> tuple[Variable, ...]:
     """The declared variables of a ``Parameters`` or ``State`` class, in order; raises ModelError for a bare field."""
     found = []
-    for field in fields(declared):
-        if _KEY not in field.metadata:
+    for declaration in fields(declared):
+        if _KEY not in declaration.metadata:
             raise ModelError(
-                f"the bare field {field.name!r} in {declared.__qualname__}",
+                f"the bare field {declaration.name!r} in {declared.__qualname__}",
                 expected="a field made with parameter(...) or state(...)",
             )
-        found.append(Variable(name=field.name, **field.metadata[_KEY]))
+        found.append(Variable(name=declaration.name, **declaration.metadata[_KEY]))
     return tuple(found)
 
 
@@ -107,6 +108,51 @@ class Population:
     because: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A usual stretch of life on which a model is checked: ``duration`` in seconds, and what is given in it.
+
+    Amounts come on top of what the model rests with; a rate or a level that is given replaces it.
+    """
+
+    duration: float
+    given: tuple[Exposure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothCase:
+    """A case without kinks on which the order of accuracy is measured, at the median of the prior.
+
+    It starts at rest with states ``displaced`` by that many times their scale, and inputs raised by ``given``.
+    """
+
+    duration: float  #: seconds
+    steps: int  #: of the coarsest run; the others halve the step twice, the reference is much finer
+    order: float = 4.0
+    displaced: Mapping[str, float] = field(default_factory=dict)
+    given: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Something that is conserved: ``amount(state, parameters)`` changes by ``flow(state, parameters, inputs)`` only."""
+
+    name: str
+    unit: str
+    amount: Callable[[Any, Any], Array]
+    flow: Callable[[Any, Any, Inputs], Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """More of ``cause`` (an input, or a parameter by one deviate) moves the mean of ``effect`` up (+1) or down (-1)."""
+
+    cause: str
+    effect: str
+    direction: int
+    size: float = 1.0  #: how much more: of the quantity's unit, or deviates
+
+
 class Model(eqx.Module):
     """Abstract base of every mechanism. See ``docs/write-a-model.md``."""
 
@@ -121,6 +167,14 @@ class Model(eqx.Module):
     correlations: ClassVar[tuple[tuple[str, str, float], ...]] = ()  #: joint prior: correlations of deviates
     bookkeeping: ClassVar[tuple[str, ...]] = ()  #: states that remember (a meal's size); filters pass them through
     speaks_for: ClassVar[Population | None] = None  #: the people whom the equations describe; None: everyone
+
+    # what check_model needs to know (docs/write-a-model.md)
+    scenario: ClassVar[Scenario | None] = None  #: None: 24 steps at rest
+    smooth_case: ClassVar[SmoothCase | None] = None
+    ledgers: ClassVar[tuple[Ledger, ...]] = ()
+    signs: ClassVar[tuple[Sign, ...]] = ()
+    rests: ClassVar[bool] = False  #: whether initial() is a steady state under resting()
+    own_numbers: ClassVar[str] = ""  #: why rates hold numbers with a unit that are no parameters, if they must
 
     @abc.abstractmethod
     def initial(self, parameters: Any) -> Any:
@@ -219,15 +273,18 @@ def simulate(
     t0: Any = 0.0,
     dt: Any = None,
     every: int = 1,
+    steps: int | None = None,
 ) -> tuple[Any, dict[str, Float[Array, "seen ..."]]]:
     """Run ``steps`` steps with the inputs of each step held.
 
     Returns the final state and the observations *after* each ``every`` steps, so that a day of minutes read every five
     is not stored minute by minute. ``inputs[q]`` has shape ``(steps, ...)``; ``every`` divides ``steps``.
+    ``steps`` is needed where there are no inputs.
     """
     dt = jnp.asarray(model.clock.step if dt is None else dt, dtype=float)
     t0 = jnp.asarray(t0, dtype=float)
-    steps = len(next(iter(inputs.values())))
+    if steps is None:
+        steps = len(next(iter(inputs.values())))
     if steps % every:
         raise ModelError(f"{steps} steps to be observed every {every}", expected="a divisor of the number of steps")
     grouped = {name: value.reshape(steps // every, every, *value.shape[1:]) for name, value in inputs.items()}
@@ -237,8 +294,8 @@ def simulate(
         return (model.step(t0 + i * dt, dt, current, parameters, now), i + 1), None
 
     def see(carry: tuple[Any, Array], group: Mapping[str, Array]) -> tuple[tuple[Any, Array], dict[str, Array]]:
-        carry, _ = jax.lax.scan(advance, carry, group)
+        carry, _ = jax.lax.scan(advance, carry, group, length=every)
         return carry, model.observe(t0 + carry[1] * dt, carry[0], parameters)
 
-    (final, _), observed = jax.lax.scan(see, (state, jnp.asarray(0)), grouped)
+    (final, _), observed = jax.lax.scan(see, (state, jnp.asarray(0)), grouped, length=steps // every)
     return final, observed
