@@ -57,7 +57,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from medtwin.physiology.model import DAYS, Accepts, Clock, Inputs, Model, Reference, parameter, state
+from medtwin.physiology.exposures import DAY, Exposure
+from medtwin.physiology.model import (
+    DAYS,
+    Accepts,
+    Clock,
+    Inputs,
+    Ledger,
+    Model,
+    Reference,
+    Scenario,
+    Sign,
+    SmoothCase,
+    parameter,
+    state,
+)
 from medtwin.physiology.prior import Covariate, Covariates, Fixed, LogNormal, Normal
 
 Number = Float[Array, "..."]
@@ -149,6 +163,37 @@ class BodyWeight(Model):
     accepts: ClassVar[tuple[Accepts, ...]] = (Accepts(quantity="energy_intake"),)
     observes: ClassVar[tuple[str, ...]] = ("body_weight", "body_fat_fraction")
     inferred: ClassVar[tuple[str, ...]] = ("unrecorded_intake", "physical_activity_level")
+    scenario: ClassVar[Scenario] = Scenario(
+        duration=365 * DAY,
+        given=(
+            Exposure(quantity="energy_intake", time=30 * DAY, amount=-500.0 * 120, until=150 * DAY),
+            Exposure(quantity="energy_intake", time=200 * DAY, amount=300.0 * 60, until=260 * DAY),
+        ),
+    )
+    smooth_case: ClassVar[SmoothCase] = SmoothCase(
+        duration=40 * DAY, steps=80, displaced={"glycogen": 0.2}, given={"energy_intake": -600.0}
+    )
+    ledgers: ClassVar[tuple[Ledger, ...]] = (
+        Ledger(
+            name="energy in fat, lean and glycogen, and spent on building them",
+            unit="kcal",
+            amount=lambda s, p: (
+                (p.fat_energy + p.fat_building) * s.fat
+                + (p.lean_energy + p.lean_building) * s.lean
+                + p.glycogen_energy * s.glycogen
+            ),
+            flow=lambda s, p, u: (
+                u["energy_intake"] + p.unrecorded_intake - expenditure(s, p, u["energy_intake"] + p.unrecorded_intake)
+            ),
+        ),
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (
+        Sign(cause="energy_intake", effect="body_weight", direction=1, size=10000.0),
+        Sign(cause="energy_intake", effect="body_fat_fraction", direction=1, size=10000.0),
+        Sign(cause="unrecorded_intake", effect="body_weight", direction=1),
+        Sign(cause="physical_activity_level", effect="body_weight", direction=-1),
+    )
+    rests: ClassVar[bool] = True
     references: ClassVar[tuple[Reference, ...]] = (
         Reference(
             key="Hall2011",

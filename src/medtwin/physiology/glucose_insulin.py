@@ -36,7 +36,8 @@ derived, so that any draw has a steady state (``Gb`` fasting_glucose, ``Ib`` bas
     m2   = share clearance/(extraction Vi),  m4 = (1 - share) clearance/Vi,  m30 = m1 extraction/(1 - extraction)
 
 A person whose production equals basal_disposal rests at fasting_glucose with basal_insulin; more production needs more
-insulin. One sensitivity acts on uptake and on production; one absorption speed acts on stomach and gut.
+insulin. One sensitivity acts on uptake and on production, about basal_insulin: it says what an insulin above or below
+that does, not where a person rests. One absorption speed acts on stomach and gut.
 
 Parameters
 ----------
@@ -72,14 +73,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from medtwin.physiology.exposures import HOUR, bolus, meal
 from medtwin.physiology.model import (
     MINUTES,
     Accepts,
     Clock,
     Inputs,
+    Ledger,
     Model,
     Population,
     Reference,
+    Scenario,
+    Sign,
+    SmoothCase,
     parameter,
     state,
 )
@@ -186,6 +192,45 @@ class GlucoseInsulin(Model):
         snomed=("46635009", "290002008", "313435000", "444073006", "739681000", "23045005", "28032008", "421750000"),
         because="The equations have no insulin secretion: they describe type 1 diabetes only.",
     )
+    scenario: ClassVar[Scenario] = Scenario(
+        duration=10 * HOUR,
+        given=(
+            *meal(1 * HOUR, carbohydrate=40.0),
+            bolus(1 * HOUR, 1.5),
+            *meal(5 * HOUR, carbohydrate=40.0),
+            bolus(5.5 * HOUR, 1.5),
+        ),
+    )
+    smooth_case: ClassVar[SmoothCase] = SmoothCase(
+        duration=2 * HOUR,
+        steps=60,
+        displaced={"stomach_solid": 0.5, "stomach_liquid": 0.5, "meal_size": 0.5, "insulin_depot_1": 1.0},
+        given={"insulin_basal_rate": 0.5},
+    )
+    ledgers: ClassVar[tuple[Ledger, ...]] = (
+        Ledger(
+            name="carbohydrate in stomach and gut",
+            unit="mg",
+            amount=lambda s, p: s.stomach_solid + s.stomach_liquid + s.gut_glucose,
+            flow=lambda s, p, u: MILLIGRAMS_PER_GRAM * u["carbohydrate_intake"] - p.meal_absorption * s.gut_glucose,
+        ),
+        Ledger(
+            name="insulin under the skin, in plasma and liver",
+            unit="pmol/kg",
+            amount=lambda s, p: s.insulin_depot_1 + s.insulin_depot_2 + s.plasma_insulin + s.liver_insulin,
+            flow=lambda s, p, u: _injected(p, u) - _cleared(s, p),
+        ),
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (
+        Sign(cause="carbohydrate_intake", effect="glucose", direction=1, size=10.0),
+        Sign(cause="insulin_bolus", effect="glucose", direction=-1),
+        Sign(cause="insulin_basal_rate", effect="blood_glucose", direction=-1, size=0.3),
+        Sign(cause="insulin_bolus", effect="insulin_concentration", direction=1),
+        Sign(cause="insulin_clearance", effect="glucose", direction=1),
+        Sign(cause="endogenous_production", effect="glucose", direction=1),
+        Sign(cause="sensor_bias", effect="glucose", direction=1),
+    )
+    rests: ClassVar[bool] = True
     references: ClassVar[tuple[Reference, ...]] = (
         Reference(
             key="DallaMan2007",
@@ -273,8 +318,7 @@ class GlucoseInsulin(Model):
         """The thirteen published rates; what is remembered of the meal changes only in :meth:`begin`."""
         s, p = state, parameters
         carbohydrate = MILLIGRAMS_PER_GRAM * inputs["carbohydrate_intake"]
-        units = inputs["insulin_bolus"] + inputs["insulin_basal_rate"] / MINUTES_PER_HOUR
-        injected = units * PICOMOLES_PER_UNIT / p.body_weight
+        injected = _injected(p, inputs)
 
         fastest = p.meal_absorption * p.fastest_emptying
         emptied = _emptying(s, p) * s.stomach_liquid
@@ -351,6 +395,18 @@ class GlucoseInsulin(Model):
             "blood_glucose": state.plasma_glucose / p.glucose_volume,
             "insulin_concentration": state.plasma_insulin / p.insulin_volume * (1000.0 / PICOMOLES_PER_UNIT),
         }
+
+
+def _injected(p: GlucoseInsulinParameters, inputs: Inputs) -> Number:
+    """Insulin given, pmol/kg/min."""
+    units = inputs["insulin_bolus"] + inputs["insulin_basal_rate"] / MINUTES_PER_HOUR
+    return units * PICOMOLES_PER_UNIT / p.body_weight
+
+
+def _cleared(s: GlucoseInsulinState, p: GlucoseInsulinParameters) -> Number:
+    """Insulin that leaves the body, pmol/kg/min."""
+    _, m4, m30 = _insulin_rates(p)
+    return m4 * s.plasma_insulin + m30 * s.liver_insulin
 
 
 def _insulin_rates(p: GlucoseInsulinParameters) -> tuple[Number, Number, Number]:
