@@ -70,7 +70,7 @@ class Reader:
 def _lines(payload: Payload) -> bool:
     """Whether the payload is NDJSON: the first line is a whole object, and another object follows."""
     with payload.open() as stream:
-        first = stream.readline(_LINE_LIMIT)
+        first = stream.readline(_LINE_LIMIT).removeprefix(b"\xef\xbb\xbf")
         if not first.endswith(b"\n") or not first.lstrip().startswith(b"{"):
             return False
         second = stream.readline(64).lstrip()

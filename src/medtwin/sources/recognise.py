@@ -22,7 +22,7 @@ def dialects() -> tuple[Dialect, ...]:
 def recognise(payload: Payload, intake: Intake) -> tuple[Dialect | None, bytes]:
     """The likeliest dialect (None: none of them) and the first 64 KiB."""
     with payload.open() as stream:
-        head = stream.read(HEAD)
+        head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf")
     best, confidence = None, 0.0
     for dialect in dialects():
         found = dialect.recognise(head, payload.name, intake)
