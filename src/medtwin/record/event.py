@@ -130,7 +130,8 @@ class Event:
     def id(self) -> str:
         """Content hash (32 hex digits) over what the fact says; file name, raw hash and commit sequence do not count.
 
-        The same fact exported twice has the same id, which makes intake idempotent.
+        The same fact exported twice has the same id, which makes intake idempotent. When it could be known does count: a
+        value that a source corrects, and later corrects back, is three statements.
         """
         content = (
             self.subject.system,
@@ -146,6 +147,7 @@ class Event:
             self.time.text,
             self.time.zone,
             self.until.text if self.until else None,
+            self.available,
             self.intent,
             self.status,
             self.basis,

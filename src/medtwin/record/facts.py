@@ -151,6 +151,9 @@ def _differing(rows: Iterable[Sequence[Any]]) -> list[int]:
     ]
 
 
+_CLUSTER = "fact.owner, fact.quantity, fact.start, fact.sequence"
+
+
 def history(
     connection: Connection, names: Names, owners: Sequence[tuple[int, SourcePatient]], quantities: Sequence[int] | None
 ) -> tuple[Event, ...]:
@@ -163,7 +166,7 @@ def history(
     if quantities is not None:
         where += f" AND quantity IN ({marks(len(quantities))})"
         values += quantities
-    rows = connection.rows(f"SELECT {COLUMNS}, fact.owner FROM fact WHERE {where}", values)
+    rows = connection.rows(f"SELECT {COLUMNS}, fact.owner FROM fact WHERE {where} ORDER BY {_CLUSTER}", values)
     return events(connection, names, [(row[:10], subjects[row[10]]) for row in rows])
 
 
