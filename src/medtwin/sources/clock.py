@@ -35,7 +35,7 @@ def _refuse(text: str, expected: str) -> FormatError:
     return FormatError(f"the time {text[:40]!r}", expected=expected)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def iso(text: str, zone: str | None = None) -> Moment:
     """The moment that an ISO 8601 text states; raises :class:`FormatError`."""
     found = _ISO.fullmatch(text.strip())
@@ -77,7 +77,7 @@ def precision_of(pattern: str) -> Precision:
     return next((precision for directive, precision in _DIRECTIVES if directive in pattern), Precision.YEAR)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def by_pattern(text: str, pattern: str, zone: str | None = None) -> Moment:
     """The moment that ``text`` states in a strptime ``pattern``, or ``iso``, ``epoch_s``, ``epoch_ms``."""
     if pattern == "iso":
