@@ -41,32 +41,38 @@ def held_after(twin: Twin, origins: np.ndarray, steps: int) -> dict[str, np.ndar
     }
 
 
+def setting_out(twin: Twin, origins: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """From where forecasts at ``origins`` set out: vectors ``(origins, component)``, memory ``(origins, kept)`` and inputs
+    ``(steps, origins)``. NaN where the history has no belief."""
+    history = twin.history()
+    place = np.searchsorted(history["boundary"], origins)
+    place = np.minimum(place, len(history["boundary"]) - 1)
+    there = (history["boundary"][place] == origins)[:, None]
+    vectors = np.where(there, history["vector"][place], np.nan)
+    return vectors, np.where(there, history["memory"][place], np.nan), held_after(twin, origins, steps)
+
+
+def moved(
+    problem: Problem, quantity: str, vectors: np.ndarray, memory: np.ndarray, inputs: dict[str, np.ndarray],
+    ends: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Change of ``quantity`` (its unit) from each origin to each end, in steps: ``(origins, ends)``."""
+    count = len(vectors)
+    result = np.full((count, len(ends)), np.nan)
+    for begin in range(0, count, BATCH):
+        part = np.arange(begin, min(begin + BATCH, count))
+        padded = np.concatenate([part, np.full(BATCH - len(part), part[-1])])
+        given: dict[str, Any] = {q: jnp.asarray(v[:, padded]) for q, v in inputs.items()}
+        start = jnp.asarray(vectors[padded].T), jnp.asarray(memory[padded].T)
+        seen = np.asarray(_ahead(problem, *start, given, jnp.asarray(0.0), quantity))
+        result[part] = seen[ends - 1, : len(part)].T
+    result[~np.isfinite(vectors).all(1)] = np.nan
+    return result
+
+
 def changes(twin: Twin, quantity: str, origins: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Change of ``quantity`` (its unit) from each origin to each end: ``(origins, ends)``.
 
     ``origins``: settled boundaries of the twin's history; ``ends``: steps ahead. NaN where the history has no belief.
     """
-    history = twin.history()
-    place = np.searchsorted(history["boundary"], origins)
-    place = np.minimum(place, len(history["boundary"]) - 1)
-    there = history["boundary"][place] == origins
-    vectors, memory = history["vector"][place], history["memory"][place]
-    result = np.full((len(origins), len(ends)), np.nan)
-    steps = int(ends.max())
-    for begin in range(0, len(origins), BATCH):
-        part = np.arange(begin, min(begin + BATCH, len(origins)))
-        padded = np.concatenate([part, np.full(BATCH - len(part), part[-1])])
-        given: dict[str, Any] = {q: jnp.asarray(v) for q, v in held_after(twin, origins[part], steps).items()}
-        fill = BATCH - len(part)
-        given = {q: jnp.concatenate([v, jnp.repeat(v[:, -1:], fill, 1)], 1) if fill else v for q, v in given.items()}
-        moved = _ahead(
-            twin.problem,
-            jnp.asarray(vectors[padded].T),
-            jnp.asarray(memory[padded].T),
-            given,
-            jnp.asarray(0.0),
-            quantity,
-        )
-        result[part] = np.asarray(moved)[ends - 1, : len(part)].T
-    result[~there] = np.nan
-    return result
+    return moved(twin.problem, quantity, *setting_out(twin, origins, int(ends.max())), ends)
