@@ -9,8 +9,7 @@ from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.record import Moment
 from medtwin.twin.axis import EPOCH, Axis
 from medtwin.twin.doses import doses
-
-from .conftest import NOW, event
+from twin.people import NOW, event
 
 AXIS = Axis.of(GlucoseInsulin(), "Europe/Berlin")
 START = AXIS.boundary(NOW)

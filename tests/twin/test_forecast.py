@@ -10,8 +10,7 @@ from medtwin.twin.choice import choose
 from medtwin.twin.forecast import forecast, learn
 from medtwin.twin.snapshot import MemoryShelf
 from medtwin.twin.twin import assimilate
-
-from .conftest import NOW, event
+from twin.people import NOW, event
 
 SHELF = MemoryShelf()
 

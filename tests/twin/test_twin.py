@@ -14,8 +14,7 @@ from medtwin.record import Flag, Moment, Record, Status
 from medtwin.twin.choice import choose
 from medtwin.twin.snapshot import BEGINNING, MemoryShelf, decode, encode
 from medtwin.twin.twin import RESTART, advance, assimilate
-
-from .conftest import NOW, committed, event
+from twin.people import NOW, committed, event
 
 
 def twin_of(case, events=None, shelf=None, at=NOW):

@@ -148,7 +148,13 @@ def _futures(twin: Twin, quantity: str, inputs: dict[str, np.ndarray], key: Arra
     """Members' futures ``(steps, members)`` of one observable under these inputs ``(steps,)``."""
     given = {q: jnp.asarray(v, float) for q, v in inputs.items()}
     return forecast_members(
-        twin.problem, twin.belief, given, MEMBERS, key, steps=steps, t0=jnp.asarray(twin.axis.since_midnight(twin.step), float)
+        twin.problem,
+        twin.belief,
+        given,
+        MEMBERS,
+        key,
+        steps=steps,
+        t0=jnp.asarray(twin.axis.since_midnight(twin.step), float),
     )[quantity]
 
 
