@@ -116,7 +116,7 @@ def _cut(payload: Payload) -> Iterator[bytes]:
     held, base, first, whole = bytearray(), 0, 0, True
     with payload.open() as stream:
         while True:
-            chunk = stream.read(1 << 20)
+            chunk = stream.read(min(1 << 20, _PART))
             if base == 0 and not held and chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise FormatError("an export in UTF-16", expected="UTF-8", remedy="save it as UTF-8")
             held += chunk

@@ -74,8 +74,9 @@ class Refused:
 class _Guarded(io.RawIOBase):
     """A member's stream that counts what comes out, and turns its archive's errors into ours."""
 
-    def __init__(self, stream: BinaryIO, packed: int, limits: Limits, name: str) -> None:
+    def __init__(self, stream: BinaryIO, packed: int, limits: Limits, name: str, under: BinaryIO | None) -> None:
         self._stream, self._packed, self._limits, self._name, self._out = stream, packed, limits, name, 0
+        self._under = under
 
     def readable(self) -> bool:
         return True
@@ -101,11 +102,14 @@ class _Guarded(io.RawIOBase):
 
     def close(self) -> None:
         self._stream.close()
+        if self._under is not None:
+            self._under.close()
         super().close()
 
 
-def _guarded(stream: BinaryIO, packed: int, limits: Limits, name: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Guarded(stream, packed, limits, name), 1 << 16))
+def _guarded(stream: BinaryIO, packed: int, limits: Limits, name: str, under: BinaryIO | None = None) -> BinaryIO:
+    """``under`` is what ``stream`` reads from, where closing ``stream`` leaves it open (gzip)."""
+    return cast(BinaryIO, io.BufferedReader(_Guarded(stream, packed, limits, name, under), 1 << 16))
 
 
 def files(paths: Iterable[Path | str]) -> Iterator[Plain]:
@@ -206,7 +210,8 @@ def _gzip(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refuse
     name = payload.name.removesuffix(".gz").removesuffix(".tgz")
 
     def opener() -> BinaryIO:
-        return _guarded(cast(BinaryIO, gzip.GzipFile(fileobj=payload.open())), max(payload.size, 1), limits, name)
+        packed = payload.open()
+        return _guarded(cast(BinaryIO, gzip.GzipFile(fileobj=packed)), max(payload.size, 1), limits, name, packed)
 
     yield from walk(Plain(name, -1, opener, payload.within), limits, depth + 1)
 

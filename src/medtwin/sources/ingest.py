@@ -227,7 +227,10 @@ class _Run:
             if id(row) not in rows:
                 rows.add(id(row))
                 row.files += 1
-            self.part(part, payload, row, mine if part.named else self.patient)
+            try:
+                self.part(part, payload, row, mine if part.named else self.patient)
+            except FormatError as error:  # a person's key that no database can keep, say: the others are not harmed
+                self.refuse(_held(payload.name, part.raw), dialect, error)
             following = next(parts, None) if not ahead else None
             if following is not None:
                 ahead.append(following)
