@@ -1,4 +1,4 @@
-"""Small dense algebra for many people at once: matrices ``[row, column, *batch]``, batch last."""
+"""Small dense algebra for many people at once: matrices ``[row, column, *batch]`` unless batch first is said."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from medtwin.inference import readings
 TINY = 1e-10  #: standard deviation (in units of a variable's scale) below which a direction counts as known exactly
 
 
-def cholesky(
-    covariance: Float[Array, "n n ..."],
-) -> tuple[Float[Array, "n n ..."], Int[Array, "..."]]:
-    """Lower root of covariances that may be singular, and how often one had to be mended.
+def gram(*rows: Float[Array, "n column ..."]) -> Float[Array, "... n n"]:
+    """Sum of R Rᵀ over ``rows``, batch first: LAPACK and the matrix products that lead to it want it so."""
+    first = [jnp.moveaxis(r, (0, 1), (-2, -1)) for r in rows]
+    return sum(r @ jnp.swapaxes(r, -1, -2) for r in first[1:]) + first[0] @ jnp.swapaxes(first[0], -1, -2)
 
-    A variable known exactly has a zero row, so a floor is always added: ``64 eps`` of each variance (the rounding error of
-    the factorisation itself, Higham 2002 theorem 10.7) plus ``TINY``². Where that is not enough the matrix is not
-    a covariance to working precision: it is factored again with a floor of ``1e4`` times that, and failing this its
-    correlations are dropped; each such matrix is counted.
+
+def cholesky(
+    covariance: Float[Array, "... n n"],
+) -> tuple[Float[Array, "n n ..."], Int[Array, "..."]]:
+    """Lower roots (batch last) of covariances (batch first) that may be singular; and which had to be mended.
+
+    A variable known exactly has a zero row, so a floor is always added: ``64 eps`` of each variance (of the order of
+    the rounding error of the factorisation itself, Higham 2002 theorem 10.7) plus ``TINY``². Where that is not enough
+    the matrix is not a covariance to working precision: it is factored again with a floor of ``1e4`` times that, and
+    failing this its correlations are dropped; each such matrix is counted.
     """
-    batch = covariance.shape[2:]
-    n = covariance.shape[0]
-    flat = jnp.moveaxis(covariance.reshape(n, n, -1), -1, 0)
-    flat = 0.5 * (flat + jnp.swapaxes(flat, 1, 2))
-    variance = jnp.diagonal(flat, axis1=1, axis2=2)
-    floor = 64 * jnp.finfo(flat.dtype).eps
+    n, dtype = covariance.shape[-1], covariance.dtype
+    unit = jnp.eye(n, dtype=dtype).reshape((1,) * (covariance.ndim - 2) + (n, n))
+    variance = jnp.diagonal(covariance, axis1=-2, axis2=-1)
+    floor = 64 * jnp.finfo(dtype).eps
 
     def factor(times: float) -> Array:
         raised = times * (floor * variance + TINY**2)
-        return jax.lax.linalg.cholesky(
-            flat + raised[:, :, None] * jnp.eye(n, dtype=flat.dtype)[None], symmetrize_input=False
-        )
+        return jax.lax.linalg.cholesky(covariance + raised[..., None] * unit, symmetrize_input=False)
 
     def mend(root: Array) -> Array:
         second = factor(1e4)
-        apart = jnp.sqrt(jnp.maximum(variance, 0.0))[:, :, None] * jnp.eye(n, dtype=flat.dtype)[None]
-        second = jnp.where(jnp.isfinite(second).all((1, 2), keepdims=True), second, apart)
-        return jnp.where(jnp.isfinite(root).all((1, 2), keepdims=True), root, second)
+        apart = jnp.sqrt(jnp.maximum(jnp.where(jnp.isfinite(variance), variance, 1.0), 0.0))[..., None] * unit
+        second = jnp.where(jnp.isfinite(second).all((-2, -1), keepdims=True), second, apart)
+        return jnp.where(jnp.isfinite(root).all((-2, -1), keepdims=True), root, second)
 
     root = factor(1.0)
-    bad = ~jnp.isfinite(root).all((1, 2))
+    bad = ~jnp.isfinite(root).all((-2, -1))
     root = jax.lax.cond(bad.any(), mend, lambda r: r, root)
-    return jnp.moveaxis(root, 0, -1).reshape(covariance.shape), bad.astype(jnp.int32).reshape(batch)
+    return jnp.moveaxis(root, (-2, -1), (0, 1)), bad.astype(jnp.int32)
 
 
 def correct(
@@ -58,11 +60,12 @@ def correct(
     ``seen``: the reading's own row of the root; ``variance``: its whole predictive variance s. The predictive N(m, s)
     moves to mean m + ``gaussian.shift`` and variance s ``gaussian.ratio``; with K = rows seen / s this gives
 
-        mean' = mean + K shift,    rows' = rows (I - gamma seen seenᵀ),  (1 - gamma |seen|²)² = 1 - (1 - ratio) |seen|²/s
+        mean' = mean + K shift
+        rows' = rows (I - gamma seen seenᵀ)       (1 - gamma |seen|²)² = 1 - (1 - ratio) |seen|²/s
 
     the square-root form of Potter (1963): no difference of covariances is taken.
     """
-    gain = jnp.einsum("rc...,c...->r...", rows, seen)
+    gain = jnp.sum(rows * seen[None], axis=1)
     size = jnp.sum(seen**2, axis=0)
     shrink = (1.0 - gaussian.ratio) / variance
     # gamma = (1 - sqrt(1 - shrink size)) / size, written without the quotient 0/0

@@ -85,7 +85,7 @@ def vectors(
     components, hypotheses, *batch = belief.mean.shape
     first, second, third = jax.random.split(key, 3)
     offset = jax.random.uniform(first, tuple(batch), dtype=belief.mean.dtype)
-    ticks = (jnp.arange(n).reshape((n,) + (1,) * len(batch)) + offset[None]) / n
+    ticks = (jnp.arange(n, dtype=belief.mean.dtype).reshape((n,) + (1,) * len(batch)) + offset[None]) / n
     edges = jnp.cumsum(belief.probability, axis=0)
     chosen = jnp.sum(ticks[None] >= edges[:, None], axis=0)  # [n, *batch]
     chosen = jax.random.permutation(third, jnp.minimum(chosen, hypotheses - 1), axis=0)

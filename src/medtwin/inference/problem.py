@@ -6,7 +6,9 @@ the prior of ``z`` is N(0, C) with C from ``model.correlations``, and all number
 
     x' = step(x, parameters(z))        z' = z + walk * sqrt(days) * e         y = observe(x, parameters(z)) + reading error
 
-Parameters that are not inferred stand at their prior's median. What a model keeps as bookkeeping (the size of the meal
+Beside the parameters that a model declares as ``inferred`` and that are shown, the others with a prior are carried too
+(``hidden``): nobody knows them either, and a belief that takes them for known is too sure of those that it shows. A
+parameter that is neither stands at its prior's median. What a model keeps as bookkeeping (the size of the meal
 being eaten) is no part of the vector: it is carried beside it as ``memory``, one value for each belief. The numbers of priors are arrays here, never Python
 floats, so that people with different covariates share one compiled function.
 
@@ -16,7 +18,7 @@ Shapes: a vector is ``[component, ...]``; what trails (points, hypotheses, membe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -54,6 +56,18 @@ class Curve(eqx.Module):
         return first + second * jax.scipy.special.ndtr(z)
 
 
+    def deviate(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Inverse of :meth:`value`."""
+        if self.other is not None:
+            return self.other.to_deviate(value)
+        first, second = align(self.first, value), align(self.second, value)
+        if self.kind == "normal":
+            return (value - first) / second
+        if self.kind == "log-normal":
+            return jnp.log(value / first) / second
+        return jax.scipy.special.ndtri((value - first) / second)
+
+
 def curve(prior: Prior) -> Curve:
     """The curve of a resolved prior; a prior of another family keeps its own map."""
     if isinstance(prior, Normal):
@@ -76,7 +90,8 @@ class Problem(eqx.Module):
 
     model: Model
     states: tuple[str, ...] = eqx.field(static=True)
-    inferred: tuple[str, ...] = eqx.field(static=True)
+    shown: tuple[str, ...] = eqx.field(static=True)  #: inferred parameters that a person gets to see
+    hidden: tuple[str, ...] = eqx.field(static=True)  #: carried beside them, so that the shown ones are honest
     memory: tuple[str, ...] = eqx.field(static=True)  #: bookkeeping states
     noisy: tuple[str, ...] = eqx.field(static=True)  #: states that the model gives process noise
     curves: dict[str, Curve]
@@ -86,6 +101,11 @@ class Problem(eqx.Module):
     spread: Float[Array, " states"]  #: start-up sd, in units of ``scale``
     walk: Float[Array, " inferred"]  #: sd of each deviate per square root of model time
     prior_root: Float[Array, "inferred inferred"]  #: lower Cholesky factor of the deviates' prior correlation
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """All parameters whose deviates are in the augmented vector: the shown ones first."""
+        return self.shown + self.hidden
 
     @property
     def size(self) -> int:
@@ -138,31 +158,38 @@ class Problem(eqx.Module):
             raise InferenceError(f"parameters {sorted(unknown)}", expected=f"parameters of {self.model.name}")
         keep = [i for i, name in enumerate(self.inferred) if name not in values]
         correlation = (self.prior_root @ self.prior_root.T)[np.ix_(keep, keep)]
-        names = tuple(self.inferred[i] for i in keep)
-        return Problem(
-            self.model, self.states, names, self.memory, self.noisy,
-            {name: self.curves[name] for name in names},
-            self.constants | {name: jnp.asarray(value, float) for name, value in values.items()},
-            self.scale, self.memory_scale, self.spread, self.walk[np.asarray(keep, int)], jnp.linalg.cholesky(correlation),
-        )  # fmt: skip
+        known = {name: jnp.asarray(value, float) for name, value in values.items()}
+        return dataclasses.replace(
+            self,
+            shown=tuple(name for name in self.shown if name not in values),
+            hidden=tuple(name for name in self.hidden if name not in values),
+            curves={name: c for name, c in self.curves.items() if name not in values},
+            constants=self.constants | known,
+            walk=self.walk[np.asarray(keep, int)],
+            prior_root=jnp.linalg.cholesky(correlation),
+        )
 
 
 def problem(
     model: Model,
     covariates: Covariates | None = None,
     *,
+    hidden: Sequence[str] | None = None,
     walk: float | Mapping[str, float] = WALK,
     spread: float | Mapping[str, float] = SPREAD,
 ) -> Problem:
     """Resolve ``model`` for a person with these covariates (quantity name -> value).
 
-    ``walk``: random walk of the deviates, sd per square root of a day, for all or by parameter name. ``spread``:
+    ``hidden``: parameters carried beside the shown ones (default: all others that have a prior). ``walk``: random walk of the deviates, sd per square root of a day, for all or by parameter name. ``spread``:
     start-up sd of the state (nobody need be at rest when records begin) as a fraction of each variable's scale, for
     all or by state name (others take the default).
     """
     resolved = priors(model, covariates)
     declared: tuple[Variable, ...] = variables(model.State)
-    inferred = tuple(name for name in model.inferred if not isinstance(resolved[name], Fixed))
+    open_ = [name for name, prior in resolved.items() if not isinstance(prior, Fixed)]
+    shown = tuple(name for name in model.inferred if name in open_)
+    beside = [name for name in open_ if name not in model.inferred] if hidden is None else hidden
+    inferred = shown + tuple(name for name in beside if name in open_)
     states = tuple(variable.name for variable in declared if variable.name not in model.bookkeeping)
     scales = {variable.name: variable.scale for variable in declared}
     walks = [float(walk.get(n, WALK)) if isinstance(walk, Mapping) else float(walk) for n in inferred]
@@ -176,7 +203,8 @@ def problem(
     made = Problem(
         model=model,
         states=states,
-        inferred=inferred,
+        shown=shown,
+        hidden=inferred[len(shown) :],
         memory=tuple(model.bookkeeping),
         noisy=(),
         curves={name: curve(resolved[name]) for name in inferred},

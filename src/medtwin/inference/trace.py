@@ -32,9 +32,10 @@ class Trace(eqx.Module):
     predicted_sd: dict[str, Float[Array, "steps ..."]]
     mean: dict[str, Float[Array, "steps ..."]]  #: of each observable (its unit), filtered
     sd: dict[str, Float[Array, "steps ..."]]
-    deviate_mean: dict[str, Float[Array, "steps ..."]]  #: of each inferred parameter's deviate
+    deviate_mean: dict[str, Float[Array, "steps ..."]]  #: of each shown parameter's deviate
     deviate_sd: dict[str, Float[Array, "steps ..."]]
     vector: Float[Array, "steps component ..."]  #: mean of the augmented vector, filtered: where forecasts set out from
+    memory: Float[Array, "steps kept ..."]  #: the model's bookkeeping, as expected: the rest of where forecasts set out
     probability_before: Float[Array, "steps hypotheses ..."]
     probability: Float[Array, "steps hypotheses ..."]
     amount_mean: dict[str, Float[Array, "steps ..."]]  #: by hypothesis that opens an input: how much, if it holds

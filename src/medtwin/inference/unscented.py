@@ -166,7 +166,7 @@ class Unscented(Update):
         return problem.unpack(points[:states], memory[:, None]), problem.values(points[states:])
 
     def _moments(self, problem: Problem, carry: Carry) -> tuple[Array, Array]:
-        """Mean and covariance of all components after the points' journey, without noise."""
+        """Mean and covariance (batch first) of all components after the points' journey, without noise."""
         n, h = problem.size, self.reach
         states = len(problem.states)
         points = problem.pack(carry.state, jax.tree.leaves(carry.state)[0].shape)
@@ -175,11 +175,9 @@ class Unscented(Update):
         mean = carry.mean.at[:states].set(centre[:, 0] + bend.sum(1) / (2.0 * h**2))
         first = jnp.concatenate([(plus - minus) / (2.0 * h), carry.root[states:, :n]])
         second = (h**2 - 1.0) ** 0.5 / (2.0 * h**2) * bend
-        covariance = jnp.einsum("ic...,jc...->ij...", first, first)
-        covariance = covariance.at[:states, :states].add(jnp.einsum("ic...,jc...->ij...", second, second))
+        covariance = algebra.gram(first).at[..., :states, :states].add(algebra.gram(second))
         if self.inert:
-            own = carry.root[n:, n:]
-            covariance = covariance.at[n:, n:].add(jnp.einsum("ic...,jc...->ij...", own, own))
+            covariance = covariance.at[..., n:, n:].add(algebra.gram(carry.root[n:, n:]))
             for k in range(1, len(self.inert), 2):
                 mean = mean.at[n + k].add(carry.since / self._minute(problem) / HOUR)
         return mean, covariance
@@ -210,20 +208,20 @@ class Unscented(Update):
             weight = {i: joint[i, j] / arrived[j] for i in sources}
             came = {i: mean[:, i] if i == j else mean[:, i] * kept + jump for i in sources}
             centre = sum(weight[i] * came[i] for i in sources)
-            total = (1.0 - weight[j]) * wider
+            total = (1.0 - weight[j])[:, None, None] * wider
             for i in sources:
-                apart = came[i] - centre
-                inside = covariance[:, :, i] if i == j else covariance[:, :, i] * (kept * kept.T)[:, :, None]
-                total = total + weight[i] * (inside + apart[:, None] * apart[None, :])
+                apart = (came[i] - centre).T
+                inside = covariance[i] if i == j else covariance[i] * (kept * kept.T)
+                total = total + weight[i][:, None, None] * (inside + apart[:, :, None] * apart[:, None, :])
             means.append(centre)
             memories.append(sum(weight[i] * memory[:, i] for i in sources))
             covariances.append(total)
-        return jnp.stack(means, 1), jnp.stack(memories, 1), jnp.stack(covariances, 2), jnp.log(arrived)
+        return jnp.stack(means, 1), jnp.stack(memories, 1), jnp.stack(covariances), jnp.log(arrived)
 
     def _jump(self, problem: Problem, hypothesis: Hypothesis, minutes: Array) -> tuple[Array, Array]:
-        """Mean and covariance, in the augmented vector, of what enters when a hypothesis begins."""
+        """Mean ``[component, patient]`` and covariance (batch first) of what enters when a hypothesis begins."""
         total = problem.size + len(self.inert)
-        mean, covariance = jnp.zeros((total, minutes.shape[0])), jnp.zeros((total, total, minutes.shape[0]))
+        mean, covariance = jnp.zeros((total, minutes.shape[0])), jnp.zeros((minutes.shape[0], total, total))
         if hypothesis.opens:
             accepted = next(a for a in problem.model.accepts if a.quantity == hypothesis.opens.quantity)
             assert accepted.enters is not None
@@ -231,13 +229,13 @@ class Unscented(Update):
             amount = problem.size + self.inert.index(f"{hypothesis.name}.amount")
             way = jnp.zeros(total).at[enters].set(accepted.per / problem.scale[enters]).at[amount].set(1.0)
             mean = mean + hypothesis.opens.mean * way[:, None]
-            covariance = covariance + (hypothesis.opens.sd**2 * way[:, None] * way[None])[:, :, None]
+            covariance = covariance + (hypothesis.opens.sd**2 * way[:, None] * way[None])[None]
             # it began at any moment of the interval
             mean = mean.at[amount + 1].add(minutes / 2.0 / HOUR)
-            covariance = covariance.at[amount + 1, amount + 1].add((minutes / HOUR) ** 2 / 12.0)
+            covariance = covariance.at[:, amount + 1, amount + 1].add((minutes / HOUR) ** 2 / 12.0)
         for name, sd in hypothesis.widens:
             place = len(problem.states) + problem.inferred.index(name)
-            covariance = covariance.at[place, place].add(sd**2)
+            covariance = covariance.at[:, place, place].add(sd**2)
         return mean, covariance
 
     def _noise(self, problem: Problem, mean: Array, memory: Array, since: Array) -> Array:
@@ -260,8 +258,8 @@ class Unscented(Update):
             problem, mean, memory, covariance, carry.log_probability, carry.since
         )
         total = mean.shape[0]
-        diagonal = jnp.arange(total)
-        covariance = covariance.at[diagonal, diagonal].add(self._noise(problem, mean, memory, carry.since))
+        noise = jnp.moveaxis(self._noise(problem, mean, memory, carry.since), 0, -1)
+        covariance = covariance + noise[..., None] * jnp.eye(total)[None, None]
         root, mended = algebra.cholesky(covariance)
         before = log_probability
 
@@ -291,20 +289,31 @@ class Unscented(Update):
             shifts = [h.shifts if h.shifts and h.shifts.quantity == name else None for h in self.bank]
             offset = jnp.asarray([s.mean if s else 0.0 for s in shifts])[:, None]
             extra = jnp.asarray([s.sd if s else 0.0 for s in shifts])[:, None]
-            direction = rows[total + k]
-            variance = jnp.sum(direction**2, 0) + curved[k] + error[None] ** 2 + extra**2
-            forecast = means[total + k] + offset
-            met = readings.met(value[None], reading.kind[None], forecast, variance)
-            moved_means, moved_rows = algebra.correct(rows, means, direction, variance, met)
-            joint = log_probability + met.log_density
-            density = jax.scipy.special.logsumexp(joint, axis=0)
-            surprise[name] = self._surprise(
-                log_probability, value, reading.kind, forecast, variance, met, density, present
-            )
-            means = algebra.choose(present, moved_means, means)
-            rows = algebra.choose(present, moved_rows, rows)
-            log_probability = algebra.choose(present, joint - density[None], log_probability)
-            evidence = evidence + jnp.where(present, density, 0.0)
+
+            def meet(
+                so_far: tuple[Array, ...], k: int = k, value: Array = value, error: Array = error,
+                offset: Array = offset, extra: Array = extra, kind: Array = reading.kind, present: Array = present,
+            ) -> tuple[tuple[Array, ...], Surprise]:  # fmt: skip
+                means, rows, log_probability, evidence = so_far
+                direction = rows[total + k]
+                variance = jnp.sum(direction**2, 0) + curved[k] + error[None] ** 2 + extra**2
+                forecast = means[total + k] + offset
+                met = readings.met(value[None], kind[None], forecast, variance)
+                moved_means, moved_rows = algebra.correct(rows, means, direction, variance, met)
+                joint = log_probability + met.log_density
+                density = jax.scipy.special.logsumexp(joint, axis=0)
+                corrected = (
+                    algebra.choose(present, moved_means, means),
+                    algebra.choose(present, moved_rows, rows),
+                    algebra.choose(present, joint - density[None], log_probability),
+                    evidence + jnp.where(present, density, 0.0),
+                )
+                return corrected, self._surprise(log_probability, value, kind, forecast, variance, met, density, present)
+
+            so_far = (means, rows, log_probability, evidence)
+            absent = Surprise(*(jnp.full(due.shape, jnp.nan),) * 5)
+            so_far, surprise[name] = jax.lax.cond(present.any(), meet, lambda s, absent=absent: (s, absent), so_far)
+            means, rows, log_probability, evidence = so_far
         filtered_mean, filtered_sd = observables(log_probability, means, rows)
 
         root = algebra.choose(due, rows[:total], carry.root)
@@ -331,6 +340,7 @@ class Unscented(Update):
             deviate_mean=row.deviate_mean,
             deviate_sd=row.deviate_sd,
             vector=row.vector,
+            memory=row.memory,
             probability_before=jnp.exp(before),
             probability=jnp.exp(settled.log_probability),
             amount_mean=row.amount_mean,
@@ -376,9 +386,10 @@ class Unscented(Update):
             predicted_sd=nan,
             mean=nan,
             sd=nan,
-            deviate_mean={name: mean[i] for i, name in enumerate(problem.inferred)},
-            deviate_sd={name: sd[i] for i, name in enumerate(problem.inferred)},
-            vector=jnp.sum(weight * carry.mean[:n], axis=1),
+            deviate_mean={name: mean[i] for i, name in enumerate(problem.shown)},
+            deviate_sd={name: sd[i] for i, name in enumerate(problem.shown)},
+            vector=jnp.sum(weight[None] * carry.mean[:n], axis=1),
+            memory=self._memory(problem, carry)[:, 0],
             probability_before=weight,
             probability=weight,
             amount_mean={name: own[at[name], j] for j, name in opening},
@@ -425,8 +436,7 @@ def initial(problem: Problem, reach: float, people: int) -> tuple[Array, Array, 
     first = jnp.concatenate([(plus - minus) / (2.0 * reach), factor])
     second = jnp.pad((reach**2 - 1.0) ** 0.5 / (2.0 * reach**2) * bend, ((0, k), (0, 0), (0, 0)))
     every = jnp.concatenate([first, second], axis=1)
-    covariance = jnp.einsum("ic...,jc...->ij...", every, every)
     spread = jnp.concatenate([problem.spread, jnp.zeros(k)])
-    covariance = covariance + jnp.diag(spread**2)[:, :, None]
+    covariance = algebra.gram(every) + jnp.diag(spread**2)[None]
     root, _ = algebra.cholesky(covariance)
     return jnp.concatenate([mean, jnp.zeros((k, people))]), memory[:, 0], root

@@ -7,12 +7,14 @@ hashable, the same for every person. Implementations are siblings: :mod:`unscent
 from __future__ import annotations
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from medtwin.errors import InferenceError
 from medtwin.inference import tape as tapes
@@ -36,9 +38,34 @@ class Update(eqx.Module):
         """Fold a tape into a belief (not compiled; see :func:`run`). Arrays have the default float type."""
 
 
+BLOCK = 64  #: people that are folded together; more of them fall out of a core's cache
+
+
 @eqx.filter_jit
 def _fold(update: Update, problem: Problem, belief: Belief, tape: Tape) -> tuple[Belief, Trace]:
-    return update.fold(problem, belief, tape)
+    people = math.prod(tape.batch)
+    block = max(size for size in range(1, BLOCK + 1) if people % size == 0)
+    if people <= BLOCK or len(tape.batch) > 1 or block < BLOCK // 4:
+        return update.fold(problem, belief, tape)
+    # a large batch goes block by block: arrays that have the patient axis are cut along it, others are shared
+    arrays, rest = eqx.partition((problem, belief, tape), eqx.is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    owned = [leaf.ndim > 0 and leaf.shape[-1] == people for leaf in leaves]
+
+    def cut(leaf: Array) -> Array:
+        return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], people // block, block), -2, 0)
+
+    def one(mine: list[Array]) -> tuple[Belief, Trace]:
+        left = iter(mine)
+        whole = [next(left) if own else leaf for leaf, own in zip(leaves, owned, strict=True)]
+        return update.fold(*eqx.combine(jax.tree.unflatten(structure, whole), rest))
+
+    moved, trace = jax.lax.map(one, [cut(leaf) for leaf, own in zip(leaves, owned, strict=True) if own])
+
+    def join(part: Array) -> Array:
+        return part[0] if part.ndim == 1 else jnp.moveaxis(part, 0, -2).reshape(*part.shape[1:-1], people)
+
+    return jax.tree.map(join, moved), jax.tree.map(join, trace)
 
 
 @eqx.filter_jit

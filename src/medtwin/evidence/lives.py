@@ -1,0 +1,148 @@
+"""Virtual lives for evidence: people drawn from a glucose model's own prior, who eat, dose and wear a sensor.
+
+The truth is the model's own equations with its own process noise, its full joint prior (also of the parameters that no filter
+infers) and the start-up spread: exactly what a filter assumes, so that a calibrated filter must be found calibrated
+(Talts et al. 2018). It says nothing about other equations; a *world* does that.
+
+Doses follow announced carbohydrate and the sensor's readings alone, by the same rule for everyone (basal rate and
+corrections move with the last reading), so that a dose tells nothing of a person beyond what readings tell. Otherwise doses would be
+data about parameters which a filter, rightly, does not use, and no filter could be found calibrated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from medtwin.inference import tape as tapes
+from medtwin.inference.problem import Problem
+from medtwin.inference.tape import Tape
+from medtwin.physiology.model import draw
+
+DAY = 1440
+TARGET, REFERENCE_WEIGHT = 120.0, 75.0  # mg/dL, kg
+GRAMS_PER_MINUTE = 5.0
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Lives of ``n`` people: the tape that a twin sees, and the truth that it never sees."""
+
+    problem: Problem  #: with each person's body weight known
+    tape: Tape
+    deviates: NDArray[np.float64]  #: true deviates ``[inferred, n]`` at the end
+    parameters: Any
+    glucose: NDArray[np.float64]  #: what a faultless, noiseless sensor would state ``(steps, n)``
+    meals: NDArray[np.float64]  #: g eaten, at the minute each meal begins ``(steps, n)``
+    told: NDArray[np.bool_]  #: where a meal began and was announced
+
+
+def meal_plan(rng: np.random.Generator, days: int, n: int) -> NDArray[np.float64]:
+    """Grams at the minute a meal begins: three meals a day and now and then a snack; ``(minutes, n)``."""
+    plan = np.zeros((days * DAY, n))
+    for day in range(days):
+        for hour, median, often in ((7.5, 45.0, 1.0), (12.75, 60.0, 1.0), (16.0, 18.0, 0.3), (19.0, 70.0, 1.0)):
+            begins = (day * DAY + hour * 60 + 35 * np.clip(rng.standard_normal(n), -2, 2)).astype(int)
+            grams = np.clip(median * np.exp(0.3 * rng.standard_normal(n)), 8.0, 120.0)
+            eats = rng.random(n) < often
+            plan[begins[eats], np.flatnonzero(eats)] = grams[eats]
+    return plan
+
+
+def eaten(plan: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carbohydrate per minute: each meal is eaten at 5 g/min from its minute on."""
+    rate, left = np.zeros_like(plan), np.zeros(plan.shape[1])
+    for minute in range(plan.shape[0]):
+        left += plan[minute]
+        rate[minute] = np.minimum(left, GRAMS_PER_MINUTE)
+        left -= rate[minute]
+    return rate
+
+
+@eqx.filter_jit
+def _live(
+    problem: Problem, state: Any, parameters: Any, told: Array, rate: Array, error: Array, factor: Array, key: Array,
+    changing: str | None,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Minutes of life in a closed loop: readings, what a faultless sensor states, basal rate, bolus; ``(minutes, n)``."""
+    model = problem.model
+    dt = jnp.asarray(model.clock.step, dtype=float)
+    weight = parameters.body_weight / REFERENCE_WEIGHT
+    noisy = np.asarray([problem.states.index(name) for name in problem.noisy])
+
+    def minute(carry: tuple[Any, Array], now: tuple[Array, ...]) -> tuple[tuple[Any, Array], tuple[Array, ...]]:
+        state, last = carry
+        i, announced, eats, wrong, times = now
+        person = parameters
+        if changing is not None:
+            person = eqx.tree_at(lambda p: getattr(p, changing), parameters, getattr(parameters, changing) * times)
+        basal = 0.9 * weight * jnp.clip(1.0 + (last - TARGET) / 90.0, 0.0, 3.0)
+        correction = jnp.where(announced > 0, jnp.maximum(last - 150.0, 0.0) / 50.0, 0.0)
+        bolus = weight * (announced / 12.0 + correction)
+        inputs = {"carbohydrate_intake": eats, "insulin_bolus": bolus, "insulin_basal_rate": basal}
+        t = i.astype(dt.dtype) * dt
+        after = model.step(t, dt, state, person, inputs)
+        shock = jax.random.normal(jax.random.fold_in(key, i), (len(noisy), eats.shape[0]))
+        sd = problem.noise_sd(after, person, eats.shape)[noisy]
+        moved = problem.pack(after, eats.shape).at[noisy].add(sd * jnp.sqrt(dt) * shock)
+        after = model.project(problem.unpack(moved, problem.recall(after, eats.shape)), person)
+        glucose = jnp.broadcast_to(model.observe(t + dt, after, person)["glucose"], eats.shape)
+        reading = glucose + wrong
+        last = jnp.where((i + 1) % 5 == 0, reading, last)
+        return (after, last), (reading, glucose, basal, bolus)
+
+    begin = (state, jnp.full(told.shape[1], TARGET))
+    now = (jnp.arange(told.shape[0]), told, rate, error, factor)
+    return jax.lax.scan(minute, begin, now)[1]
+
+
+def live(
+    problem: Problem,
+    n: int,
+    days: int,
+    seed: int,
+    *,
+    sensor_sd: float = 7.0,
+    unannounced: float = 0.0,
+    faults: NDArray[np.float64] | None = None,
+    change: tuple[str, float, int] | None = None,
+) -> Lives:
+    """``n`` people for ``days`` days from midnight, a reading every 5 minutes with independent error ``sensor_sd`` mg/dL.
+
+    ``unannounced``: share of meals that are eaten and told to nobody. ``faults``: what the sensor adds ``(minutes, n)``.
+    ``change``: (parameter, factor, minute): from that minute on the parameter is multiplied.
+    """
+    model = problem.model
+    rng = np.random.default_rng(seed)
+    parameters = draw(model, jax.random.PRNGKey(seed), n)
+    own = problem.at(body_weight=parameters.body_weight)
+    z = np.stack([np.asarray(own.curves[name].deviate(getattr(parameters, name))) for name in own.inferred])
+    rest = model.initial(parameters)
+    spread = np.asarray(own.spread)[:, None] * rng.standard_normal((len(own.states), n))
+    state = model.project(own.unpack(own.pack(rest, (n,)) + spread, own.recall(rest, (n,))), parameters)
+    plan = meal_plan(rng, days, n)
+    told = (plan > 0) & (rng.random(plan.shape) >= unannounced)
+    error = sensor_sd * rng.standard_normal(plan.shape) + (0.0 if faults is None else faults)
+    factor = np.ones(plan.shape[0])
+    if change is not None:
+        factor[change[2] :] = change[1]
+    reading, glucose, basal, bolus = _live(
+        own, state, parameters, jnp.asarray(plan * told), jnp.asarray(eaten(plan)), jnp.asarray(error),
+        jnp.asarray(factor), jax.random.PRNGKey(seed + 1), change[0] if change else None,
+    )  # fmt: skip
+    tape = tapes.blank(model, plan.shape[0], (n,))
+    tape.inputs["carbohydrate_intake"][...] = eaten(plan * told)
+    tape.inputs["insulin_bolus"][...] = np.asarray(bolus)
+    tape.inputs["insulin_basal_rate"][...] = np.asarray(basal)
+    seen = tape.readings["glucose"]
+    seen.value[...] = np.asarray(reading)
+    seen.sd[...] = sensor_sd
+    seen.present[4::5] = True
+    return Lives(own, tape, z, parameters, np.asarray(glucose), plan, told)
