@@ -1,4 +1,166 @@
+"""For people who want to know how good it is, and what it is made of: evaluate, check-model, quantities."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from medtwin.cli.common import Home, Json, command, emit, note, opened, progress, table
 
-def register(app: typer.Typer) -> None: ...
+if TYPE_CHECKING:
+    from medtwin.physiology.model import Model
+
+#: models as shipped: name to module and class
+MODELS = {
+    "glucose_insulin": "medtwin.physiology.glucose_insulin:GlucoseInsulin",
+    "circulation": "medtwin.physiology.circulation:Circulation",
+    "circulation_daily": "medtwin.physiology.circulation_daily:CirculationDaily",
+    "body_weight": "medtwin.physiology.body_weight:BodyWeight",
+}
+
+
+def register(app: typer.Typer) -> None:
+    command(
+        app, evaluate,
+        "medtwin evaluate anna",
+        "medtwin evaluate anna ben --quantity glucose --horizons 30m,60m --train 0.7",
+        "medtwin evaluate anna --json > evaluation.json",
+        "medtwin evaluate anna --markdown evaluation.md",
+    )  # fmt: skip
+    command(
+        app, check_models,
+        "medtwin check-model",
+        "medtwin check-model glucose_insulin --json",
+        "medtwin check-model my_model.py:MyModel",
+        name="check-model",
+    )  # fmt: skip
+    command(app, quantities, "medtwin quantities", "medtwin quantities glucose", "medtwin quantities --kind amount")
+
+
+def evaluate(
+    patients: Annotated[list[str], typer.Argument(metavar="PATIENT...", help="Whose data.")],
+    quantity: Annotated[str, typer.Option("--quantity", help="What is forecast.")] = "glucose",
+    horizons: Annotated[str, typer.Option("--horizons", metavar="SPANS", help="How far ahead.")] = "30m,60m",
+    train: Annotated[float, typer.Option("--train", metavar="SHARE", help="Share of time before the test.")] = 0.7,
+    to: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the page here too.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast people's own past with this very pipeline, and score it beside baselines.
+
+    No look-ahead: each forecast uses what was known when its reading was. RMSE, MAE and CRPS of medians and quantiles,
+    and how many readings the 50 % and 90 % intervals held, beside persistence and a ridge autoregression.
+    """
+    from medtwin.evidence import evaluation
+    from medtwin.sources.times import spans
+
+    with opened(home) as (store, grant):
+        records = [store.record(patient, grant) for patient in patients]
+    with progress("evaluating", quiet=as_json) as tell:
+        found = evaluation.evaluate(records, quantity, spans(horizons), train=train, progress=tell)
+    if to is not None:
+        asked = f"medtwin evaluate {' '.join(patients)} --quantity {quantity} --horizons {horizons} --train {train:g}"
+        to.write_text(evaluation.markdown(found, "Forecasts of people's own data", asked))
+    if as_json:
+        emit("evaluate", found.builtins())
+        return
+    for minutes in sorted({r.horizon_minutes for r in found.results}):
+        rows = [
+            (r.patient, s.method, s.n, f"{s.rmse:.1f}", f"{s.mae:.1f}", f"{s.crps:.2f}", f"{s.coverage50:.0%}",
+             f"{s.coverage90:.1%}", "{:.1%} to {:.1%}".format(*s.coverage90_interval))
+            for r in found.results if r.horizon_minutes == minutes for s in r.scores
+        ]  # fmt: skip
+        columns = ("person", "method", "n", "RMSE", "MAE", "CRPS", "in 50 %", "in 90 %", "95 % interval")
+        unit = found.results[0].unit
+        table(f"{quantity}, {minutes:.0f} min ahead ({unit})", columns, rows, right=range(2, 9))
+    for line in evaluation.grades(found):
+        typer.echo(line)
+    for line in found.notes:
+        note(line)
+
+
+def check_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="A shipped model, or FILE.py:Class; default: all.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Check that models keep their contract; ends with code 1 where one does not.
+
+    Docstring, units, priors and sources; finite and plausible draws; order of accuracy; conservation; gradients.
+    """
+    import medtwin.twin  # noqa: F401 - 64 bit, and the compilation cache
+    from medtwin.physiology.check import check_model
+
+    reports = [check_model(_model(name)) for name in names or MODELS]
+    if as_json:
+        emit("check-model", {"passed": all(r.passed for r in reports), "models": reports})
+    else:
+        for report in reports:
+            rows = [(c.verdict, c.name, c.meaning, c.measured, c.limit, c.detail) for c in report.checks]
+            title = f"{report.model}: {'passed' if report.passed else 'FAILED'}"
+            table(title, ("", "check", "meaning", "measured", "allowed", "detail"), rows)
+    if not all(report.passed for report in reports):
+        raise typer.Exit(1)
+
+
+def _model(name: str) -> Model:
+    from importlib import import_module
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from medtwin.errors import ModelError
+
+    place, colon, kind = MODELS.get(name, name).rpartition(":")
+    if not colon:
+        raise ModelError(f"the model {name!r}", expected=f"{', '.join(MODELS)}, or FILE.py:Class")
+    try:
+        if place.endswith(".py"):
+            spec = spec_from_file_location(Path(place).stem, place)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            module = import_module(place)
+        made: Model = getattr(module, kind)()
+    except (ImportError, OSError, AttributeError, TypeError) as error:
+        raise ModelError(f"no model at {name!r} ({error})", expected="FILE.py:Class or package.module:Class") from error
+    return made
+
+
+def quantities(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Some; default: all.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="level, amount, rate, code or artifact.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List what can be measured or given: names, units, plausible ranges, codes."""
+    from medtwin.quantities import registry
+    from medtwin.quantities.quantity import Kind
+
+    if kind is not None and kind not in {k.value for k in Kind}:
+        raise typer.BadParameter(f"one of {', '.join(k.value for k in Kind)}", param_hint="--kind")
+    wanted = [registry.get(name) for name in names] if names else list(registry.everything().values())
+    found = [q for q in wanted if kind is None or q.kind.value == kind]
+    if as_json:
+        rows = [
+            {"name": q.name, "meaning": q.meaning, "kind": q.kind, "unit": q.unit,
+             "low": None if q.low == float("-inf") else q.low, "high": None if q.high == float("inf") else q.high,
+             "error_sd": q.error_sd, "error_cv": q.error_cv, "loinc": q.loinc, "snomed": q.snomed, "rxnorm": q.rxnorm}
+            for q in found
+        ]  # fmt: skip
+        emit("quantities", {"quantities": rows, "notice": registry.LOINC_NOTICE})
+        return
+    table(
+        "Quantities", ("name", "kind", "unit", "plausible", "LOINC", "meaning"),
+        [(q.name, q.kind, q.unit, f"{q.low:g} to {q.high:g}" if q.unit else "", " ".join(q.loinc), q.meaning)
+         for q in found],
+    )  # fmt: skip
+    typer.echo(registry.LOINC_NOTICE)
