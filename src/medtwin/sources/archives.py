@@ -46,6 +46,7 @@ class Plain:
     name: str
     size: int
     opener: Callable[[], BinaryIO]
+    container: Plain | None = None  #: the archive that holds it
     within: int = 0  #: bytes of the file on disk that it counts for, for a progress bar
 
     def open(self) -> BinaryIO:
@@ -129,7 +130,7 @@ def files(paths: Iterable[Path | str]) -> Iterator[Plain]:
 
 def _file(path: Path, name: str) -> Plain:
     size = path.stat().st_size
-    return Plain(os.fsencode(name).decode("utf-8", "replace"), size, lambda: path.open("rb"), size)
+    return Plain(os.fsencode(name).decode("utf-8", "replace"), size, lambda: path.open("rb"), None, size)
 
 
 def walk(payload: Plain, limits: Limits | None = None, depth: int = 0) -> Iterator[Plain | Refused]:
@@ -154,6 +155,10 @@ def walk(payload: Plain, limits: Limits | None = None, depth: int = 0) -> Iterat
         yield Refused(payload, error)
     except (*_BROKEN, OSError) as error:
         yield Refused(payload, _plain(error))
+
+
+def _nothing() -> BinaryIO:
+    raise FormatError("no bytes", expected="a file")
 
 
 def _plain(error: Exception) -> FormatError:
@@ -203,7 +208,7 @@ def _zip(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refused
                     ) from error
                 return _guarded(cast(BinaryIO, member), info.compress_size, limits, name)
 
-            yield from walk(Plain(name, info.file_size, opener, share), limits, depth + 1)
+            yield from walk(Plain(name, info.file_size, opener, payload, share), limits, depth + 1)
 
 
 def _gzip(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refused]:
@@ -213,7 +218,7 @@ def _gzip(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refuse
         packed = payload.open()
         return _guarded(cast(BinaryIO, gzip.GzipFile(fileobj=packed)), max(payload.size, 1), limits, name, packed)
 
-    yield from walk(Plain(name, -1, opener, payload.within), limits, depth + 1)
+    yield from walk(Plain(name, -1, opener, payload, payload.within), limits, depth + 1)
 
 
 def _tar(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refused]:
@@ -227,7 +232,7 @@ def _tar(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refused
             content = archive.extractfile(member) if member.isreg() else None
             if content is None:
                 error = FormatError("a link or a device in an archive", expected="files", where=name[:80])
-                yield Refused(Plain(name, 0, lambda: io.BytesIO(b"")), error)
+                yield Refused(Plain(name, 0, _nothing, payload), error)
                 continue
             with SpooledTemporaryFile(max_size=_SPOOL) as held:
                 with _guarded(cast(BinaryIO, content), member.size, limits, name) as guarded:
@@ -240,7 +245,7 @@ def _tar(payload: Plain, limits: Limits, depth: int) -> Iterator[Plain | Refused
                     held.seek(0)
                     return cast(BinaryIO, io.BufferedReader(_Kept(held), 1 << 16))
 
-                yield from walk(Plain(name, member.size, opener), limits, depth + 1)
+                yield from walk(Plain(name, member.size, opener, payload), limits, depth + 1)
 
 
 class _Kept(io.RawIOBase):

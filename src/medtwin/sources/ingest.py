@@ -11,16 +11,17 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 
 from medtwin.errors import AccessDenied, FormatError, MedtwinError, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
-from medtwin.record.store import Store
+from medtwin.record.store import RawKept, Store
 from medtwin.sources import archives
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
-from medtwin.sources.item import WHOLE_LIMIT, Dialect, Intake, Origin, Part, Reason
+from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
 from medtwin.sources.links import Links
 from medtwin.sources.mapping import Table, load
 from medtwin.sources.recognise import recognise
@@ -30,6 +31,8 @@ Mapping = Path | str | Table
 Progress = Callable[[str, int, int], None]
 QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept
 _UNKNOWN = "unknown"
+_BINARY = "application/octet-stream"
+_HELD = 64 * 1024 * 1024  #: bytes of an unknown file that are held in memory at most
 _BATCH = 4000
 _SAME_REASON = 100  #: items of one part and one expectation that are listed one by one
 
@@ -146,6 +149,7 @@ class _Run:
         self.waiting: list[Event] = []
         self.row: SourceRow | None = None  #: of what waits
         self.refused: list[str] = []  #: locators of what was quarantined
+        self.containers: set[str] = set()  #: archives kept for a member that could not be read
         self.owner: SourcePatient | None = None  #: of bytes that are replayed
         self.stated = self.zone, source
 
@@ -230,7 +234,7 @@ class _Run:
             try:
                 self.part(part, payload, row, mine if part.named else self.patient)
             except FormatError as error:  # a person's key that no database can keep, say: the others are not harmed
-                self.refuse(_held(payload.name, part.raw), dialect, error)
+                self.refuse(_held(payload.name, part.raw), dialect, error, part.system)
             following = next(parts, None) if not ahead else None
             if following is not None:
                 ahead.append(following)
@@ -330,39 +334,70 @@ class _Run:
         )  # fmt: skip
         self.report.quarantine.append(number)
 
-    def refuse(self, payload: Plain, dialect: Dialect | None, error: FormatError) -> None:
+    def refuse(self, payload: Plain, dialect: Dialect | None, error: FormatError, system: str | None = None) -> None:
         """A whole payload that was not understood: its bytes are kept and named, if they can be had at all."""
         name = f"{dialect.name}/{dialect.version}" if dialect else None
+        known, system = system is not None, system or self.source or _UNKNOWN
         if self.owner is not None:  # a replay: the bytes are kept, and their item of the quarantine stays open
             self.refused.append("")
-            self.count(self.report.row(self.source or _UNKNOWN, name or _UNKNOWN), error.found)
+            self.count(self.report.row(system, name or _UNKNOWN), error.found)
             return
-        content = b""
         try:
-            with payload.open() as stream:
-                content = stream.read(WHOLE_LIMIT + 1)
-            if len(content) > WHOLE_LIMIT:
-                raise FormatError(f"more than {WHOLE_LIMIT >> 20} MiB of it", remedy=error.remedy)
-        except (MedtwinError, OSError, EOFError) as unread:
-            if not content:
-                lost = f"{error}; its bytes could not be kept ({unread})"
-                self.report.not_stored.append(NotStored(file=payload.name, reason=lost))
-                return
+            owner = SourcePatient(QUARANTINE, _mark(payload))
+            kept = self.keep_whole(payload, owner, system)
+        except (FormatError, OSError) as unread:
+            self.unreadable(payload, dialect, error, unread)
+            return
+        except StoreError as failed:
+            self.report.not_stored.append(NotStored(file=payload.name, reason=str(failed)))
+            return
         try:
-            owner = SourcePatient(QUARANTINE, blake2b(content, digest_size=16).hexdigest())
-            kept = self.store.keep_raw(
-                content, owner, self.grant, media_type="application/octet-stream", file=payload.name,
-                source=self.source or _UNKNOWN,
-            )  # fmt: skip
             if kept.duplicate:
                 self.report.raw_duplicate += 1
             else:
                 self.report.raw_kept += 1
             self.links.link(owner, False, self.patient, None, self.report.notes)
-            row = self.report.row(self.source or _UNKNOWN, name or _UNKNOWN)
-            row.files += 1
+            row = self.report.row(system, name or _UNKNOWN)
+            row.files += 0 if known else 1
             self.count(row, error.found)
             reason = Reason(found=error.found, expected=error.expected, where=error.where, remedy=error.remedy)
-            self.quarantine(kept.hash, payload.name, name, reason, len(content))
+            self.quarantine(kept.hash, payload.name, name, reason, max(payload.size, 0))
         except StoreError as failed:
             self.report.not_stored.append(NotStored(file=payload.name, reason=str(failed)))
+
+    def keep_whole(self, payload: Plain, owner: SourcePatient, system: str) -> RawKept:
+        """Keep the bytes of a payload of any length."""
+        with payload.open() as stream:
+            first = stream.read(_HELD + 1)
+            if len(first) <= _HELD:
+                return self.store.keep_raw(
+                    first, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
+                )
+            chunks = chain((first,), iter(lambda: stream.read(1 << 20), b""))
+            kept: RawKept = self.store.keep_raw_stream(  # type: ignore[attr-defined]
+                chunks, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
+            )
+            return kept
+
+    def unreadable(self, payload: Plain, dialect: Dialect | None, error: FormatError, unread: Exception) -> None:
+        """Bytes that cannot be had (a bomb, a broken member): the archive that holds them is kept instead, once."""
+        container = payload.container
+        if container is None:
+            lost = f"{error}; its bytes could not be kept ({unread})"
+            self.report.not_stored.append(NotStored(file=payload.name, reason=lost))
+        elif container.name not in self.containers:
+            self.containers.add(container.name)
+            said = unread if isinstance(unread, FormatError) else error
+            where = said.where or payload.name[-80:]
+            self.refuse(
+                container, dialect, FormatError(said.found, expected=said.expected, where=where, remedy=said.remedy)
+            )
+
+
+def _mark(payload: Plain) -> str:
+    """Hash of all bytes: raises what reading them raises."""
+    mark = blake2b(digest_size=16)
+    with payload.open() as stream:
+        while chunk := stream.read(1 << 20):
+            mark.update(chunk)
+    return mark.hexdigest()
