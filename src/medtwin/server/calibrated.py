@@ -1,0 +1,48 @@
+"""Which parameters may be shown: those whose 90 % intervals cover what they promise, by simulation-based calibration.
+
+The evidence is a file that a calibration run writes, beside its report. Without evidence nothing is shown: calibrated
+forecasts can hide over-confident parameters.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from medtwin.server.shapes import Calibration
+
+LOWEST, HIGHEST = 0.86, 0.94
+
+
+@cache
+def _evidence() -> dict[str, dict[str, Calibration]]:
+    """Model -> parameter -> how its intervals did."""
+    file = files("medtwin.evidence") / "calibration.json"
+    if not file.is_file():
+        return {}
+    content = msgspec.json.decode(file.read_bytes())
+    found: dict[str, dict[str, Calibration]] = {}
+    for row in content.get("parameters", []):
+        found.setdefault(row["model"], {})[row["parameter"]] = Calibration(
+            coverage=float(row["coverage"]), level=float(row.get("level", 0.9)), n=int(row["n"])
+        )
+    return found
+
+
+def evidence(model: str, parameter: str) -> Calibration | None:
+    return _evidence().get(model, {}).get(parameter)
+
+
+def withheld(model: str, parameter: str) -> str | None:
+    """Why a parameter is not shown; None where it may be."""
+    found = evidence(model, parameter)
+    if found is None:
+        return "not yet calibrated: no run states how often its intervals hold"
+    if not LOWEST <= found.coverage <= HIGHEST:
+        return (
+            f"{found.level:.0%} intervals cover {found.coverage:.0%} of {found.n}, outside "
+            f"{LOWEST:.0%} to {HIGHEST:.0%}".replace("%", " %")
+        )
+    return None

@@ -1,0 +1,254 @@
+"""Living twins behind the requests: each patient is brought up to date in a worker thread, one change at a time.
+
+A request reads a :class:`Standing`, a value that nobody changes. Work that needs JAX runs here, never in the event loop:
+beliefs in one thread, so that they come in order and are never behind a forecast; forecasts in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from medtwin.governance.grant import Grant
+from medtwin.record import Event, Record
+from medtwin.record.sql import SqlStore
+
+if TYPE_CHECKING:
+    from medtwin.twin.choice import Choice
+    from medtwin.twin.columns import Surprise
+    from medtwin.twin.forecast import Effect
+    from medtwin.twin.patients import Life, Patients
+    from medtwin.twin.residual import Residual
+    from medtwin.twin.snapshot import Shelf, Snapshot
+    from medtwin.twin.twin import Twin
+
+STALE = timedelta(seconds=150)  #: a belief older than this is carried on to the present before it is shown
+KEPT = 8  #: pieces under way that are remembered, per patient
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One patient as last brought up to date."""
+
+    patient: str
+    record: Record = field(repr=False)
+    choice: Choice = field(repr=False)
+    twin: Twin | None = field(repr=False)
+    surprises: tuple[Surprise, ...] = field(repr=False)
+    at: datetime
+    sequence: int  #: newest commit sequence in ``record``
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What new facts did: the standing before (None: not held here before) and after; ``moved`` where a belief changed."""
+
+    before: Standing | None
+    after: Standing
+    moved: bool
+
+
+class PieceShelf:
+    """Whole pieces stand in the store; the piece under way, made anew with each fact, only here."""
+
+    def __init__(self, inner: Shelf, steps: int) -> None:
+        self.inner, self.steps = inner, steps
+        self.recent: OrderedDict[str, Snapshot] = OrderedDict()
+
+    def get(self, name: str) -> Snapshot | None:
+        return self.recent.get(name) or self.inner.get(name)
+
+    def put(self, snapshot: Snapshot) -> None:
+        boundary = snapshot.columns["boundary"]
+        if len(boundary) and int(boundary[-1]) == (snapshot.piece + 1) * self.steps:
+            self.inner.put(snapshot)
+            return
+        self.recent[snapshot.name] = snapshot
+        while len(self.recent) > KEPT:
+            self.recent.popitem(last=False)
+
+
+class Living:
+    """All patients that this server holds. ``renew`` gives a new grant where the policy's epoch has moved on."""
+
+    def __init__(
+        self, store: SqlStore, grant: Grant, clock: Callable[[], datetime], renew: Callable[[], Grant] | None = None
+    ) -> None:
+        self.store, self.grant, self.clock, self._renew = store, grant, clock, renew
+        self.warm = False
+        self.beliefs = ThreadPoolExecutor(1, "medtwin-belief")
+        self.forecasts = ThreadPoolExecutor(1, "medtwin-forecast")
+        self.reads = ThreadPoolExecutor(4, "medtwin-read")
+        self.intake = ThreadPoolExecutor(2, "medtwin-intake")
+        self._held: dict[str, Standing] = {}
+        self._patients: Patients | None = None
+        self._learnt: dict[str, tuple[Residual | None, datetime | None]] = {}
+        self._effects: OrderedDict[tuple[Any, ...], Effect] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        for pool in (self.intake, self.beliefs, self.forecasts, self.reads):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    # the event loop's side
+
+    async def read(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run a read of the store in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.reads, work, *arguments)
+
+    async def standing(self, patient: str) -> Standing:
+        """The patient, brought up to the present where that is minutes away."""
+        held = self._held.get(patient)
+        if held is not None and self.current(held):
+            return held
+        return await asyncio.get_running_loop().run_in_executor(self.beliefs, self.bring, patient)
+
+    async def effect(self, standing: Standing, hours: float, planned: Sequence[Event] = ()) -> Effect:
+        """The future of that standing, without and with plans."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self.forecasts, self.forecast, standing, hours, tuple(planned)
+        )
+
+    def held(self, patient: str) -> Standing | None:
+        """What is held of a patient right now, however old."""
+        return self._held.get(patient)
+
+    def current(self, standing: Standing) -> bool:
+        return self.clock() - standing.at <= STALE or not standing.choice.physiological
+
+    # the grant
+
+    def check(self) -> None:
+        """Where the policy moved on (a consent withdrawn, a patient erased), nothing computed before is shown again."""
+        if self.store.epoch() == self.grant.epoch:
+            return
+        with self._lock:
+            self._held.clear()
+            self._effects.clear()
+            self._learnt.clear()
+            self._patients = None
+            if self._renew is not None:
+                self.grant = self._renew()
+
+    # the worker's side: nothing below runs in the event loop
+
+    def patients(self) -> Patients:
+        with self._lock:
+            if self._patients is None:
+                from medtwin.twin.patients import Patients
+
+                self._patients = Patients(self.store, self.grant, self.clock)
+            return self._patients
+
+    def bring(self, patient: str) -> Standing:
+        """Read a patient for the first time, or carry a belief on to the present."""
+        held = self._held.get(patient)
+        if held is not None and self.current(held):
+            return held
+        present = self.clock()
+        if held is None:
+            return self._first(patient, present)
+        return self._stand(patient, self.patients().took(patient, (), at=present), present)
+
+    def took(self, patient: str, events: Sequence[Event]) -> Moved:
+        """New committed facts, in commit order. Facts that say nothing to the model only join the record."""
+        before = self._held.get(patient)
+        present = self.clock()
+        if before is None:
+            after = self._first(patient, present)
+            return Moved(None, after, after.twin is not None)
+        fresh = [event for event in events if event.recorded > before.sequence]
+        if not fresh:
+            return Moved(before, before, False)
+        silent = [event for event in fresh if self._silent(before, event)]
+        spoken = [event for event in fresh if event not in silent]
+        life = self.patients()._lives[patient]
+        if silent:
+            life.record = life.record.grown(silent)
+        if spoken:
+            life = self.patients().took(patient, spoken, at=max(present, before.at))
+            self._shelve(life)
+        after = self._stand(patient, life, max(present, before.at) if spoken else before.at)
+        return Moved(before, after, bool(spoken) and after.twin is not None)
+
+    def forecast(self, standing: Standing, hours: float, planned: tuple[Event, ...]) -> Effect:
+        from medtwin.twin.patients import Life
+
+        key = (standing.patient, standing.sequence, standing.at, hours, tuple(e.id for e in planned))
+        if (known := self._effects.get(key)) is not None:
+            return known
+        learnt = self._learnt.get(standing.patient, (None, None))
+        if learnt[1] is not None and standing.at < learnt[1]:  # a look back must not know what was learnt later
+            learnt = (None, None)
+        mine = Life(standing.record, standing.choice, standing.twin, (), *learnt)
+        effect = self.patients().forecast(standing.patient, mine, hours=hours, planned=planned)
+        if standing.patient not in self._learnt or learnt[1] is not None:
+            self._learnt[standing.patient] = (mine.residual, mine.learnt)
+        self._effects[key] = effect
+        while len(self._effects) > 64:
+            self._effects.popitem(last=False)
+        return effect
+
+    def as_of(self, patient: str, moment: datetime) -> Standing:
+        """The patient as could be known at ``moment``; nothing of it is kept."""
+        life = self.patients().as_of(patient, moment)
+        sequence = max((event.recorded for event in life.record.history), default=0)
+        return Standing(patient, life.record, life.choice, life.twin, life.surprises, moment, sequence)
+
+    def warm_up(self, told: Callable[[str, float], None] | None = None) -> None:
+        """Compile: bring every patient up to date and make one forecast of each. One patient's fault stops no other."""
+        for entry in self.store.patients(self.grant):
+            begun = time.perf_counter()
+            try:
+                standing = self.beliefs.submit(self.bring, entry.id).result()
+                self.forecasts.submit(self.forecast, standing, 6.0, ()).result()
+            except Exception as error:
+                print(f"medtwin: {type(error).__name__} while a patient was brought up to date")
+            if told is not None:
+                told(entry.id, time.perf_counter() - begun)
+        self.warm = True
+
+    def _first(self, patient: str, present: datetime) -> Standing:
+        life = self.patients().life(patient, at=present)
+        self._shelve(life)
+        return self._stand(patient, life, present)
+
+    def _shelve(self, life: Life) -> None:
+        if life.twin is not None and not isinstance(life.shelf, PieceShelf):
+            life.shelf = PieceShelf(life.shelf, life.twin.axis.steps)
+
+    def _stand(self, patient: str, life: Life, at: datetime) -> Standing:
+        sequence = max((event.recorded for event in life.record.history), default=0)
+        standing = Standing(patient, life.record, life.choice, life.twin, life.surprises, at, sequence)
+        self._held[patient] = standing
+        return standing
+
+    @staticmethod
+    def _silent(standing: Standing, event: Event) -> bool:
+        """Whether a fact can change neither the belief nor the choice of model."""
+        from medtwin.physiology.model import variables
+        from medtwin.physiology.prior import Covariate
+        from medtwin.twin.choice import told
+
+        model = standing.choice.model
+        if event.quantity == "diagnosis":
+            return False
+        if model is None:
+            return bool(standing.record.of(event.quantity))
+        covariates = {v.prior.name for v in variables(model.Parameters) if isinstance(v.prior, Covariate)}
+        if event.quantity in covariates:
+            return False
+        quantities = set(model.observes) | {a.quantity for a in model.accepts} | {"insulin_long_acting"}
+        if event.quantity in quantities:
+            alone = Record(standing.patient, (event,), standing.record.zone, standing.record.epoch)
+            known = (event.subject, event.source.system, event.key) in standing.record.keys
+            return not known and event.group is None and not told(model, alone)
+        return True

@@ -1,0 +1,106 @@
+"""GET /sources: which systems send, how much, and how fresh they are."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from medtwin.record import Event
+from medtwin.server import context, fresh, words
+from medtwin.server.facts import recorded_times
+from medtwin.server.http import answer, route
+from medtwin.server.living import Standing
+from medtwin.server.shapes import SourceOfAll, Sources, SourceStatus
+
+
+@route("/sources", "Which systems send, how much, how fresh.", Sources, statuses=(403,))
+async def sources(request: Request) -> Response:
+    here = context.of(request)
+    entries = await here.living.read(here.store.patients, here.living.grant)
+    standings = await asyncio.gather(*(here.living.standing(entry.id) for entry in entries))
+    now = here.clock()
+    rows = await here.living.read(_all, here, standings, now)
+    waiting = await here.living.read(_unassigned, here)
+    return answer(Sources(now=now, sources=rows, unassigned=waiting))
+
+
+def _unassigned(here: context.Context) -> int:
+    """Facts whose person is not known."""
+    with here.store.access.database.reading() as connection:
+        return int(connection.rows("SELECT COALESCE(SUM(events), 0) FROM owner WHERE patient IS NULL")[0][0])
+
+
+def of_patient(here: context.Context, standing: Standing, now: datetime) -> list[SourceStatus]:
+    """The sources of one patient, the newest first."""
+    waiting = _quarantined(here)
+    by_system: dict[str, list[Event]] = {}
+    for event in standing.record.events:
+        by_system.setdefault(event.source.system, []).append(event)
+    times = recorded_times(here.store, [max(e.recorded for e in events) for events in by_system.values()])
+    rows = []
+    for system, events in by_system.items():
+        been = [e for e in events if fresh.happened(e, now)]
+        numbers = [e.instant for e in been if isinstance(e.value, float)]
+        every = _promise(been)
+        last = been[-1].instant if been else None
+        raws = {e.source.raw for e in events}
+        rows.append(
+            SourceStatus(
+                system=system, label=words.source_name(system), first=numbers[0] if numbers else None, last=last,
+                received=times[max(e.recorded for e in events)], facts=len(events),
+                quarantined=sum(count for raw, count in waiting.items() if raw in raws), expected_every_s=every,
+                latency_s=_latency(been), state=fresh.state(last, every, now),
+            )
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: -(row.last.timestamp() if row.last else 0.0))
+
+
+def _promise(events: list[Event]) -> float | None:
+    """The shortest promise of any of the source's channels."""
+    by_quantity: dict[str, list[datetime]] = {}
+    for event in events:
+        if isinstance(event.value, float):
+            by_quantity.setdefault(event.quantity, []).append(event.instant)
+    found = [every for moments in by_quantity.values() if (every := fresh.interval(moments)) is not None]
+    return min(found, default=None)
+
+
+def _latency(events: list[Event]) -> float | None:
+    """Usual seconds between a fact's true time and when it could be known, of the newest ones."""
+    newest = events[-200:]
+    if not newest:
+        return None
+    spans = sorted(max((e.available - e.instant).total_seconds(), 0.0) for e in newest)
+    return float(round(spans[len(spans) // 2]))
+
+
+def _quarantined(here: context.Context) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in here.store.quarantined(here.living.grant):
+        counts[item.raw] = counts.get(item.raw, 0) + 1
+    return counts
+
+
+def _all(here: context.Context, standings: list[Standing], now: datetime) -> list[SourceOfAll]:
+    joined: dict[str, SourceOfAll] = {}
+    worst = {"fresh": 0, "late": 1, "silent": 2}
+    for standing in standings:
+        for row in of_patient(here, standing, now):
+            held = joined.get(row.system)
+            if held is None:
+                joined[row.system] = SourceOfAll(
+                    **{name: getattr(row, name) for name in row.__struct_fields__}, patients=1
+                )
+                continue
+            held.patients += 1
+            held.facts += row.facts
+            held.quarantined += row.quarantined
+            held.first = min((t for t in (held.first, row.first) if t), default=None)
+            held.last = max((t for t in (held.last, row.last) if t), default=None)
+            held.received = max((t for t in (held.received, row.received) if t), default=None)
+            held.state = max(held.state, row.state, key=lambda state: worst[state])
+            held.expected_every_s = held.expected_every_s or row.expected_every_s
+    return sorted(joined.values(), key=lambda row: -row.facts)
