@@ -21,6 +21,7 @@ from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
 from medtwin.sources.fact import Facts
 from medtwin.sources.fhir_medicines import dose_quantity
+from medtwin.sources.fhir_shapes import UNREADABLE
 from medtwin.sources.item import Item, Reason, Unmapped
 
 UCUM = "http://unitsofmeasure.org"
@@ -423,7 +424,7 @@ def read(resource: Resource, context: Context) -> Iterator[Item]:
         return
     try:
         yield from reader(resource, context)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         yield Reason(
             found=f"{resource.type} whose content breaks its type ({error})", expected="FHIR R4", where=resource.where
         )

@@ -21,6 +21,7 @@ from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
 from medtwin.sources.fact import Facts
 from medtwin.sources.fhir_facts import Context, Resource
+from medtwin.sources.fhir_shapes import UNREADABLE
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
 
 DIALECT = "fhir_r4/1"
@@ -78,7 +79,7 @@ def _lines(payload: Payload) -> bool:
         return False
     try:
         msgspec.json.decode(first, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (*UNREADABLE, RecursionError):
         return False
     return True
 
@@ -87,7 +88,7 @@ def _decode(content: bytes) -> tuple[shape.Head, shape.Bundle | None]:
     try:
         head = _head.decode(content)
         return head, _bundle.decode(content) if head.resourceType == "Bundle" else None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FormatError(
             f"JSON that cannot be read ({error})", expected="a FHIR R4 resource", remedy="send the file again, whole"
         ) from error
@@ -107,7 +108,7 @@ def _entries(content: bytes, where: str = "") -> list[_Entry]:
             continue
         try:
             inner: shape.Head | None = _head.decode(entry.resource)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             inner = None
         found.append(_Entry(entry.fullUrl, entry.resource, inner, f"{where}entry[{index}]"))
     return found
@@ -199,7 +200,7 @@ def _groups(entries: list[_Entry]) -> dict[str, str]:
                 members = _panel.decode(raw).hasMember
             else:
                 members = _report.decode(entry.raw).result
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue
         for member in members:
             absolute = _ABSOLUTE.fullmatch(member.reference)
@@ -247,7 +248,7 @@ def _part(owner: SourcePatient, raw: bytes, entries: list[_Entry], resolver: _Re
         if entry.head is not None and entry.head.resourceType == "Patient" and entry.owner == owner:
             try:
                 people.append((owner, _demographics(_patient.decode(entry.raw), owner.system)))
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 pass  # the entry's own reading states the reason
     return Part(
         owner=owner,
@@ -331,7 +332,7 @@ def _sex(entry: _Entry, context: Context) -> Iterator[Item]:
                 "sex", Code("http://hl7.org/fhir/administrative-gender", patient.gender, patient.gender),
                 iso(patient.birthDate, context.zone), f"{_key(entry)}#sex", entry.where, text=patient.gender,
             )  # fmt: skip
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         yield Reason(
             found=f"Patient whose content breaks its type ({error})", expected="FHIR R4 8.1", where=entry.where
         )

@@ -6,7 +6,11 @@ Names are those of FHIR R4 (4.0.1), so that a reader finds them in the specifica
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Raw, Struct
+
+#: What decoding raises: text that is no UTF-8 shows only where a string is read.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 #: What a ``Raw`` field holds when it is not there: msgspec keeps no ``Raw | None``.
 NOTHING = Raw()
