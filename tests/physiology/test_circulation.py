@@ -101,8 +101,9 @@ def _apart(ours, theirs):
 
 def test_every_instant_agrees_with_an_independent_program(reference, independent):
     parameters, start = reference
-    ours = jax.jit(partial(trace, MODEL, steps=4000))(start, parameters)
-    apart = _apart(jax.tree.map(lambda value: value[3::4], ours), independent)
+    ours = jax.jit(partial(trace, MODEL, steps=1000))(start, parameters)
+    apart = _apart(ours, independent)
+    print({name: f"{value:.1e}" for name, value in apart.items()})
     assert max(apart.values()) < 1e-3, apart
 
 
@@ -120,7 +121,7 @@ def test_beat_means_and_extremes_agree_at_the_usual_step(reference, independent)
 def test_the_default_step_of_the_model_is_the_same_solution(reference, independent):
     """``simulate`` at 1 ms, activation evaluated at each stage, against the independent program at the same times."""
     parameters, start = reference
-    final, _ = jax.jit(lambda s: simulate(MODEL, s, parameters, {"none": jnp.zeros(1000)}, dt=1.0169 / 1000))(start)
+    final, _ = jax.jit(lambda s: simulate(MODEL, s, parameters, {}, dt=1.0169 / 1000, steps=1000, every=1000))(start)
     theirs = independent[-1]
     for i, name in enumerate(FIELDS):
         scale = np.abs(independent[:, i]).max()
@@ -197,8 +198,8 @@ def test_order_is_four_while_no_valve_moves(reference):
     assert abs(_order(errors) - 4.0).max() < 0.3, errors
 
 
-def test_order_over_a_whole_beat_with_its_kinks(reference, record_property):
-    """Valves open and shut within steps: the theory is order 2 for what they fill (reported; bounded from below)."""
+def test_order_over_a_whole_beat_with_its_kinks(reference):
+    """Valves open and shut within steps: the step is continuous there, not smooth. Reported; bounded from below."""
     parameters, start = reference
 
     def after(n):
@@ -209,9 +210,9 @@ def test_order_over_a_whole_beat_with_its_kinks(reference, record_property):
     steps = (125, 250, 500, 1000)
     errors = np.array([np.abs(after(n) / fine - 1).max() for n in steps])
     order = -np.polyfit(np.log(steps), np.log(errors), 1)[0]
-    record_property("observed_order", float(order))
-    assert order > 1.3, errors
-    assert errors[1] < 1e-3
+    print(f"observed order over a whole beat: {order:.2f}; errors {errors}")
+    assert order > 2.0, errors
+    assert errors[1] < 2e-4
 
 
 # --- circuits with a closed solution ------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def test_a_shut_heart_leaves_an_rc_circuit(reference):
     )
     zero = jnp.zeros(())
     state = CirculationState(zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero + 80.0)
-    final, _ = simulate(MODEL, state, parameters, {"none": jnp.zeros(500)}, dt=0.001)
+    final, _ = simulate(MODEL, state, parameters, {}, dt=0.001, steps=500, every=500)
     exact = 80.0 * np.exp(-0.5 / (1.356472458 * 0.238401833))
     assert float(final.small_artery_pressure) == pytest.approx(exact, rel=1e-6)
 
@@ -247,7 +248,7 @@ def test_aorta_and_arteries_ring_as_an_rlc_circuit(reference):
     )  # fmt: skip
     zero = jnp.zeros(())
     state = CirculationState(zero, zero, zero, zero, zero, zero, zero, zero, zero, zero + 100.0, zero, zero)
-    final, _ = simulate(MODEL, state, parameters, {"none": jnp.zeros(100)}, dt=0.001)
+    final, _ = simulate(MODEL, state, parameters, {}, dt=0.001, steps=100, every=100)
     decay, t = resistance / (2 * inertance), 0.1
     omega = np.sqrt(1 / (inertance * compliance) - decay**2)
     exact = 100 * np.exp(-decay * t) * (np.cos(omega * t) + decay / omega * np.sin(omega * t))
