@@ -207,14 +207,14 @@ class Unscented(Update):
             jump, wider = self._jump(problem, hypothesis, minutes)
             weight = {i: joint[i, j] / arrived[j] for i in sources}
             came = {i: mean[:, i] if i == j else mean[:, i] * kept + jump for i in sources}
-            centre = sum(weight[i] * came[i] for i in sources)
+            centre = sum(weight[i][None] * came[i] for i in sources)
             total = (1.0 - weight[j])[:, None, None] * wider
             for i in sources:
                 apart = (came[i] - centre).T
-                inside = covariance[i] if i == j else covariance[i] * (kept * kept.T)
+                inside = covariance[i] if i == j else covariance[i] * (kept * kept.T)[None]
                 total = total + weight[i][:, None, None] * (inside + apart[:, :, None] * apart[:, None, :])
             means.append(centre)
-            memories.append(sum(weight[i] * memory[:, i] for i in sources))
+            memories.append(sum(weight[i][None] * memory[:, i] for i in sources))
             covariances.append(total)
         return jnp.stack(means, 1), jnp.stack(memories, 1), jnp.stack(covariances), jnp.log(arrived)
 
