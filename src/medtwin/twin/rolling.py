@@ -30,7 +30,7 @@ def _ahead(
     state, parameters = people(problem, vectors, memory)
     begin = problem.model.observe(t0, state, parameters)[quantity]
     _, seen = simulate(problem.model, state, parameters, inputs, t0=t0)
-    return seen[quantity] - begin
+    return seen[quantity] - begin[None]
 
 
 def held_after(twin: Twin, origins: np.ndarray, steps: int) -> dict[str, np.ndarray]:
