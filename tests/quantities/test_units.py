@@ -95,6 +95,12 @@ READ = [
     ("steps", "step_count", 100, 100),
     ("count", "step_count", 100, 100),
     ("mi", "distance_travelled", 1, 1609.344),
+    ("PG", "mean_corpuscular_haemoglobin", 30, 30),
+    ("FL", "mean_corpuscular_volume", 85, 85),
+    ("IU/L", "alanine_aminotransferase", 30, 30),
+    ("ukat/L", "alanine_aminotransferase", 0.5, 30),
+    ("µIU/mL", "thyrotropin", 2.1, 2.1),
+    ("mmol/L", "magnesium", 0.8, 1.9444),
     ("mo", "age", 18, 1.5),
     ("dag", "body_weight", 7000, 70),
 ]
@@ -154,7 +160,7 @@ def test_own_table_agrees_with_ucum_where_both_can_read() -> None:
     special = {"iU", "bsa", "eq"}
     terms = {"mg/dL", "mmol/L", "10*3/uL", "kg/m2", "cm[H2O]", "[in_i]", "[ft_i]", "[yd_i]", "[mi_i]", "[oz_av]",
              "[lb_av]", "mm[Hg]", "kPa", "bar", "kcal", "kJ", "W", "Hz", "wk", "mo", "a", "pmol/L", "ug/mL", "fL", "dag",
-             "10*-3", "14.[lb_av]", "5.min", "L/min", "/min"}  # fmt: skip
+             "10*-3", "ukat/L", "14.[lb_av]", "5.min", "L/min", "/min"}  # fmt: skip
     terms |= {quantity.unit for quantity in registry.everything().values() if quantity.unit}
     checked = 0
     for term in sorted(terms):

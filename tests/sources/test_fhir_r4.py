@@ -168,8 +168,8 @@ def test_codes_texts_and_truths_are_findings() -> None:
 
 def test_what_has_no_quantity_is_counted() -> None:
     raw = bundle(
-        observation(id="a", code=loinc("787-2")),
-        observation(id="b", code=loinc("787-2")),
+        observation(id="a", code=loinc("72514-3")),
+        observation(id="b", code=loinc("72514-3")),
         observation(id="c", valueQuantity=None, dataAbsentReason={"text": "unknown"}),
         observation(id="d", valueQuantity=None, valueRange={"low": {"value": 1}}),
         observation(id="e", status="cancelled"),
@@ -177,7 +177,7 @@ def test_what_has_no_quantity_is_counted() -> None:
     )
     assert events(raw, FHIR) == []
     assert unmapped(raw, FHIR) == {
-        "Observation loinc|787-2": 2, "Observation without value (dataAbsentReason)": 1,
+        "Observation loinc|72514-3": 2, "Observation without value (dataAbsentReason)": 1,
         "Observation value[x] of loinc|2339-0": 1, "Observation cancelled": 1, "resource Claim": 1,
     }  # fmt: skip
 

@@ -63,6 +63,8 @@ _ATOMS: dict[str, tuple[bool, Fraction, dict[str, int]]] = {
     "J": (True, Fraction(1000), _JOULE),
     "cal": (True, Fraction(4184), _JOULE),
     "W": (True, Fraction(1000), {"g": 1, "m": 2, "s": -3}),
+    "U": (True, Fraction(1, 60_000_000), {"mol": 1, "s": -1}),  # of an enzyme; never of insulin
+    "kat": (True, Fraction(1), {"mol": 1, "s": -1}),
     "[iU]": (True, Fraction(1), {"iU": 1}),
     "[IU]": (True, Fraction(1), {"iU": 1}),
     "[lb_av]": (False, Fraction(45_359_237, 100_000), {"g": 1}),

@@ -70,7 +70,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "ml/min/{1.73_m2}": ("mL/min/{1.73_m2}",), "ml/min/{1.73m2}": ("mL/min/{1.73_m2}",),
     "ml/min/1.73sqm": ("mL/min/{1.73_m2}",), "ml/min/1.73": ("mL/min/{1.73_m2}",),
     "ml/min/1.73.m2": ("mL/min/{1.73_m2}",), "ml/min{1.73_m2}": ("mL/min/{1.73_m2}",),
-    "u/l": ("[iU]/L", "U/L"), "iu/l": ("[iU]/L",), "meq": ("meq",),
+    "u/l": ("U/L", "[iU]/L"), "iu/l": ("[iU]/L", "U/L"), "meq": ("meq",),
 }  # fmt: skip
 
 # "mass, substance or units per volume" in any case: both sides are looked up without case.

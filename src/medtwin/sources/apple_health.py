@@ -71,7 +71,7 @@ class Reader:
 
 def _parser() -> expat.XMLParserType:
     """An expat parser that refuses entities and deep nesting (XML 1.0, 4.2: entity declarations)."""
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("UTF-8")  # whatever it declares: another encoding is refused by name
 
     def refuse(*_: object) -> int:
         raise FormatError("an XML entity declaration", expected="an export without entities", remedy="do not open it")

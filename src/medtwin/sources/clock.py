@@ -59,7 +59,7 @@ def iso(text: str, zone: str | None = None) -> Moment:
     try:
         local = datetime(  # noqa: DTZ001 - a wall clock; what is known of its offset stands beside it
             int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0),
-            int(float(fraction) * 1e6) if fraction else 0,
+            int(fraction[1:7].ljust(6, "0")) if fraction else 0,
         )  # fmt: skip
     except ValueError as error:
         raise _refuse(text, "a date and a time that exist") from error

@@ -51,7 +51,11 @@ class Reader:
     def parts(self, payload: Payload, intake: Intake) -> Iterator[Part]:
         content = payload.read()
         rows = list(rows_of(text_of(content)))
-        start = next((index for index, row in enumerate(rows[:4]) if "Record Type" in map(str.strip, row.cells)), None)
+        wanted = {"record type", "device timestamp"}
+        start = next(
+            (index for index, row in enumerate(rows[:4]) if wanted <= {cell.strip().lower() for cell in row.cells}),
+            None,
+        )
         if start is None:
             raise FormatError("a LibreView table without its header", expected="Device, ..., Record Type, ...")
         system = intake.source or "libreview"
