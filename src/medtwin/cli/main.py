@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from medtwin.cli import futures, intake, keeping, moving, people, study
-from medtwin.cli.common import Commands, examples
+from medtwin.cli import demo, futures, intake, keeping, moving, people, serve, study
+from medtwin.cli.common import Commands, command, examples
 
 app = typer.Typer(
     cls=Commands,
@@ -46,7 +48,7 @@ def root(
     """Options of every command stand after its name."""
 
 
-for group in (intake, people, futures, study, keeping, moving):
+for group in (intake, people, futures, study, keeping, moving, serve, demo):
     group.register(app)
 
 

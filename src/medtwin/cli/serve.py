@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medtwin.cli.common import Home
+from medtwin.cli.common import Home, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,10 @@ NewToken = Annotated[
 Name = Annotated[
     list[str] | None, typer.Option("--name", metavar="HOST", help="Another name that this server is reached by.")
 ]
+
+
+def register(app: typer.Typer) -> None:
+    command(app, serve, "medtwin serve", "medtwin serve --port 8800", "medtwin serve --host 0.0.0.0 --new-token")
 
 
 def serve(

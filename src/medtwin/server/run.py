@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import uvicorn
 
-from medtwin.errors import MedtwinError, StoreError
+from medtwin.errors import MedtwinError
 from medtwin.record.home import home_path, open_store, write_private
 from medtwin.server.app import make_app, now
 from medtwin.server.guard import loopback
 
 PORT = 8765
 TOKEN_FILE = "server.token"  # noqa: S105 - the name of a file
+LOCK_FILE = "server.lock"
 
 
 class ServeError(MedtwinError):
@@ -74,6 +77,17 @@ def refuse_beyond_loopback(host: str, token: str | None) -> None:
         )
 
 
+def alone(folder: Path) -> Callable[[], None]:
+    """One server follows a home; the result lets another one. Raises :class:`ServeError` where one does already."""
+    file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise ServeError("another server over this home", where=str(folder), remedy="end it first") from None
+    return lambda: os.close(file)
+
+
 class Server(uvicorn.Server):
     """uvicorn in a thread or in the foreground; the one subclass that its interface asks for."""
 
@@ -93,8 +107,14 @@ def server(
     refuse_beyond_loopback(host, token)
     try:
         store = open_store(home)
-    except StoreError:
+    except MedtwinError:
         listener.close()
+        raise
+    try:
+        release = alone(folder)
+    except MedtwinError:
+        listener.close()
+        store.close()
         raise
     app = make_app(
         store, store.issue_grant(), clock, renew=store.issue_grant, hosts=(*names, host), token=token, warm_up=warm_up
@@ -103,7 +123,22 @@ def server(
         app, log_level="warning", access_log=False, server_header=False, date_header=False, lifespan="on",
         timeout_graceful_shutdown=3, proxy_headers=False, ws="none",
     )  # fmt: skip
-    return Server(config), store.close
+
+    def close() -> None:
+        store.close()
+        release()
+
+    return Server(config), close
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server on this machine listens."""
+
+    port: int
+
+    def __str__(self) -> str:
+        return address("127.0.0.1", self.port)
 
 
 def address(host: str, port: int) -> str:
