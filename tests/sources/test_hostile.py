@@ -15,7 +15,7 @@ import pytest
 from medtwin.governance.grant import Grant
 from medtwin.record.sql import SqlStore
 from medtwin.sources import archives
-from medtwin.sources import ingest as module
+from medtwin.sources import run as module
 from medtwin.sources.ingest import ingest, ingest_bytes
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person

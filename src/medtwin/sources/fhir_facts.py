@@ -7,7 +7,6 @@ is ordered, a statement stated, an administration happened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -19,89 +18,26 @@ from medtwin.record.event import Basis, Code, Comparator, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
-from medtwin.sources.fact import Facts
-from medtwin.sources.fhir_medicines import dose_quantity
+from medtwin.sources.fhir_context import (
+    STATUS,
+    UCUM,
+    Context,
+    Resource,
+    codes_of,
+    concept_code,
+    issued_at,
+    no_time,
+    period_of,
+    statement,
+    there,
+)
+from medtwin.sources.fhir_medicines import medication
 from medtwin.sources.fhir_shapes import UNREADABLE
 from medtwin.sources.item import Item, Reason, Unmapped
 
-UCUM = "http://unitsofmeasure.org"
-_STATUS = {
-    "entered-in-error": Status.ENTERED_IN_ERROR, "amended": Status.CORRECTED, "corrected": Status.CORRECTED,
-    "appended": Status.CORRECTED,
-}  # fmt: skip
 _COMPARATORS = {
     "<": Comparator.BELOW, "<=": Comparator.AT_MOST, ">=": Comparator.AT_LEAST, ">": Comparator.ABOVE,
 }  # fmt: skip
-#: SNOMED CT "no known ..." codes: negations that a system writes as if they were findings
-_NONE_KNOWN = {"716186003", "409137002", "428607008", "429625007", "160244002", "1003774007", "160245001"}
-
-
-@dataclass(slots=True)
-class Context:
-    """What reading one resource needs besides its own bytes."""
-
-    facts: Facts
-    zone: str | None
-    groups: dict[str, str]  #: "Observation/<id>" or fullUrl to the panel that it belongs to
-    medicines: Callable[[str], shape.CodeableConcept | None]  #: a medicationReference, looked up in the bundle
-
-
-@dataclass(slots=True)
-class Resource:
-    type: str
-    key: str  #: "Observation/<id>"
-    raw: msgspec.Raw
-    where: str
-    full_url: str = ""
-
-
-def _no_time(resource: Resource, field: str) -> Reason:
-    return Reason(
-        found=f"{resource.type} without {field}", expected="a time at which it held", where=resource.where,
-        remedy="ask the sender for the time; nothing is invented",
-    )  # fmt: skip
-
-
-def _concept(concept: shape.CodeableConcept | None, *, negated: bool = False) -> Code | None:
-    if concept is None:
-        return None
-    for coding in concept.coding:
-        if coding.code:
-            return Code(
-                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN
-            )
-    return Code("", "", concept.text, negated) if concept.text else None
-
-
-def _codes(concept: shape.CodeableConcept | None) -> set[str]:
-    return {coding.code for coding in concept.coding} if concept else set()
-
-
-def _period(stated: str | None, period: shape.Period | None, zone: str | None) -> tuple[Moment | None, Moment | None]:
-    """Start and end of ``x DateTime | x Period``; an end that equals the start says nothing."""
-    if stated:
-        return iso(stated, zone), None
-    if period is None:
-        return None, None
-    start = iso(period.start, zone) if period.start else None
-    end = iso(period.end, zone) if period.end else None
-    if start is None:
-        return end, None
-    return start, end if end is not None and end != start else None
-
-
-def _issued(
-    stated: str | None, status: Status, meta: shape.Meta | None, zone: str | None, fallback: Moment | None = None
-) -> datetime | None:
-    """When it could be known: the issue time; for a correction, the later of that and ``meta.lastUpdated``."""
-    moment = iso(stated, zone) if stated else fallback
-    issued = moment.instant if moment else None
-    if status is not Status.FINAL and meta is not None and meta.lastUpdated:
-        updated = iso(meta.lastUpdated, zone).instant
-        return updated if issued is None or updated > issued else issued
-    return issued
-
-
 # Observation, FHIR R4 10.1
 
 _observation = msgspec.json.Decoder(shape.Observation)
@@ -112,17 +48,17 @@ def observation(resource: Resource, context: Context) -> Iterator[Item]:
     if found.status == "cancelled":
         yield Unmapped("Observation cancelled")
         return
-    status = _STATUS.get(found.status, Status.FINAL)
-    time, until = _period(found.effectiveDateTime or found.effectiveInstant, found.effectivePeriod, context.zone)
+    status = STATUS.get(found.status, Status.FINAL)
+    time, until = period_of(found.effectiveDateTime or found.effectiveInstant, found.effectivePeriod, context.zone)
     if time is None and found.issued:
         time = iso(found.issued, context.zone)
     if time is None:
         if found.hasMember and not found.component:
             yield Unmapped("Observation panel")
         else:
-            yield _no_time(resource, "effective[x] and issued")
+            yield no_time(resource, "effective[x] and issued")
         return
-    available = _issued(found.issued, status, found.meta, context.zone)
+    available = issued_at(found.issued, status, found.meta, context.zone)
     basis = Basis.DERIVED if found.derivedFrom else Basis.OBSERVED
     panel = context.groups.get(resource.key) or context.groups.get(resource.full_url)
     shared = (time, until, available, status, basis)
@@ -144,12 +80,8 @@ def observation(resource: Resource, context: Context) -> Iterator[Item]:
 
 def _bare(found: shape.Value) -> bool:
     return found.valueQuantity is None and found.valueCodeableConcept is None and found.valueString is None and (
-        not _there(found.valueInteger) and found.valueBoolean is None
+        not there(found.valueInteger) and found.valueBoolean is None
     )  # fmt: skip
-
-
-def _there(raw: msgspec.Raw) -> bool:
-    return len(bytes(raw)) > 0 and bytes(raw) != b"null"
 
 
 def _mapped(concept: shape.CodeableConcept | None) -> Quantity | None:
@@ -180,11 +112,11 @@ def _value(
     facts = context.facts
     quantity = _mapped(found.code)
     amount = found.valueQuantity
-    if amount is not None or _there(found.valueInteger):
+    if amount is not None or there(found.valueInteger):
         if quantity is None or quantity.kind is Kind.CODE:
             return Unmapped(f"Observation {_named(found.code)}")
         raw = amount.value if amount is not None else found.valueInteger
-        if not _there(raw):
+        if not there(raw):
             return Unmapped("Observation without value")
         unit, comparator, assumed = quantity.unit if quantity.unit.startswith("{") else "", None, True
         if amount is not None:
@@ -199,11 +131,11 @@ def _value(
             status=status, basis=basis, group=group, assumed=assumed,
         )  # fmt: skip
     name = quantity.name if quantity is not None and quantity.kind is Kind.CODE else "finding"
-    question = _concept(found.code) or _concept(outer) or Code("", "", "")
+    question = concept_code(found.code) or concept_code(outer) or Code("", "", "")
     asked = question.display or question.code
     coded: Code | None
     if found.valueCodeableConcept is not None:
-        coded = _concept(found.valueCodeableConcept)
+        coded = concept_code(found.valueCodeableConcept)
         text = f"{asked}: {coded.display or coded.code}" if coded else asked
     elif found.valueString is not None:
         coded, text = question, found.valueString
@@ -233,22 +165,8 @@ _immunization = msgspec.json.Decoder(shape.Immunization)
 
 def _verified(concept: shape.CodeableConcept | None) -> tuple[Status, bool]:
     """(status, negated) of condition-ver-status and allergyintolerance-verification."""
-    codes = _codes(concept)
+    codes = codes_of(concept)
     return (Status.ENTERED_IN_ERROR if "entered-in-error" in codes else Status.FINAL), "refuted" in codes
-
-
-def _statement(
-    quantity: str, code: Code | None, resource: Resource, context: Context, time: Moment | None, until: Moment | None,
-    available: datetime | None, status: Status, missing: str, intent: Intent = Intent.HAPPENED,
-) -> Item:  # fmt: skip
-    if time is None:
-        return _no_time(resource, missing)
-    if code is None and status is not Status.ENTERED_IN_ERROR:
-        return Reason(found=f"{resource.type} without a code or a text", expected="a code", where=resource.where)
-    return context.facts.coded(
-        quantity, code, time, resource.key, resource.where, text=code.display or None if code else None, until=until,
-        available=available or time.instant, intent=intent, status=status,
-    )  # fmt: skip
 
 
 def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
@@ -261,12 +179,12 @@ def condition(resource: Resource, context: Context) -> Iterator[Item]:
     status, negated = _verified(found.verificationStatus)
     zone = context.zone
     recorded = iso(found.recordedDate, zone) if found.recordedDate else None
-    start, _ = _period(found.onsetDateTime, found.onsetPeriod, zone)
+    start, _ = period_of(found.onsetDateTime, found.onsetPeriod, zone)
     start = start or recorded or _updated(found.meta, zone)
-    end, later = _period(found.abatementDateTime, found.abatementPeriod, zone)
-    yield _statement(
-        "diagnosis", _concept(found.code, negated=negated), resource, context, start, later or end,
-        _issued(None, status, found.meta, zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
+    end, later = period_of(found.abatementDateTime, found.abatementPeriod, zone)
+    yield statement(
+        "diagnosis", concept_code(found.code, negated=negated), resource, context, start, later or end,
+        issued_at(None, status, found.meta, zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
@@ -274,36 +192,36 @@ def allergy(resource: Resource, context: Context) -> Iterator[Item]:
     found = _allergy.decode(resource.raw)
     status, negated = _verified(found.verificationStatus)
     recorded = iso(found.recordedDate, context.zone) if found.recordedDate else None
-    start, until = _period(found.onsetDateTime, found.onsetPeriod, context.zone)
+    start, until = period_of(found.onsetDateTime, found.onsetPeriod, context.zone)
     start = start or recorded or _updated(found.meta, context.zone)
-    yield _statement(
-        "allergy", _concept(found.code, negated=negated), resource, context, start, until,
-        _issued(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
+    yield statement(
+        "allergy", concept_code(found.code, negated=negated), resource, context, start, until,
+        issued_at(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
 def procedure(resource: Resource, context: Context) -> Iterator[Item]:
     found = _procedure.decode(resource.raw)
-    status = _STATUS.get(found.status, Status.FINAL)
-    start, until = _period(found.performedDateTime, found.performedPeriod, context.zone)
-    yield _statement(
-        "procedure", _concept(found.code, negated=found.status == "not-done"), resource, context, start, until,
-        _issued(None, status, found.meta, context.zone, until or start), status, "performed[x]",
+    status = STATUS.get(found.status, Status.FINAL)
+    start, until = period_of(found.performedDateTime, found.performedPeriod, context.zone)
+    yield statement(
+        "procedure", concept_code(found.code, negated=found.status == "not-done"), resource, context, start, until,
+        issued_at(None, status, found.meta, context.zone, until or start), status, "performed[x]",
         Intent.PLANNED if found.status == "preparation" else Intent.HAPPENED,
     )  # fmt: skip
 
 
 def encounter(resource: Resource, context: Context) -> Iterator[Item]:
     found = _encounter.decode(resource.raw)
-    status = _STATUS.get(found.status, Status.FINAL)
-    start, until = _period(None, found.period, context.zone)
-    code = _concept(found.type[0]) if found.type else None
+    status = STATUS.get(found.status, Status.FINAL)
+    start, until = period_of(None, found.period, context.zone)
+    code = concept_code(found.type[0]) if found.type else None
     if code is None and found.class_ is not None and found.class_.code:
         code = Code(found.class_.system, found.class_.code, found.class_.display)
     if code is not None and found.status == "cancelled":
         code = Code(code.system, code.code, code.display, True)
-    yield _statement(
-        "encounter", code, resource, context, start, until, _issued(None, status, found.meta, context.zone, start),
+    yield statement(
+        "encounter", code, resource, context, start, until, issued_at(None, status, found.meta, context.zone, start),
         status, "period", Intent.PLANNED if found.status == "planned" else Intent.HAPPENED,
     )  # fmt: skip
 
@@ -313,92 +231,23 @@ def report(resource: Resource, context: Context) -> Iterator[Item]:
     if found.status == "cancelled":
         yield Unmapped("DiagnosticReport cancelled")
         return
-    status = _STATUS.get(found.status, Status.FINAL)
-    start, until = _period(found.effectiveDateTime, found.effectivePeriod, context.zone)
+    status = STATUS.get(found.status, Status.FINAL)
+    start, until = period_of(found.effectiveDateTime, found.effectivePeriod, context.zone)
     if start is None and found.issued:
         start = iso(found.issued, context.zone)
-    yield _statement(
-        "report", _concept(found.code), resource, context, start, until,
-        _issued(found.issued, status, found.meta, context.zone), status, "effective[x] and issued",
+    yield statement(
+        "report", concept_code(found.code), resource, context, start, until,
+        issued_at(found.issued, status, found.meta, context.zone), status, "effective[x] and issued",
     )  # fmt: skip
 
 
 def immunization(resource: Resource, context: Context) -> Iterator[Item]:
     found = _immunization.decode(resource.raw)
-    status = _STATUS.get(found.status, Status.FINAL)
+    status = STATUS.get(found.status, Status.FINAL)
     start = iso(found.occurrenceDateTime, context.zone) if found.occurrenceDateTime else None
-    yield _statement(
-        "immunization", _concept(found.vaccineCode, negated=found.status == "not-done"), resource, context, start, None,
-        _issued(found.recorded, status, found.meta, context.zone, start), status, "occurrenceDateTime",
-    )  # fmt: skip
-
-
-# MedicationRequest 11.1, MedicationAdministration 11.3, MedicationStatement 11.4
-
-_medication = msgspec.json.Decoder(shape.Medication)
-_dosage = msgspec.json.Decoder(shape.Dosage)
-_INTENTS = {
-    "MedicationRequest": Intent.ORDERED, "MedicationStatement": Intent.STATED,
-    "MedicationAdministration": Intent.HAPPENED,
-}  # fmt: skip
-_NOT_GIVEN = {"not-done", "not-taken"}
-
-
-def _drug(found: shape.Medication, context: Context) -> shape.CodeableConcept | None:
-    """medication[x], with a reference followed into ``contained`` (2.29.0.4) or the bundle."""
-    if found.medicationCodeableConcept is not None or found.medicationReference is None:
-        return found.medicationCodeableConcept
-    reference = found.medicationReference.reference
-    if not reference.startswith("#"):
-        return context.medicines(reference)
-    for raw in found.contained:
-        inner = _medication.decode(raw)
-        if inner.id == reference[1:]:
-            return inner.code
-    return None
-
-
-def medication(resource: Resource, context: Context) -> Iterator[Item]:
-    found = _medication.decode(resource.raw)
-    status = _STATUS.get(found.status, Status.FINAL)
-    intent = _INTENTS[resource.type]
-    if found.intent in ("proposal", "plan"):
-        intent = Intent.PLANNED
-    issued = found.authoredOn or found.dateAsserted
-    start, until = _period(found.effectiveDateTime, found.effectivePeriod, context.zone)
-    if start is None and issued:
-        start = iso(issued, context.zone)
-    negated = found.doNotPerform or found.status in _NOT_GIVEN
-    drug = _drug(found, context)
-    code = _concept(drug, negated=negated)
-    available = _issued(issued, status, found.meta, context.zone, start)
-    yield _statement(
-        "medication", code, resource, context, start, until, available, status, "a time (authoredOn, effective[x])",
-        intent,
-    )  # fmt: skip
-    if intent is Intent.HAPPENED and not negated and drug is not None and start is not None and _there(found.dosage):
-        yield from _given(drug, _dosage.decode(found.dosage), resource, context, start, until, available, status)
-
-
-def _given(
-    drug: shape.CodeableConcept, dosage: shape.Dosage, resource: Resource, context: Context, start: Moment,
-    until: Moment | None, available: datetime | None, status: Status,
-) -> Iterator[Item]:  # fmt: skip
-    """What was given: an amount at once, or the rate of an infusion, which holds for the period (11.3.4)."""
-    amount, rate = dosage.dose, dosage.rateQuantity
-    given, name = (amount, "dose") if amount is not None and _there(amount.value) else (rate, "rate")
-    if given is None or not _there(given.value):
-        return
-    quantity = dose_quantity(drug)
-    if quantity is not None and name == "rate":
-        quantity = registry.get("insulin_basal_rate") if quantity.name == "insulin_bolus" else None
-    if quantity is None:
-        yield Unmapped(f"MedicationAdministration {name} of a drug without a quantity")
-        return
-    unit = given.code if given.system == UCUM and given.code else given.unit or given.code
-    yield context.facts.number(
-        quantity, bytes(given.value).decode(), unit, start, f"{resource.key}#{name}", resource.where,
-        until=until, available=available, status=status, group=resource.key,
+    yield statement(
+        "immunization", concept_code(found.vaccineCode, negated=found.status == "not-done"), resource, context, start, None,
+        issued_at(found.recorded, status, found.meta, context.zone, start), status, "occurrenceDateTime",
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from medtwin.sources import fhir_facts
 from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
 from medtwin.sources.fact import Facts
-from medtwin.sources.fhir_facts import Context, Resource
+from medtwin.sources.fhir_context import Context, Resource
 from medtwin.sources.fhir_shapes import UNREADABLE
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
 

@@ -7,34 +7,22 @@ door: what is not understood goes to quarantine with its reason.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from hashlib import blake2b
-from itertools import chain
+from datetime import datetime
 from pathlib import Path
 
-from medtwin.errors import AccessDenied, FormatError, MedtwinError, StoreError
 from medtwin.governance.grant import Grant
-from medtwin.record.event import Event, SourcePatient
-from medtwin.record.store import RawKept, Store
+from medtwin.record.store import Store
 from medtwin.sources import archives
-from medtwin.sources.archives import Plain, Refused
-from medtwin.sources.clock import known_zone
-from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
-from medtwin.sources.links import Links
+from medtwin.sources.archives import Plain
 from medtwin.sources.mapping import Table, load
-from medtwin.sources.recognise import recognise
-from medtwin.sources.report import NotStored, Report, SourceRow
+from medtwin.sources.report import NotStored, Report
+from medtwin.sources.run import QUARANTINE, Run, held
+
+__all__ = ["QUARANTINE", "ingest", "ingest_bytes", "replay"]
 
 Mapping = Path | str | Table
 Progress = Callable[[str, int, int], None]
-QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept
-_UNKNOWN = "unknown"
-_BINARY = "application/octet-stream"
-_HELD = 64 * 1024 * 1024  #: bytes of an unknown file that are held in memory at most
-_BATCH = 4000
-_SAME_REASON = 100  #: items of one part and one expectation that are listed one by one
 
 
 def ingest(
@@ -49,7 +37,7 @@ def ingest(
     with (name, bytes done, bytes in all). Raises :class:`FormatError` for a wrong mapping or zone, and
     :class:`AccessDenied`; everything else ends in the report.
     """
-    run = _Run(store, grant, patient, zone, source, _tables(mapping), now)
+    run = Run(store, grant, patient, zone, source, _tables(mapping), now)
     known, missing = _sized(paths)
     for name in missing:
         run.report.not_stored.append(NotStored(file=name, reason="found no such file"))
@@ -71,8 +59,8 @@ def ingest_bytes(
     source: str | None = None, mapping: Mapping | Sequence[Mapping] | None = None, now: datetime | None = None,
 ) -> Report:  # fmt: skip
     """Take in one message, such as a FHIR resource that a server received: the same path as files."""
-    run = _Run(store, grant, patient, zone, source, _tables(mapping), now, cached=True)
-    for payload in archives.walk(_held(name, content)):
+    run = Run(store, grant, patient, zone, source, _tables(mapping), now, cached=True)
+    for payload in archives.walk(held(name, content)):
         run.take(payload)
     run.flush()
     return run.report
@@ -87,19 +75,19 @@ def replay(
     An item is resolved when its bytes are read without the reason at its place. What was understood the first time is
     a duplicate now.
     """
-    run = _Run(store, grant, patient, zone, source, _tables(mapping), now)
+    run = Run(store, grant, patient, zone, source, _tables(mapping), now)
     wanted = None if ids is None else set(ids)
-    held: dict[str, list[tuple[int, str, str]]] = {}
+    items_of: dict[str, list[tuple[int, str, str]]] = {}
     files: dict[str, str] = {}
     for item in store.quarantined(grant):
         if wanted is None or item.id in wanted:
-            held.setdefault(item.raw, []).append((item.id, item.locator, item.found))
+            items_of.setdefault(item.raw, []).append((item.id, item.locator, item.found))
             files[item.raw] = item.file
-    for raw, items in held.items():
+    for raw, items in items_of.items():
         content = store.raw(None, raw, grant)
         run.refused.clear()
         run.again(raw)
-        for payload in archives.walk(_held(files[raw], content)):
+        for payload in archives.walk(held(files[raw], content)):
             run.take(payload)
         run.flush()
         still = set(run.refused)
@@ -107,10 +95,6 @@ def replay(
             if locator not in still and "" not in still:
                 store.resolve(number, grant)
     return run.report
-
-
-def _held(name: str, content: bytes) -> Plain:
-    return Plain(name, len(content), lambda: io.BytesIO(content))
 
 
 def _tables(mapping: Mapping | Sequence[Mapping] | None) -> tuple[Table, ...]:
@@ -132,272 +116,3 @@ def _sized(paths: Iterable[Path | str]) -> tuple[list[Plain], list[str]]:
         else:
             missing.append(str(path))
     return found, missing
-
-
-class _Run:
-    """One intake: what was stated, what waits to be appended, and the report."""
-
-    def __init__(
-        self, store: Store, grant: Grant, patient: str | None, zone: str | None, source: str | None,
-        tables: tuple[Table, ...], now: datetime | None, *, cached: bool = False,
-    ) -> None:  # fmt: skip
-        self.store, self.grant, self.patient, self.source, self.tables = store, grant, patient, source, tables
-        self.zone = known_zone(zone) if zone else None
-        self.now = now or datetime.now(UTC)
-        self.report = Report()
-        self.links = Links.of(store, grant, fresh=not cached)
-        self.waiting: list[Event] = []
-        self.row: SourceRow | None = None  #: of what waits
-        self.refused: list[str] = []  #: locators of what was quarantined
-        self.containers: set[str] = set()  #: archives kept for a member that could not be read
-        self.owner: SourcePatient | None = None  #: of bytes that are replayed
-        self.stated = self.zone, source
-
-    def again(self, raw: str) -> None:
-        """Prepare for a replay: facts belong to the person, source and zone that they came in under."""
-        entry = self.store.raw_entry(None, raw, self.grant)  # type: ignore[attr-defined]
-        zone, source = self.stated
-        self.owner = entry.owner
-        self.zone = zone or self.links.zones.get(self.links.patients.get(entry.owner, ""))
-        self.source = source or (entry.source if entry.source != _UNKNOWN else None)
-
-    # payloads
-
-    def take(self, payload: Plain | Refused) -> None:
-        """One payload, whatever it holds; raises :class:`AccessDenied` only."""
-        self.report.files += 1
-        if isinstance(payload, Refused):
-            self.refuse(payload.payload, None, payload.error)
-            return
-        dialect: Dialect | None = None
-        try:
-            intake, dialect = self.begin(payload)
-            if dialect is None:
-                raise FormatError(
-                    "a format that medtwin does not read",
-                    expected="FHIR R4, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
-                    remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
-                )
-            self.parts(payload, dialect, intake)
-        except AccessDenied:
-            raise
-        except FormatError as error:
-            self.refuse(payload, dialect, error)
-        except StoreError as error:
-            self.report.not_stored.append(NotStored(file=payload.name, reason=str(error)))
-        except Exception as error:  # a hostile file finds an error of ours: it is kept, named, and harms no other
-            what = f"a file on which the reader failed ({type(error).__name__})"
-            self.refuse(
-                payload, dialect, FormatError(what, expected="a readable file", remedy="report this file's kind")
-            )
-
-    def begin(self, payload: Plain) -> tuple[Intake, Dialect | None]:
-        intake = Intake(file=payload.name, now=self.now, zone=self.zone, source=self.source, tables=self.tables)
-        dialect, head = recognise(payload, intake)
-        mark = blake2b(head, digest_size=12)
-        mark.update(str(payload.size).encode())
-        anonymous = self.links.anonymous(self.patient, mark.hexdigest())
-        if self.owner is not None and self.owner.system != QUARANTINE:
-            anonymous = self.owner.value
-        self.report.size += max(payload.size, 0)
-        return (
-            Intake(
-                file=payload.name, now=self.now, zone=self.zone, source=self.source, tables=self.tables,
-                anonymous=anonymous,
-            ),
-            dialect,
-        )  # fmt: skip
-
-    def parts(self, payload: Plain, dialect: Dialect, intake: Intake) -> None:
-        """Parts in turn; the first few are looked at together, to see whether one person is named or several."""
-        ahead: list[Part] = []
-        named: set[SourcePatient] = set()
-        parts = dialect.parts(payload, intake)
-        rows: set[int] = set()
-        for part in parts:
-            ahead.append(part)
-            if part.named:
-                named.add(part.owner)
-            if not part.named or len(named) > 1 or len(ahead) >= 16 or self.patient is None:
-                break
-        else:
-            parts = iter(())
-        mine = self.patient if len(named) <= 1 else None
-        if self.patient is not None and mine is None:
-            self.report.notes.append(f"{payload.name}: names several people, so --patient was not used for it")
-        while ahead:
-            part = ahead.pop(0)
-            row = self.report.row(part.system, f"{dialect.name}/{dialect.version}")
-            if id(row) not in rows:
-                rows.add(id(row))
-                row.files += 1
-            try:
-                self.part(part, payload, row, mine if part.named else self.patient)
-            except FormatError as error:  # a person's key that no database can keep, say: the others are not harmed
-                self.refuse(_held(payload.name, part.raw), dialect, error, part.system)
-            following = next(parts, None) if not ahead else None
-            if following is not None:
-                ahead.append(following)
-
-    def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
-        kept = self.store.keep_raw(
-            part.raw, part.owner, self.grant, media_type=part.media_type, file=payload.name, source=part.system
-        )
-        if kept.duplicate:
-            self.report.raw_duplicate += 1
-        else:
-            self.report.raw_kept += 1
-        linked = self.links.link(part.owner, part.named, patient, self.zone, self.report.notes)
-        if linked is not None and linked not in self.report.patients:
-            self.report.patients.append(linked)
-        for owner, said in part.people:
-            self.links.describe(owner, said)
-        if self.row is not row:
-            self.flush()
-            self.row = row
-        reasons: dict[str, int] = {}
-        for item in part.read(Origin(raw=kept.hash, file=payload.name)):
-            if isinstance(item, Event):
-                row.read += 1
-                row.quantities[item.quantity] = row.quantities.get(item.quantity, 0) + 1
-                if linked is None:
-                    row.unassigned += 1
-                self.waiting.append(item)
-                if len(self.waiting) >= _BATCH:
-                    self.flush()
-            elif isinstance(item, Reason):
-                reasons[item.expected] = reasons.get(item.expected, 0) + 1
-                self.count(row, item.found)
-                if reasons[item.expected] <= _SAME_REASON:
-                    self.quarantine(kept.hash, payload.name, row.dialect, item, len(part.raw))
-            else:
-                row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
-        for expected, count in reasons.items():
-            if count > _SAME_REASON:
-                rest = Reason(
-                    found=f"{count - _SAME_REASON} more items of the same kind", expected=expected, where="further on"
-                )
-                self.quarantine(kept.hash, payload.name, row.dialect, rest, len(part.raw))
-
-    # facts
-
-    def flush(self) -> None:
-        """Append what waits; what cannot be stored is named in the report."""
-        events, self.waiting = self.waiting, []
-        if events and self.row is not None:
-            self.append(events, self.row)
-
-    def append(self, events: list[Event], row: SourceRow) -> None:
-        try:
-            receipt = self.store.append(events, self.grant)
-        except AccessDenied:
-            raise
-        except StoreError as error:
-            self.report.not_stored.append(
-                NotStored(file=events[0].source.file, reason=f"{len(events)} facts from here on: {error}")
-            )
-        except (FormatError, ValueError, OverflowError) as error:
-            self.divide(events, row, error)
-        else:
-            row.new += len(receipt.new)
-            row.duplicate += receipt.duplicate
-            row.superseded += receipt.superseded
-            self.report.sequence = max(self.report.sequence, receipt.sequence)
-
-    def divide(self, events: list[Event], row: SourceRow, error: Exception) -> None:
-        """One fact that no database can keep must not take the others with it."""
-        if len(events) > 1:
-            middle = len(events) // 2
-            self.append(events[:middle], row)
-            self.append(events[middle:], row)
-            return
-        event = events[0]
-        row.read -= 1
-        row.quantities[event.quantity] -= 1
-        found = error.found if isinstance(error, MedtwinError) else "a fact that cannot be written down"
-        reason = Reason(found=found, expected="a fact that a database can keep", where=event.source.locator)
-        self.count(row, found)
-        self.quarantine(event.source.raw, event.source.file, event.source.dialect, reason, 0)
-
-    # quarantine
-
-    def count(self, row: SourceRow, found: str) -> None:
-        row.quarantined += 1
-        if found in row.reasons or len(row.reasons) < 200:
-            row.reasons[found] = row.reasons.get(found, 0) + 1
-
-    def quarantine(self, raw: str, file: str, dialect: str | None, reason: Reason, size: int) -> None:
-        self.refused.append(reason.where)
-        number = self.store.quarantine(
-            raw, file=file, dialect=dialect, locator=reason.where, found=reason.found[:500], expected=reason.expected,
-            remedy=reason.remedy, size=size, grant=self.grant,
-        )  # fmt: skip
-        self.report.quarantine.append(number)
-
-    def refuse(self, payload: Plain, dialect: Dialect | None, error: FormatError, system: str | None = None) -> None:
-        """A whole payload that was not understood: its bytes are kept and named, if they can be had at all."""
-        name = f"{dialect.name}/{dialect.version}" if dialect else None
-        known, system = system is not None, system or self.source or _UNKNOWN
-        if self.owner is not None:  # a replay: the bytes are kept, and their item of the quarantine stays open
-            self.refused.append("")
-            self.count(self.report.row(system, name or _UNKNOWN), error.found)
-            return
-        try:
-            owner = SourcePatient(QUARANTINE, _mark(payload))
-            kept = self.keep_whole(payload, owner, system)
-        except (FormatError, OSError) as unread:
-            self.unreadable(payload, dialect, error, unread)
-            return
-        except StoreError as failed:
-            self.report.not_stored.append(NotStored(file=payload.name, reason=str(failed)))
-            return
-        try:
-            if kept.duplicate:
-                self.report.raw_duplicate += 1
-            else:
-                self.report.raw_kept += 1
-            self.links.link(owner, False, self.patient, None, self.report.notes)
-            row = self.report.row(system, name or _UNKNOWN)
-            row.files += 0 if known else 1
-            self.count(row, error.found)
-            reason = Reason(found=error.found, expected=error.expected, where=error.where, remedy=error.remedy)
-            self.quarantine(kept.hash, payload.name, name, reason, max(payload.size, 0))
-        except StoreError as failed:
-            self.report.not_stored.append(NotStored(file=payload.name, reason=str(failed)))
-
-    def keep_whole(self, payload: Plain, owner: SourcePatient, system: str) -> RawKept:
-        """Keep the bytes of a payload of any length."""
-        with payload.open() as stream:
-            first = stream.read(_HELD + 1)
-            if len(first) <= _HELD:
-                return self.store.keep_raw(
-                    first, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
-                )
-            chunks = chain((first,), iter(lambda: stream.read(1 << 20), b""))
-            kept: RawKept = self.store.keep_raw_stream(  # type: ignore[attr-defined]
-                chunks, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
-            )
-            return kept
-
-    def unreadable(self, payload: Plain, dialect: Dialect | None, error: FormatError, unread: Exception) -> None:
-        """Bytes that cannot be had (a bomb, a broken member): the archive that holds them is kept instead, once."""
-        container = payload.container
-        if container is None:
-            lost = f"{error}; its bytes could not be kept ({unread})"
-            self.report.not_stored.append(NotStored(file=payload.name, reason=lost))
-        elif container.name not in self.containers:
-            self.containers.add(container.name)
-            said = unread if isinstance(unread, FormatError) else error
-            where = said.where or payload.name[-80:]
-            self.refuse(
-                container, dialect, FormatError(said.found, expected=said.expected, where=where, remedy=said.remedy)
-            )
-
-
-def _mark(payload: Plain) -> str:
-    """Hash of all bytes: raises what reading them raises."""
-    mark = blake2b(digest_size=16)
-    with payload.open() as stream:
-        while chunk := stream.read(1 << 20):
-            mark.update(chunk)
-    return mark.hexdigest()

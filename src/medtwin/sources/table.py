@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import PurePath
 
 from medtwin.errors import FormatError
@@ -74,10 +74,12 @@ class Reader:
             )
 
 
-def _rows(text: str, table: Table) -> list[Row]:
-    rows = list(rows_of(text, table.delimiter, table.skip_rows))
+def _rows(text: str, table: Table, most: int | None = None) -> list[Row]:
+    """The table's rows, the first ``most`` of them."""
+    read = rows_of(text, table.delimiter, table.skip_rows)
     if not table.transposed:
-        return rows
+        return list(islice(read, most))
+    rows = list(read)
     turned = zip_longest(*(row.cells for row in rows), fillvalue="")
     return [Row(list(cells), index, index) for index, cells in enumerate(turned, 1)]
 
@@ -87,8 +89,7 @@ def _choose(head: bytes, name: str, intake: Intake) -> Table | None:
     found = []
     for table in intake.tables:
         try:
-            text = text_of(_whole_lines(head), table.encoding)
-            rows = _rows(text, table)
+            rows = _rows(text_of(_whole_lines(head), table.encoding), table, 2)
         except FormatError:
             continue
         header = [title.strip() for title in rows[0].cells] if rows else []
