@@ -144,10 +144,12 @@ def exact(problem, model) -> Exact:
         problem.parameters(problem.values(jnp.zeros((n - states, 1))), jnp.zeros(1)),
         (1,),
     )[:, 0]
-    noise = np.diag(np.concatenate([np.asarray(sd) ** 2, np.asarray(problem.walk) ** 2]))
+    decay = np.exp(-0.5 * np.asarray(problem.walk) ** 2)  # of one minute, towards the prior
+    keeps = np.concatenate([np.ones(states), decay])
+    noise = np.diag(np.concatenate([np.asarray(sd) ** 2, 1 - decay**2]))
     return Exact(
-        np.asarray(jax.jacobian(one)(zero, still)), np.asarray(jax.jacobian(one, 1)(zero, still)),
-        np.asarray(one(zero, still)), noise, np.asarray(jax.jacobian(seen)(zero)), np.asarray(seen(zero)),
+        keeps[:, None] * np.asarray(jax.jacobian(one)(zero, still)), np.asarray(jax.jacobian(one, 1)(zero, still)),
+        keeps * np.asarray(one(zero, still)), noise, np.asarray(jax.jacobian(seen)(zero)), np.asarray(seen(zero)),
     )  # fmt: skip
 
 

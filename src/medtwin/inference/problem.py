@@ -4,7 +4,7 @@ The augmented vector of a person is ``[state / scale, z]``: every declared state
 one standard normal deviate for each inferred parameter (see :mod:`medtwin.physiology.prior`). In these coordinates
 the prior of ``z`` is N(0, C) with C from ``model.correlations``, and all numbers are of order one::
 
-    x' = step(x, parameters(z))        z' = z + walk * sqrt(days) * e         y = observe(x, parameters(z)) + reading error
+    x' = step(x, parameters(z)) + noise      z' = z + walk sqrt(days) e      y = observe(x, parameters(z)) + reading error
 
 Beside the parameters that a model declares as ``inferred`` and that are shown, the others with a prior are carried too
 (``hidden``): nobody knows them either, and a belief that takes them for known is too sure of those that it shows. A

@@ -48,3 +48,12 @@ class Trace(eqx.Module):
 def concatenate(traces: Sequence[Trace]) -> Trace:
     """One trace of consecutive tapes."""
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *traces)
+
+
+def nothing(row: Trace) -> Trace:
+    """The same row without a number: what a step shows at which nothing was settled."""
+
+    def none(leaf: Array) -> Array:
+        return jnp.full_like(leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else jnp.zeros_like(leaf)
+
+    return jax.tree.map(none, row)

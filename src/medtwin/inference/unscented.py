@@ -9,7 +9,9 @@ Sigma points (central differences of second order: Norgaard, Poulsen, Ravn, Auto
 
 All weights of P' are positive, so it is a covariance whatever f does (the scaled transform of Julier & Uhlmann 2004 has a
 negative centre weight). Points are carried through the model's own steps and redrawn ("settled") only at readings, every
-``interval`` steps and at the last valid step; process noise and random walks of that time are added there. A reading
+``interval`` steps and at the last valid step; process noise and random walks of that time are added there. A walk is
+drawn back to the prior, z' = d z + sqrt(1 - d²) e with d = exp(-walk² time / 2) (Ornstein & Uhlenbeck 1930): over short
+times a random walk, yet however long nothing is heard, nobody is less known than a stranger. A reading
 corrects the root by Potter's form (:func:`medtwin.inference.algebra.correct`), so nothing is ever subtracted from P.
 
 Bank: an interacting multiple-model filter (Blom & Bar-Shalom 1988). All hypotheses share the model's dynamics and differ in
@@ -40,7 +42,7 @@ from medtwin.inference.belief import Belief, Mixture
 from medtwin.inference.hypotheses import SINGLE, Bank, Hypothesis
 from medtwin.inference.problem import Problem
 from medtwin.inference.tape import EXACT, Tape
-from medtwin.inference.trace import Surprise, Trace
+from medtwin.inference.trace import Surprise, Trace, nothing
 from medtwin.inference.update import Update
 
 HOUR = 60.0  #: scale of "how long ago", minutes
@@ -109,7 +111,7 @@ class Unscented(Update):
             mean, root, flat(belief.log_probability, 1), state, values,
             jnp.zeros(people), flat(belief.evidence, 0),
         )  # fmt: skip
-        blank = _nothing(self._row(problem, carry))
+        blank = nothing(self._row(problem, carry))
 
         def advance(carry: Carry, now: tuple[Any, ...]) -> tuple[Carry, Trace]:
             i, held, given = now
@@ -238,15 +240,22 @@ class Unscented(Update):
             covariance = covariance.at[:, place, place].add(sd**2)
         return mean, covariance
 
-    def _noise(self, problem: Problem, mean: Array, memory: Array, since: Array) -> Array:
-        """Variance that process noise and random walks add to each component, ``[component, hypothesis, patient]``."""
+    def _time(
+        self, problem: Problem, mean: Array, memory: Array, covariance: Array, since: Array
+    ) -> tuple[Array, Array]:
+        """What time alone does: process noise widens the state, deviates walk and are drawn back to their prior."""
         states, shape = len(problem.states), mean.shape[1:]
         values = problem.values(mean[states : problem.size])
         sd = problem.noise_sd(problem.unpack(mean[:states], memory), problem.parameters(values, mean[0]), shape)
         faster = jnp.asarray([h.walk for h in self.bank])[None, :, None]
         walk = jnp.broadcast_to(problem.walk[:, None, None] * faster, (len(problem.inferred), *shape))
+        decay = jnp.exp(-0.5 * walk**2 * since[None, None])
         none = jnp.zeros((len(self.inert), *shape))
-        return jnp.concatenate([sd, walk, none]) ** 2 * since[None, None]
+        keeps = jnp.concatenate([jnp.ones((states, *shape)), decay, none + 1.0])
+        noise = jnp.concatenate([sd**2 * since[None, None], 1.0 - decay**2, none])
+        left = jnp.moveaxis(keeps, 0, -1)
+        widened = covariance * left[..., :, None] * left[..., None, :]
+        return mean * keeps, widened + jnp.moveaxis(noise, 0, -1)[..., None] * jnp.eye(mean.shape[0])[None, None]
 
     def _settle(
         self, problem: Problem, carry: Carry, t: Array, given: dict[str, Any], due: Array
@@ -258,8 +267,7 @@ class Unscented(Update):
             problem, mean, memory, covariance, carry.log_probability, carry.since
         )
         total = mean.shape[0]
-        noise = jnp.moveaxis(self._noise(problem, mean, memory, carry.since), 0, -1)
-        covariance = covariance + noise[..., None] * jnp.eye(total)[None, None]
+        mean, covariance = self._time(problem, mean, memory, covariance, carry.since)
         root, mended = algebra.cholesky(covariance)
         before = log_probability
 
@@ -349,8 +357,7 @@ class Unscented(Update):
             surprise=surprise,
             repairs=mended.sum(0, dtype=jnp.int32),
         )
-        nothing = _nothing(row)
-        return settled, jax.tree.map(lambda new, none: algebra.choose(due, new, none), row, nothing)
+        return settled, jax.tree.map(lambda new, none: algebra.choose(due, new, none), row, nothing(row))
 
     def _surprise(
         self, log_probability: Array, value: Array, kind: Array, forecast: Array, variance: Array,
@@ -399,15 +406,6 @@ class Unscented(Update):
             repairs=jnp.zeros(people, jnp.int32),
         )
         return row
-
-
-def _nothing(row: Trace) -> Trace:
-    """The same row without a number: what a step shows at which nothing was settled."""
-
-    def none(leaf: Array) -> Array:
-        return jnp.full_like(leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else jnp.zeros_like(leaf)
-
-    return jax.tree.map(none, row)
 
 
 def pooled(weight: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
