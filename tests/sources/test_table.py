@@ -1,12 +1,16 @@
 """Tables with a mapping: every word of the language, and what a wrong mapping or a wrong row says."""
 
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from medtwin.errors import FormatError
 from medtwin.record.event import Code, Comparator, Flag
 from medtwin.record.moment import Precision
+from medtwin.sources import mapping as mapping_words
 from medtwin.sources.mapping import Table, load, parse
 from medtwin.sources.table import Reader
 from sources.reading import events, named, parts, reasons, unmapped
@@ -282,3 +286,32 @@ def test_an_unmapped_table_is_not_recognised() -> None:
     assert named(b"when,value\n1,2\n") is None
     with pytest.raises(FormatError, match="no mapping"):
         parts(b"when,value\n1,2\n", TABLE)
+
+
+# what stands in docs/mappings
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "mappings"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.yaml")), ids=lambda path: path.name)
+def test_each_mapping_in_docs_is_valid_and_listed(path: Path) -> None:
+    assert load(path)
+    assert f"`{path.name}`" in (DOCS / "README.md").read_text()
+
+
+def test_the_readme_of_mappings_shows_every_word_and_its_example_is_valid() -> None:
+    text = (DOCS / "README.md").read_text()
+    example = text[text.index("    dialect: medtwin-mapping/1") :].split("\n\n")[0]
+    (table,) = parse(yaml.safe_load(textwrap.dedent(example)))
+    assert table.values[0].words == {"Low": "<40"}
+    for shape in (
+        Table,
+        mapping_words.Match,
+        mapping_words.Time,
+        mapping_words.Value,
+        mapping_words.When,
+        mapping_words.Constant,
+    ):
+        for name in shape.__struct_fields__:
+            if shape is not Table or name != "source":
+                assert name in text, f"{shape.__name__}.{name}"
