@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", envvar="MEDTWIN_HOME", show_default="the user data folder", help="Folder of all state."),
+    typer.Option(
+        "--home",
+        metavar="FOLDER",
+        envvar="MEDTWIN_HOME",
+        show_default="the user data folder",
+        help="Folder of all state.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 PatientId = Annotated[str, typer.Argument(metavar="PATIENT", help="The patient's id, as `medtwin patients` lists it.")]

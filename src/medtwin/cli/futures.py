@@ -23,7 +23,7 @@ from medtwin.cli.common import (
     show,
     table,
 )
-from medtwin.cli.people import SILENT, living, moment_of, unit_of
+from medtwin.cli.people import SILENT, living, moment_of, unit_of, unit_shown
 from medtwin.cli.plot import plot
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from medtwin.twin.scenario import Scenario
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-Hours = Annotated[float, typer.Option("--hours", min=0.25, max=24.0, help="How far to look ahead.")]
+Hours = Annotated[float, typer.Option("--hours", metavar="HOURS", min=0.25, max=24.0, help="How far to look ahead.")]
 ScenarioFile = Annotated[
     Path | None, typer.Option("--scenario", metavar="FILE.yaml", help="Planned events; see the example below.")
 ]
@@ -98,12 +98,12 @@ def forecast(
         for i in range(every - 1, len(chosen.times), every)
     ]
     table(
-        f"{chosen.quantity} ({unit_of(chosen.quantity)})", ("time (UTC)", "5 %", "25 %", "median", "75 %", "95 %"),
+        f"{chosen.quantity} ({unit_shown(chosen.quantity)})", ("time (UTC)", "5 %", "25 %", "median", "75 %", "95 %"),
         rows, right=range(1, 6),
     )  # fmt: skip
     show(
         plot(
-            chosen.times, [("o", chosen.at(0.5))], chosen.at(0.05), chosen.at(0.95), unit_of(chosen.quantity)
+            chosen.times, [("o", chosen.at(0.5))], chosen.at(0.05), chosen.at(0.95), unit_shown(chosen.quantity)
         )
     )  # fmt: skip
 
@@ -155,7 +155,9 @@ def what_if(
         emit("what-if", content)
         return
     for event in planned:
-        typer.echo(f"Planned: {event.quantity} {event.value:g} {unit_of(event.quantity)} at {event.instant:%H:%M} UTC")
+        typer.echo(
+            f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%H:%M} UTC"
+        )
     _head(one)
     if one.withheld:
         return
@@ -168,13 +170,13 @@ def what_if(
         for i in range(every - 1, len(one.times), every)
     ]  # fmt: skip
     table(
-        f"{one.quantity} ({unit_of(one.quantity)}): median (5 to 95 %)",
+        f"{one.quantity} ({unit_shown(one.quantity)}): median (5 to 95 %)",
         ("time (UTC)", "without", "with", "difference", "5 to 95 %"), rows, right=range(1, 5),
     )  # fmt: skip
     show(
         plot(
             one.times, [("o", one.at(0.5)), ("x", other.at(0.5))], other.at(0.05), other.at(0.95),
-            unit_of(one.quantity),
+            unit_shown(one.quantity),
         )
     )  # fmt: skip
     typer.echo("o without, x with the plan, · 90 % band with it")

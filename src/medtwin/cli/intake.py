@@ -222,8 +222,10 @@ def state(
         typer.Option("--at", metavar="TIME", help="When it was true: ISO 8601, a year or a date too; default: now."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Its end.")] = None,
-    system: Annotated[str, typer.Option("--system", help="Code system of a coded value.")] = "http://snomed.info/sct",
-    display: Annotated[str, typer.Option("--display", help="The code in words.")] = "",
+    system: Annotated[
+        str, typer.Option("--system", metavar="URI", help="Code system of a coded value.")
+    ] = "http://snomed.info/sct",
+    display: Annotated[str, typer.Option("--display", metavar="TEXT", help="The code in words.")] = "",
     retract: Annotated[bool, typer.Option("--retract", help="Take the same statement back.")] = False,
     home: Home = None,
     as_json: Json = False,

@@ -88,7 +88,7 @@ def audit_verify(home: Home = None, as_json: Json = False) -> None:
 
 def audit_list(
     patient: Annotated[str | None, typer.Option("--patient", metavar="ID", help="Rows about one patient.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, newest first.")] = 50,
     home: Home = None,
     as_json: Json = False,
 ) -> None:

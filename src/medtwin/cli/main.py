@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from medtwin.cli import demo, futures, intake, keeping, moving, people, serve, study
-from medtwin.cli.common import Commands, command, examples
+from medtwin.cli.common import Commands, examples
 
 app = typer.Typer(
     cls=Commands,
@@ -58,4 +55,4 @@ def app_entry() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(app_entry())
+    app_entry()

@@ -62,12 +62,13 @@ def moment_of(
     record = store.record(patient, grant)
     now = datetime.now(UTC)
     headline = choose(record).headline
-    newest = max((e.instant for e in record.of(headline) if e.instant <= now), default=None)
-    if newest is None:
+    last = max((e for e in record.of(headline) if e.instant <= now), key=lambda e: e.instant, default=None)
+    if last is None:
         raise InferenceError("no reading that could be shown", where=f"patient {patient}", remedy="ingest some")
     if as_of is None:
-        return None, newest, record.zone
-    return newest if as_of == "last" else instant(as_of, now, record.zone), newest, record.zone
+        return None, last.instant, record.zone
+    when = min(last.available, now) if as_of == "last" else instant(as_of, now, record.zone)
+    return when, last.instant, record.zone
 
 
 def living(
@@ -88,7 +89,8 @@ def living(
         if now - newest > SILENT:
             if not quiet:
                 note(f"The last reading is {ago((now - newest).total_seconds())} old; what follows is as of then.")
-            return door, door.as_of(patient, newest, "available", step), newest, newest
+            then = moment_of(store, grant, patient, "last")[0] or newest
+            return door, door.as_of(patient, then, "available", step), then, newest
         return door, door.life(patient, at=now, progress=step), now, newest
 
 
@@ -138,6 +140,8 @@ def show(
             },
         )  # fmt: skip
         return
+    from medtwin.quantities.units import written as shown
+
     name = f"{patient}" + (f", {entry.name}" if entry and entry.name else "")
     typer.secho(name + (" (synthetic)" if entry and entry.synthetic else ""), bold=True)
     age = ago((at - newest).total_seconds())
@@ -155,13 +159,13 @@ def show(
     table("Newest facts", ("quantity", "value", "time (UTC)", "age", "facts", "source", "flags"), rows, right=(1, 3, 4))
     if life.twin is None:
         return
-    believed = [(q, *_figures(i), unit_of(q)) for q, i in said.belief.items()]
+    believed = [(q, *_figures(i), unit_shown(q)) for q, i in said.belief.items()]
     table("Belief now", ("quantity", "5 %", "median", "95 %", "unit"), believed, right=(1, 2, 3))
-    learnt = [(p.meaning, *_figures(p.prior), *_figures(p.posterior), p.unit) for p in said.parameters]
+    learnt = [(p.meaning, *_figures(p.prior), *_figures(p.posterior), shown(p.unit)) for p in said.parameters]
     columns = ("what is learnt", "prior 5 %", "median", "95 %", "now 5 %", "median", "95 %", "unit")
     table("Prior against posterior", columns, learnt, right=range(1, 7))
-    shown = [(e.name, f"{e.probability:.0%}", e.meaning) for e in said.explanations]
-    table("Why readings and model may disagree", ("explanation", "probability", "meaning"), shown, right=(1,))
+    reasons = [(e.name, f"{e.probability:.0%}", e.meaning) for e in said.explanations]
+    table("Why readings and model may disagree", ("explanation", "probability", "meaning"), reasons, right=(1,))
     first = said.explanations[0] if said.explanations else None
     if first is not None and first.question:
         typer.secho(first.question, fg=typer.colors.YELLOW)
@@ -182,6 +186,13 @@ def unit_of(quantity: str) -> str:
     return registry.get(quantity).unit
 
 
+def unit_shown(quantity: str) -> str:
+    """The unit as people write it."""
+    from medtwin.quantities.units import written as shown
+
+    return shown(unit_of(quantity))
+
+
 def value_of(event: Event) -> float | str | None:
     """The value of a fact for JSON: a number, or the words of its code."""
     value = event.value
@@ -190,9 +201,7 @@ def value_of(event: Event) -> float | str | None:
 
 def written(event: Event) -> str:
     """The value of a fact for people, with its unit."""
-    from medtwin.quantities.units import written as shown
-
     value = event.value
     if isinstance(value, float):
-        return f"{event.comparator or ''}{value:.4g} {shown(unit_of(event.quantity))}".strip()
+        return f"{event.comparator or ''}{value:.4g} {unit_shown(event.quantity)}".strip()
     return getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]

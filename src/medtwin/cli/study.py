@@ -13,14 +13,6 @@ from medtwin.cli.common import Home, Json, command, emit, note, opened, progress
 if TYPE_CHECKING:
     from medtwin.physiology.model import Model
 
-#: models as shipped: name to module and class
-MODELS = {
-    "glucose_insulin": "medtwin.physiology.glucose_insulin:GlucoseInsulin",
-    "circulation": "medtwin.physiology.circulation:Circulation",
-    "circulation_daily": "medtwin.physiology.circulation_daily:CirculationDaily",
-    "body_weight": "medtwin.physiology.body_weight:BodyWeight",
-}
-
 
 def register(app: typer.Typer) -> None:
     command(
@@ -42,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     patients: Annotated[list[str], typer.Argument(metavar="PATIENT...", help="Whose data.")],
-    quantity: Annotated[str, typer.Option("--quantity", help="What is forecast.")] = "glucose",
+    quantity: Annotated[str, typer.Option("--quantity", metavar="NAME", help="What is forecast.")] = "glucose",
     horizons: Annotated[str, typer.Option("--horizons", metavar="SPANS", help="How far ahead.")] = "30m,60m",
     train: Annotated[float, typer.Option("--train", metavar="SHARE", help="Share of time before the test.")] = 0.7,
     to: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the page here too.")] = None,
@@ -95,8 +87,9 @@ def check_models(
     """
     import medtwin.twin  # noqa: F401 - 64 bit, and the compilation cache
     from medtwin.physiology.check import check_model
+    from medtwin.physiology.models import all_models
 
-    reports = [check_model(_model(name)) for name in names or MODELS]
+    reports = [check_model(model) for model in (map(_model, names) if names else all_models())]
     if as_json:
         emit("check-model", {"passed": all(r.passed for r in reports), "models": reports})
     else:
@@ -113,10 +106,11 @@ def _model(name: str) -> Model:
     from importlib.util import module_from_spec, spec_from_file_location
 
     from medtwin.errors import ModelError
+    from medtwin.physiology.models import by_name
 
-    place, colon, kind = MODELS.get(name, name).rpartition(":")
+    place, colon, kind = name.rpartition(":")
     if not colon:
-        raise ModelError(f"the model {name!r}", expected=f"{', '.join(MODELS)}, or FILE.py:Class")
+        return by_name(name)
     try:
         if place.endswith(".py"):
             spec = spec_from_file_location(Path(place).stem, place)

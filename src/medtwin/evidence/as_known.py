@@ -93,7 +93,7 @@ def changes_as_known(
         if first >= len(origins.moments):
             continue  # no origin may use it
         if first == bisect_left(origins.moments, event.instant):
-            prompt[begins[max(np.searchsorted(begins, first, side="right") - 1, 0)]].append(event)
+            prompt[begins[max(int(np.searchsorted(begins, first, side="right")) - 1, 0)]].append(event)
         else:
             place = int(np.searchsorted(begins, first))
             if place < len(begins):
