@@ -197,8 +197,9 @@ def test_what_if_draws_two_futures(made_up: Server, page_guard: PageGuard) -> No
     expect(page.locator(".chart canvas")).to_have_count(2)
     before = page.evaluate("document.querySelector('.chart canvas').toDataURL()")
     amount = page.get_by_role("slider", name="Meal, carbohydrate, amount in g")
+    expect(amount).to_have_value("45")  # a usual meal, so that two futures are seen at once
     amount.focus()
-    for _ in range(12):
+    for _ in range(3):
         page.keyboard.press("ArrowRight")
     when = page.get_by_role("slider", name="Meal, carbohydrate, minutes from now")
     when.fill("30")
