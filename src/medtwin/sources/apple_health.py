@@ -90,17 +90,18 @@ def _cut(payload: Payload) -> Iterator[bytes]:
     What was whole before a fault is yielded before the fault is raised.
     """
     parser = _parser()
-    depth, starts, root_end, encoding = 0, [0], -1, ""
+    depth, child, last, root_end, encoding = 0, -1, -1, -1, ""  # byte offsets
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
+        nonlocal depth, child, last
         depth += 1
         if depth > _DEPTH:
             raise FormatError(f"XML nested more than {_DEPTH} deep", expected="an Apple Health export")
         if depth == 1 and name != "HealthData":
             raise FormatError(f"the XML root {name[:40]!r}", expected="HealthData")
         if depth == 2:
-            starts.append(parser.CurrentByteIndex)
+            last = parser.CurrentByteIndex
+            child = last if child < 0 else child
 
     def end(name: str) -> None:
         nonlocal depth, root_end
@@ -113,7 +114,7 @@ def _cut(payload: Payload) -> Iterator[bytes]:
         encoding = (stated or "utf-8").lower()
 
     parser.StartElementHandler, parser.EndElementHandler, parser.XmlDeclHandler = start, end, declared
-    held, base, first, whole = bytearray(), 0, 0, True
+    held, base, whole = bytearray(), 0, True
     with payload.open() as stream:
         while True:
             chunk = stream.read(min(1 << 20, _PART))
@@ -132,10 +133,7 @@ def _cut(payload: Payload) -> Iterator[bytes]:
                 fault = error
             if encoding not in ("", "utf-8", "us-ascii", "ascii"):
                 raise FormatError(f"an export in {encoding[:20]}", expected="UTF-8", remedy="save it as UTF-8")
-            last = starts[-1]
-            starts[:] = [last]
-            if first == 0 and last:
-                first = starts_first(held, base)
+            first = max(base, child)
             cut = (last if chunk or fault else root_end) - base
             if fault is None and not chunk and whole:
                 yield bytes(held)
@@ -145,17 +143,10 @@ def _cut(payload: Payload) -> Iterator[bytes]:
                 whole = False
                 del held[:cut]
                 base += cut
-                first = base
             if fault is not None:
                 raise fault
             if not chunk:
                 return
-
-
-def starts_first(held: bytearray, base: int) -> int:
-    """Where the first element under the root starts: after the root's own tag."""
-    root = held.index(b"<HealthData", max(held.find(b"]>"), 0))
-    return base + held.index(b">", root) + 1
 
 
 def _me(raw: bytes, owner: SourcePatient) -> tuple[tuple[SourcePatient, Demographics], ...]:
