@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -35,7 +36,7 @@ def forecast_members(
     dt = jnp.asarray(problem.model.clock.step, float)
     model = problem.model
 
-    def advance(carry, now):
+    def advance(carry: tuple[Any, Array], now: Mapping[str, Array]) -> tuple[tuple[Any, Array], dict[str, Array]]:
         state, i = carry
         t = t0 + i * dt
         state = model.step(t, dt, state, parameters, {q: v[None] for q, v in now.items()})

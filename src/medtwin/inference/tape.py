@@ -82,7 +82,7 @@ def cut(tape: Tape, steps: int, dt: float) -> tuple[Tape, ...]:
             },
             start=np.asarray(tape.start + k * steps * dt, float),  # type: ignore[arg-type]
             first=np.asarray(tape.first + k * steps, np.int32),  # type: ignore[arg-type]
-            valid=np.clip(np.asarray(tape.valid) - k * steps, 0, steps).astype(np.int32),  # type: ignore[arg-type]
+            valid=np.clip(np.asarray(tape.valid) - k * steps, 0, steps).astype(np.int32),
         )
 
     return tuple(piece(k) for k in range(tape.steps // steps))

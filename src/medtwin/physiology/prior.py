@@ -9,7 +9,8 @@ copula), declared on the model. A prior may depend on covariates (age, sex, weig
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,7 +19,8 @@ from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
 Covariates = Mapping[str, float]
-Level = float | Callable[[Covariates], float]
+Level = Any  #: a number, or a function of covariates that :meth:`Prior.given` resolves to one
+Number = Float[Array, "..."]
 
 
 def _resolve(level: Level, covariates: Covariates) -> float:
@@ -55,10 +57,10 @@ class Normal(Prior):
     mean: Level = eqx.field(static=True)
     sd: Level = eqx.field(static=True)
 
-    def from_deviate(self, z):
+    def from_deviate(self, z: Number) -> Number:
         return self.mean + self.sd * z
 
-    def to_deviate(self, value):
+    def to_deviate(self, value: Number) -> Number:
         return (value - self.mean) / self.sd
 
     def given(self, covariates: Covariates) -> Prior:
@@ -71,10 +73,10 @@ class LogNormal(Prior):
     median: Level = eqx.field(static=True)
     sigma: Level = eqx.field(static=True)
 
-    def from_deviate(self, z):
+    def from_deviate(self, z: Number) -> Number:
         return self.median * jnp.exp(self.sigma * z)
 
-    def to_deviate(self, value):
+    def to_deviate(self, value: Number) -> Number:
         return jnp.log(value / self.median) / self.sigma
 
     def given(self, covariates: Covariates) -> Prior:
@@ -87,10 +89,10 @@ class Uniform(Prior):
     low: Level = eqx.field(static=True)
     high: Level = eqx.field(static=True)
 
-    def from_deviate(self, z):
+    def from_deviate(self, z: Number) -> Number:
         return self.low + (self.high - self.low) * ndtr(z)
 
-    def to_deviate(self, value):
+    def to_deviate(self, value: Number) -> Number:
         return ndtri((value - self.low) / (self.high - self.low))
 
     def given(self, covariates: Covariates) -> Prior:
@@ -102,10 +104,10 @@ class Fixed(Prior):
 
     value: Level = eqx.field(static=True)
 
-    def from_deviate(self, z):
+    def from_deviate(self, z: Number) -> Number:
         return jnp.full_like(z, self.value)
 
-    def to_deviate(self, value):
+    def to_deviate(self, value: Number) -> Number:
         return jnp.zeros_like(value)
 
     def given(self, covariates: Covariates) -> Prior:
@@ -118,10 +120,10 @@ class Covariate(Prior):
     name: str = eqx.field(static=True)
     otherwise: Prior
 
-    def from_deviate(self, z):
+    def from_deviate(self, z: Number) -> Number:
         return self.otherwise.from_deviate(z)
 
-    def to_deviate(self, value):
+    def to_deviate(self, value: Number) -> Number:
         return self.otherwise.to_deviate(value)
 
     def given(self, covariates: Covariates) -> Prior:

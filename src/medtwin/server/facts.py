@@ -121,7 +121,7 @@ def _take(here: context.Context, sent: bytes, name: str, told: dict[str, str | N
 
     with here.noting.noting() as ids:
         report = ingest_bytes(
-            sent, name, here.noting, here.living.grant, patient=told["patient"],  # type: ignore[arg-type]
+            sent, name, here.noting, here.living.grant, patient=told["patient"],
             zone=told["timezone"], source=told["source"],
         )  # fmt: skip
     if report.not_stored:

@@ -124,7 +124,7 @@ class Follower:
         if standing is None:
             return
         listed = await self.living.read(asking.listed, self.living.store, self.living.grant, standing)
-        status = {one.id: one.status for one in listed}
+        status: dict[str, str] = {one.id: one.status for one in listed}
         before = self.asked.get(patient)
         self.asked[patient] = status
         if before is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from medtwin.errors import MedtwinError
+from medtwin.record import SourcePatient
 from medtwin.record.store import Quarantined
 from medtwin.server import context
 from medtwin.server.http import answer, missing, route
@@ -43,7 +45,7 @@ def _replay(here: context.Context, number: int) -> ReplayResult:
     from medtwin.sources.ingest import replay as again
 
     with here.noting.noting():
-        report = again([number], here.noting, here.living.grant)  # type: ignore[arg-type]
+        report = again([number], here.noting, here.living.grant)
     still = next((item for item in _items(here) if item.id == str(number)), None)
     return ReplayResult(
         id=str(number), resolved=still is None, new_facts=report.new,
@@ -57,7 +59,7 @@ def _items(here: context.Context) -> list[QuarantineItem]:
     return [_item(here, item, owners) for item in reversed(here.store.quarantined(grant))]
 
 
-def _item(here: context.Context, item: Quarantined, owners: dict[object, str]) -> QuarantineItem:
+def _item(here: context.Context, item: Quarantined, owners: Mapping[SourcePatient, str]) -> QuarantineItem:
     excerpt, replays, patient = None, 0, None
     try:
         about = here.store.raw_entry(None, item.raw, here.living.grant)

@@ -101,7 +101,7 @@ def _stretches(expected: np.ndarray) -> list[tuple[int, int, bool]]:
 
 
 def _disagreement(
-    twin: Twin, bank: tuple[Hypothesis, ...], pieces: list, boundary: np.ndarray, probability: np.ndarray,  # type: ignore[type-arg]
+    twin: Twin, bank: tuple[Hypothesis, ...], pieces: list, boundary: np.ndarray, probability: np.ndarray,
     begin: int, end: int, peak: int, winner: int, ended: bool,
 ) -> Disagreement | None:  # fmt: skip
     quantity = twin.choice.headline
