@@ -212,7 +212,7 @@ def _serving(folder: Path, listener: Any, clock: Clock) -> Iterator[tuple[Addres
             raise DemoError("a server that did not start")
         yield run.Address(listener.getsockname()[1]), stop
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(15.0)
         close()
         for number, handler in before.items():

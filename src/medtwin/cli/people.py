@@ -106,18 +106,20 @@ def show(
     Intervals hold 90 %. After three weeks of silence the patient is shown as of the last reading, and it says so.
     """
     with opened(home) as (store, grant):
-        _, life, at, newest = living(store, grant, patient, as_of, clock, quiet=as_json)
+        _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json)
         from medtwin.twin.summary import summary
 
         entry = next((e for e in store.patients(grant) if e.id == patient), None)
         said = summary(life, at)
+    newest = next((one.event.instant for one in said.latest if one.event.quantity == said.headline), None)
     if as_json:
         emit(
             "show",
             {
                 "patient": patient, "name": entry.name if entry else "", "synthetic": bool(entry and entry.synthetic),
                 "zone": life.record.zone, "at": at, "clock": clock, "newest_reading": newest,
-                "newest_reading_age_s": (datetime.now(UTC) - newest).total_seconds(), "headline": said.headline,
+                "newest_reading_age_s": newest and (datetime.now(UTC) - newest).total_seconds(),
+                "headline": said.headline,
                 "model": {"name": said.model, "reason": said.reason, "physiological": life.twin is not None},
                 "snapshot": said.snapshot, "belief_level": 0.9,
                 "belief": {q: _interval(i, unit_of(q)) for q, i in said.belief.items()},
@@ -144,10 +146,8 @@ def show(
 
     name = f"{patient}" + (f", {entry.name}" if entry and entry.name else "")
     typer.secho(name + (" (synthetic)" if entry and entry.synthetic else ""), bold=True)
-    age = ago((at - newest).total_seconds())
-    typer.echo(
-        f"As of {at:%Y-%m-%d %H:%M} UTC; newest {said.headline} {age} before; zone {life.record.zone or 'unknown'}"
-    )
+    age = f"newest {said.headline} {ago((at - newest).total_seconds())} before" if newest else "nothing was known here"
+    typer.echo(f"As of {at:%Y-%m-%d %H:%M} UTC; {age}; zone {life.record.zone or 'unknown'}")
     typer.echo(f"Model: {said.model or 'none'} ({said.reason})")
     rows = [
         (

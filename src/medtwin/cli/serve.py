@@ -45,7 +45,7 @@ def serve(
     typer.echo(f"open {where}{f'login?token={token}' if token else ''}")
     typer.echo("Ctrl-C ends it.")
     sys.stdout.flush()
-    until_told(lambda: begun.run(sockets=[listener]), lambda: setattr(begun, "should_exit", True), close)
+    until_told(lambda: begun.run(sockets=[listener]), begun.stop, close)
 
 
 def until_told(work: Callable[[], None], stop: Callable[[], None], close: Callable[[], None]) -> None:

@@ -1,0 +1,53 @@
+"""One home with one person in it, made by the commands themselves; and a way to run them in process."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import files
+from medtwin.cli.main import app
+
+
+class Run:
+    """Runs commands; ``home`` goes along with each."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def __call__(self, *arguments, code=0, stdin=None):
+        result = CliRunner().invoke(app, [str(a) for a in arguments] + ["--home", str(self.home)], input=stdin)
+        shown = f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
+        assert result.exit_code == code, shown
+        assert "Traceback" not in shown
+        return result
+
+    def json(self, *arguments, code=0):
+        """The document, whose schema must name the command."""
+        said = json.loads(self(*arguments, "--json", code=code).stdout)
+        command = arguments[0] if arguments[0] not in ("quarantine", "audit") else "-".join(arguments[:2])
+        assert said["schema"] == f"medtwin/{command}/1"
+        return said
+
+
+def taken_in(home, folder, **more):
+    run = Run(home)
+    glucose, given, mapping = files.write(folder, **more)
+    said = run.json("ingest", glucose, given, "--patient", "anna", "--timezone", "Europe/London", "--mapping", mapping)
+    assert said["not_stored"] == []
+    return run
+
+
+@pytest.fixture(scope="session")
+def anna(tmp_path_factory):
+    """A person with type 1 diabetes and four days of readings. Tests only read of her."""
+    run = taken_in(tmp_path_factory.mktemp("anna"), tmp_path_factory.mktemp("files"))
+    run("state", "anna", "diagnosis", "46635009", "--at", "2010")
+    return run
+
+
+@pytest.fixture
+def run(own_home: Path):
+    """Commands in an empty home."""
+    return Run(own_home)

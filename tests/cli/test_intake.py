@@ -1,0 +1,101 @@
+"""ingest, quarantine, replay, assign, state."""
+
+import json
+
+import pytest
+
+from cli import files
+from cli.conftest import taken_in
+
+
+def test_ingest_ends_with_a_table_per_source(run, tmp_path):
+    glucose, given, mapping = files.write(tmp_path, days=0.25)
+    done = run("ingest", glucose, given, "--patient", "anna", "--mapping", mapping)
+    assert "diary" in done.stdout
+    assert "Patients: anna" in done.stdout
+    again = run.json("ingest", glucose, given, "--patient", "anna", "--mapping", mapping)
+    (row,) = again["sources"]
+    assert row["new"] == 0
+    assert row["duplicate"] == row["read"] == 72 + 1
+    assert again["exit_code"] == 0
+
+
+def test_what_is_not_stored_ends_with_one(run, tmp_path):
+    assert "no such file" in run("ingest", tmp_path / "missing.csv", code=1).stderr
+    said = run.json("ingest", tmp_path / "missing.csv", code=1)
+    assert said["not_stored"][0]["reason"] == "found no such file"
+
+
+def test_what_is_not_understood_is_kept_shown_and_replayed(run, tmp_path):
+    glucose, _, mapping = files.write(tmp_path, days=0.25)
+    done = run("ingest", glucose, "--patient", "anna")
+    assert "In quarantine" in done.stdout
+    (item,) = run.json("quarantine", "list")["items"]
+    shown = run.json("quarantine", "show", item["id"])
+    assert shown["head"].startswith("when,glucose")
+    assert run("quarantine", "show", item["id"], "--raw").stdout == glucose.read_text()
+    assert "mapping" in run("quarantine", "show", item["id"]).stdout
+    (row,) = [r for r in run.json("replay", "--all", "--mapping", mapping)["sources"] if r["read"]]
+    assert row["new"] == 72
+    assert run.json("quarantine", "list")["items"] == []
+    assert len(run.json("quarantine", "list", "--resolved")["items"]) == 1
+
+
+def test_replay_wants_items_or_all(run, anna):
+    assert anna("replay", code=2)
+    assert anna("replay", "1", "--all", code=2)
+    assert "quarantine item 99" in anna("quarantine", "show", 99, code=1).stderr
+
+
+def test_unassigned_facts_wait_and_are_assigned(run, tmp_path):
+    glucose, _, mapping = files.write(tmp_path, days=0.25)
+    assert "assign" in run("ingest", glucose, "--mapping", mapping).stdout
+    (key,) = run.json("assign")["unassigned"]
+    assert run.json("patients")["unassigned"] == [key]
+    run("assign", key["value"], code=2)  # to whom?
+    assert "0 unassigned keys" in run("assign", "nobody", "--patient", "anna", code=1).stderr
+    assert "IANA" in run("assign", key["value"], "--patient", "anna", "--timezone", "Mars", code=1).stderr
+    run("assign", key["value"], "--patient", "anna", "--timezone", "Europe/Berlin")
+    (entry,) = run.json("patients")["patients"]
+    assert (entry["id"], entry["zone"], entry["events"]) == ("anna", "Europe/Berlin", 72)
+
+
+def test_a_statement_is_a_fact_with_its_source(run):
+    said = run.json("state", "anna", "body_weight", "154 lb", "--at", "2026-03-01T08:00+01:00")
+    assert said["event"]["value"] == pytest.approx(69.85, abs=0.01)
+    assert said["event"]["text"] == "154"
+    assert said["event"]["source"]["system"] == "stated"
+    assert said["new"] == 1
+    assert run.json("state", "anna", "body_weight", "154 lb", "--at", "2026-03-01T08:00+01:00")["new"] == 0
+    assert run.json("show", "anna", "--as-of", "2026-03-02T00:00Z")["latest"][0]["value"] == pytest.approx(
+        69.85, abs=0.01
+    )
+
+
+def test_a_statement_can_be_taken_back(run):
+    run("state", "anna", "body_weight", "70 kg", "--at", "2026-03-01T08:00Z")
+    run("state", "anna", "heart_rate", "60 /min", "--at", "2026-03-01T08:00Z")
+    run("state", "anna", "body_weight", "70 kg", "--at", "2026-03-01T08:00Z", "--retract")
+    latest = run.json("show", "anna", "--as-of", "now")["latest"]
+    assert [one["quantity"] for one in latest] == ["heart_rate"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["body_weight", "70"], "without a unit"),
+        (["body_weight", "heavy"], "the value 'heavy'"),
+        (["body_weight", "70 mmHg"], "the unit 'mmHg'"),
+        (["body_wait", "70 kg"], "body_weight"),
+        (["body_weight", "70 kg", "--at", "yesterday"], "the time 'yesterday'"),
+    ],
+)
+def test_a_statement_that_cannot_be_read_says_why(run, arguments, found):
+    assert found in run("state", "anna", *arguments, code=1).stderr
+
+
+def test_a_folder_is_walked(tmp_path, tmp_path_factory):
+    run = taken_in(tmp_path_factory.mktemp("home"), tmp_path, days=0.1)
+    done = run.json("ingest", tmp_path, "--patient", "anna", "--mapping", tmp_path / "mapping.yaml")
+    assert done["files"] == 3
+    assert json.dumps(done)
