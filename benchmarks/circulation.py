@@ -7,8 +7,8 @@ them alike. Both solve five beats of the four-chamber loop from the same states;
 of any volume or vessel pressure at the end from 8,000 steps a beat, as a share of its scale, the worst of 50 people.
 diffrax takes the loosest tolerance with which it is at least as accurate as we are at 200 steps a beat. Gates are
 ratios of CPU time a beat: a batch at least 20 times as fast, one person (64 bit) not slower, since there both pay
-for the launch of some dozen small kernels a step, not for arithmetic. The cost of one look at
-the daily model (a filter's 40 points) is printed, and gated at 50 ms.
+for the launch of some dozen small kernels a step, not for arithmetic. The cost of one look at the daily model (a
+filter's 40 points) is printed, and gated at 50 ms.
 """
 
 from __future__ import annotations
@@ -199,8 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(table)
     console.print(
         f"errors: ours {figures['error_ours']:.1e}, diffrax {figures['error_diffrax']:.1e} "
-        f"(tolerance {figures['diffrax_tolerance']:g}, {figures['diffrax_steps_a_beat']:.0f} steps a beat); one look of "
-        f"40 points at the daily model {1e3 * figures['look_of_40_points_s']:.1f} ms, compiled in "
+        f"(tolerance {figures['diffrax_tolerance']:g}, {figures['diffrax_steps_a_beat']:.0f} steps a beat); one look "
+        f"of 40 points at the daily model {1e3 * figures['look_of_40_points_s']:.1f} ms, compiled in "
         f"{figures['look_compile_s']:.1f} s; {'passed' if found['passed'] else 'FAILED'}"
     )
     return 0 if found["passed"] else 1

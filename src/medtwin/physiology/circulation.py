@@ -37,8 +37,8 @@ Time in seconds; ``V`` volume, ``q`` flow, ``P`` pressure; RA, RV, LA, LV the ch
 ``period = 60/heart_rate``. Conserved is the stressed blood volume: what stretches the walls, ``sum of (V - V0)`` of the
 chambers plus ``sum of compliance times pressure`` of the vessels.
 
-RK4 is of order 4 while no valve moves; over a whole beat, with its eight openings and closings within steps, about 2.8 is
-observed. At 1,000 steps a beat every state agrees with an independent program at every instant to 0.01 % of its
+RK4 is of order 4 while no valve moves; over a whole beat, with its eight openings and closings within steps, about
+2.8 is observed. At 1,000 steps a beat every state agrees with an independent program at every instant to 0.01 % of its
 greatest value, at 200 steps volumes and pressures to 0.03 %.
 
 The published program lets the flow of the pulmonary valve enter the left atrium, so that its pulmonary artery is not
@@ -56,8 +56,8 @@ Assumptions
 Veins are part of the atria before which they lie, so the stressed volume is smaller than a body's, and a loss of blood
 must be read as a share of it. The activation keeps its shape at every heart rate. Valves do not leak and have no
 gradient but that of their resistance and inertia. No septum, no pericardium, no breathing, no baroreflex, one left
-ventricle without regions: not for infarction, bundle branch block or tamponade. A slow heart needs more steps: RK4 is stable
-while a step is shorter than 2.78 times the shortest time constant of a valve, 3.2 ms.
+ventricle without regions: not for infarction, bundle branch block or tamponade. A slow heart needs more steps: RK4 is
+stable while a step is shorter than 2.78 times the shortest time constant of a valve, 3.2 ms.
 
 Outputs
 -------

@@ -19,11 +19,11 @@ Time in days; a year has 8.6e7 heartbeats, so the beat is always settled::
     tone' = -tone/tone_time + noise        resistance = systemic_resistance exp(tone)
     pulse' = -pulse/pulse_time + noise     rate       = heart_rate exp(pulse)
 
-Each observation runs the loop of :mod:`medtwin.physiology.circulation` for
-``CYCLES`` = 7 beats of ``STEPS`` = 200 steps of RK4 from a closed-form guess, and sums up the last. Mean atrial pressures
-follow from the mean flow, which in a settled beat is the same everywhere: left atrium = pulmonary artery -
-pulmonary_resistance flow. Systemic resistance is shared between large and small arteries, compliance between aorta and
-small arteries, as in the published set of the loop.
+Each observation runs the loop of :mod:`medtwin.physiology.circulation` for ``CYCLES`` = 7 beats of ``STEPS`` = 200
+steps of RK4 from a closed-form guess, and sums up the last. Mean atrial pressures follow from the mean flow, which in a
+settled beat is the same everywhere: left atrium = pulmonary artery - pulmonary_resistance flow. Systemic resistance is
+shared between large and small arteries, compliance between aorta and small arteries, as in the published set of the
+loop.
 
 Over 1,000 prior draws the last beat is open by at most 0.05 % of a state's scale; against 30 beats of 2,000 steps cuff
 pressures differ by at most 0.15 mm[Hg], other pressures by 0.02 mm[Hg], volumes, flow and ejection fraction by 0.03 %.
@@ -32,9 +32,9 @@ Parameters
 ----------
 ``CirculationDailyParameters``; their medians follow body weight, height and age where these are known: compliance, flow
 and volumes grow with body surface (Mosteller), resistance and elastance fall with it. A joint prior: who has more
-volume or a faster heart has less resistance, which is what keeps the mean pressure within 93 +- 13 mm[Hg] although flow and resistance
-vary by 20 % each. Draws of the prior then have cuff pressures of 118 +- 18 over 67 +- 12 mm[Hg], a flow of 5.8 +- 1.2 L/min,
-an ejection fraction of 57 +- 8 % and a mean pulmonary artery pressure of 14.3 +- 2.9 mm[Hg].
+volume or a faster heart has less resistance, which is what keeps the mean pressure within 93 +- 13 mm[Hg] although
+flow and resistance vary by 20 % each. Draws of the prior then have cuff pressures of 118 +- 18 over 67 +- 12 mm[Hg], a
+flow of 5.8 +- 1.2 L/min, an ejection fraction of 57 +- 8 % and a mean pulmonary artery pressure of 14.3 +- 2.9 mm[Hg].
 
 What data tell. Posterior over prior sd of each deviate at the median person (Laplace; importance sampling agrees):
 twenty cuff readings with their pulse (8, 8, 5 mm[Hg], 3/min each), then with stroke volume and ejection fraction of
@@ -55,10 +55,10 @@ resistance and compliance and, beyond their correlation with these, nothing of t
 
 Assumptions
 -----------
-All of :mod:`medtwin.physiology.circulation`. Cuff pressure is aortic pressure (the arm's systolic pressure is higher in the
-young). A person at rest, seated: a change of heart rate does not change resistance or contraction, so readings during exertion
-are not described. Right ventricle and pulmonary compliance scale with the body and are otherwise everybody's. Heart
-rates of 34 to 200 per minute. No valve disease, no shunt.
+All of :mod:`medtwin.physiology.circulation`. Cuff pressure is aortic pressure (the arm's systolic pressure is higher in
+the young). A person at rest, seated: a change of heart rate does not change resistance or contraction, so readings
+during exertion are not described. Right ventricle and pulmonary compliance scale with the body and are otherwise
+everybody's. Heart rates of 34 to 200 per minute. No valve disease, no shunt.
 
 Outputs
 -------
@@ -111,7 +111,8 @@ _LOOP_VARIABLES = {variable.name: variable for variable in variables(Circulation
 def _as_published(name: str) -> Any:
     """A parameter of the loop that stands at its published value here."""
     published = _LOOP_VARIABLES[name]
-    value = published.prior.median if isinstance(published.prior, LogNormal) else published.prior.value  # type: ignore[union-attr]
+    prior = published.prior
+    value = prior.median if isinstance(prior, LogNormal) else prior.value  # type: ignore[union-attr]
     return parameter(unit=published.unit, prior=Fixed(value), source=published.source, meaning=published.meaning)
 
 
@@ -323,8 +324,8 @@ class CirculationDaily(Model):
         ),
         Reference(
             key="Carlsson2012",
-            text="Carlsson M, Andersson R, Bloch KM, et al. Cardiac output and cardiac index measured with cardiovascular "
-            "magnetic resonance in healthy subjects, elite athletes and patients with congestive heart failure. "
+            text="Carlsson M, Andersson R, Bloch KM, et al. Cardiac output and cardiac index measured with "
+            "cardiovascular magnetic resonance in healthy subjects, elite athletes and patients with congestive heart failure. "
             "J Cardiovasc Magn Reson 2012;14:51.",
             doi="10.1186/1532-429X-14-51",
         ),
