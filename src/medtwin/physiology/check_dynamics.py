@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,14 +66,25 @@ def _every(steps: int) -> int:
     return next(k for k in range(max(1, -(-steps // MOST_SEEN)), steps + 1) if steps % k == 0)
 
 
-def _run(model: Model, parameters: Any, *, start: Any = None, extra: tuple[Exposure, ...] = ()) -> tuple[Any, dict]:
-    steps, held = scenario_inputs(model, parameters, extra)
+@eqx.filter_jit
+def _simulated(model: Model, start: Any, parameters: Any, held: Held, steps: int) -> Any:
+    return simulate(model, start, parameters, held, every=_every(steps), steps=steps)
 
-    @jax.jit
-    def run(start: Any, parameters: Any, held: Held) -> Any:
-        return simulate(model, start, parameters, held, every=_every(steps), steps=steps)
 
-    return run(model.initial(parameters) if start is None else start, parameters, held)
+def _run(model: Model, parameters: Any, start: Any = None) -> tuple[Any, dict[str, Array]]:
+    steps, held = scenario_inputs(model, parameters)
+    return _simulated(model, model.initial(parameters) if start is None else start, parameters, held, steps)
+
+
+@eqx.filter_jit
+def _end(model: Model, start: Any, parameters: Any, held: Held, dt: Array, steps: Array, each: Array) -> Any:
+    """The state after ``steps`` steps of ``dt``; the inputs of a row of ``held`` hold for ``each`` of them."""
+
+    def advance(i: Array, state: Any) -> Any:
+        now = {name: value[i // each] for name, value in held.items()}
+        return model.step(i.astype(dt.dtype) * dt, dt, state, parameters, now)
+
+    return jax.lax.fori_loop(jnp.zeros_like(steps), steps, advance, start)
 
 
 def _broadcast(model: Model, parameters: Any) -> Any:
@@ -209,11 +221,11 @@ def order(model: Model) -> Outcome:
     start = model.State(**{n: getattr(start, n) + case.displaced.get(n, 0.0) * units[n] for n in _names(model.State)})
     held = {name: value + case.given.get(name, 0.0) for name, value in model.resting(parameters).items()}
     duration = case.duration / model.clock.unit
+    rows = {name: value[None] for name, value in held.items()}
 
     def end(steps: int) -> np.ndarray:
-        repeated = {name: jnp.broadcast_to(value, (steps, *value.shape)) for name, value in held.items()}
-        run = jax.jit(lambda s, p, h: simulate(model, s, p, h, dt=duration / steps, every=steps, steps=steps)[0])
-        final = run(start, parameters, repeated)
+        size = jnp.asarray(duration / steps, dtype=float)
+        final = _end(model, start, parameters, rows, size, jnp.asarray(steps), jnp.asarray(steps))
         return np.array([float(getattr(final, name)) / units[name] for name in _names(model.State)])
 
     reference = end(case.steps * 32)
@@ -234,11 +246,10 @@ def _kinked(model: Model, parameters: Any) -> str:
     sizes = {v.name: v.scale for v in variables(model.State)}
 
     def end(fine: int) -> np.ndarray:
-        repeated = {name: jnp.repeat(value, fine, axis=0) for name, value in held.items()}
-        dt = model.clock.step / fine
-        run = jax.jit(lambda s, p, h: simulate(model, s, p, h, dt=dt, every=steps * fine, steps=steps * fine)[0])
-        final = run(model.initial(parameters), parameters, repeated)
-        return np.array([float(getattr(final, name)) / size for name, size in sizes.items()])
+        size = jnp.asarray(model.clock.step / fine, dtype=float)
+        start = model.initial(parameters)
+        final = _end(model, start, parameters, held, size, jnp.asarray(steps * fine), jnp.asarray(fine))
+        return np.array([float(getattr(final, name)) / scale for name, scale in sizes.items()])
 
     one, two, four = (end(k) for k in (1, 2, 4))
     coarse, fine = np.abs(one - two).max(), np.abs(two - four).max()
@@ -371,7 +382,7 @@ def signs(model: Model) -> Outcome:
     z = dict(zip(names, jax.random.normal(jax.random.key(KEY), (len(names), 100)), strict=True))
     parameters = parameters_at(model, z)
     start = _broadcast(model, parameters)
-    _, base = _run(model, parameters, start=start)
+    _, base = _run(model, parameters, start)
     faults, shown = [], []
     for sign in model.signs:
         more = _more(model, sign, z, parameters, start)
@@ -396,5 +407,4 @@ def _more(model: Model, sign: Sign, z: dict[str, Array], parameters: Any, start:
     else:
         parameters = parameters_at(model, z | {sign.cause: z[sign.cause] + sign.size})
         raised = held  # the same inputs and the same start: what differs is the parameter alone
-    run = jax.jit(lambda s, p, h: simulate(model, s, p, h, every=_every(steps), steps=steps)[1])
-    return run(start, parameters, raised)
+    return _simulated(model, start, parameters, raised, steps)[1]
