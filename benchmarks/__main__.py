@@ -33,7 +33,13 @@ def run(name: str) -> dict[str, object]:
     except json.JSONDecodeError:
         figures = {"output": done.stdout[-2000:]}
     failed = {"error": done.stderr[-2000:]} if done.returncode not in (0, 1) else {}
-    return {"name": name, "passed": done.returncode == 0, "seconds": time.monotonic() - began, "figures": figures, **failed}
+    return {
+        "name": name,
+        "passed": done.returncode == 0,
+        "seconds": time.monotonic() - began,
+        "figures": figures,
+        **failed,
+    }
 
 
 def main() -> int:
@@ -48,7 +54,11 @@ def main() -> int:
     for name in given.names or names():
         print(f"{name} ...", file=sys.stderr, flush=True)
         results.append(run(name))
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
     if given.json:
         print(json.dumps({"schema": "medtwin/benchmarks/1", "machine": machine, "results": results}, indent=1))
     else:

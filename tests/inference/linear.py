@@ -157,7 +157,7 @@ def prior(problem):
     """Exact mean and covariance of the start, by differentiating ``initial``."""
     import jax
 
-    states, k = len(problem.states), len(problem.inferred)
+    k = len(problem.inferred)
 
     def rest(z):
         parameters = problem.parameters(problem.values(z[:, None]), jnp.zeros(1))

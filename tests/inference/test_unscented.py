@@ -1,7 +1,5 @@
 """The sigma-point filter against Kalman's exact equations."""
 
-import equinox as eqx
-import jax
 import numpy as np
 import pytest
 

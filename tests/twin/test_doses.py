@@ -78,7 +78,7 @@ def test_more_doses_are_the_same_as_all_at_once():
 def test_pieces_are_aligned_and_midnight_is_local():
     axis = Axis.of(GlucoseInsulin(), "Europe/Berlin")
     assert axis.moment(0) == EPOCH
-    assert axis.steps == 360
+    assert axis.steps == 120
     summer = datetime(2026, 7, 1, 22, 0, tzinfo=UTC)
     assert axis.since_midnight(axis.boundary(summer)) == 0.0
     winter = datetime(2026, 1, 1, 22, 0, tzinfo=UTC)

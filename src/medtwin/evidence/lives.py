@@ -5,7 +5,8 @@ infers) and the start-up spread: exactly what a filter assumes, so that a calibr
 (Talts et al. 2018). It says nothing about other equations; a *world* does that.
 
 Doses follow announced carbohydrate and the sensor's readings alone, by the same rule for everyone (basal rate and
-corrections move with the last reading), so that a dose tells nothing of a person beyond what readings tell. Otherwise doses would be
+corrections move with the last reading), so that a dose tells nothing of a person
+beyond what readings tell. Otherwise doses would be
 data about parameters which a filter, rightly, does not use, and no filter could be found calibrated.
 """
 
@@ -18,7 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 from numpy.typing import NDArray
 
 from medtwin.inference import tape as tapes
@@ -100,7 +101,7 @@ def _live(
 
     begin = (state, jnp.full(told.shape[1], TARGET))
     now = (jnp.arange(told.shape[0]), told, rate, error, factor)
-    return jax.lax.scan(minute, begin, now)[1]
+    return jax.lax.scan(minute, begin, now)[1]  # type: ignore[return-value]
 
 
 def live(

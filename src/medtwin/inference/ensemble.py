@@ -1,7 +1,8 @@
 """The ensemble Kalman filter: for large states, and for models that are a black box.
 
 Members are carried through the model's own steps, nothing else is asked of it. At a settling they get process noise and
-random walks, drawn from a counter (seed, absolute step number), so that a replay gives the same bits. A reading y of an observable
+random walks, drawn from a counter (seed, absolute step number), so that a replay gives the same bits. A reading y of an
+observable
 h is met by every member without perturbed copies of it (ensemble adjustment: Anderson, Mon Weather Rev 2001;129:2884,
 in the regression form of Anderson 2003), with sample moments m, v of h and s = v + reading variance::
 

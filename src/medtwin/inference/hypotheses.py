@@ -107,7 +107,7 @@ def check(bank: Bank, model: Model) -> None:
             found, expected = hypothesis.opens.quantity, "an accepted quantity that enters a state"
         elif hypothesis.shifts and hypothesis.shifts.quantity not in model.observes:
             found, expected = hypothesis.shifts.quantity, f"one of {model.observes}"
-        elif set(name for name, _ in hypothesis.widens) - set(model.inferred):
+        elif {name for name, _ in hypothesis.widens} - set(model.inferred):
             found, expected = str(hypothesis.widens), f"inferred parameters {model.inferred}"
         else:
             continue

@@ -9,7 +9,8 @@ the prior of ``z`` is N(0, C) with C from ``model.correlations``, and all number
 Beside the parameters that a model declares as ``inferred`` and that are shown, the others with a prior are carried too
 (``hidden``): nobody knows them either, and a belief that takes them for known is too sure of those that it shows. A
 parameter that is neither stands at its prior's median. What a model keeps as bookkeeping (the size of the meal
-being eaten) is no part of the vector: it is carried beside it as ``memory``, one value for each belief. The numbers of priors are arrays here, never Python
+being eaten) is no part of the vector: it is carried beside it as ``memory``, one value for each belief.
+The numbers of priors are arrays here, never Python
 floats, so that people with different covariates share one compiled function.
 
 Shapes: a vector is ``[component, ...]``; what trails (points, hypotheses, members, patients) is batch.
@@ -54,7 +55,6 @@ class Curve(eqx.Module):
         if self.kind == "log-normal":
             return first * jnp.exp(second * z)
         return first + second * jax.scipy.special.ndtr(z)
-
 
     def deviate(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
         """Inverse of :meth:`value`."""
@@ -180,7 +180,8 @@ def problem(
 ) -> Problem:
     """Resolve ``model`` for a person with these covariates (quantity name -> value).
 
-    ``hidden``: parameters carried beside the shown ones (default: all others that have a prior). ``walk``: random walk of the deviates, sd per square root of a day, for all or by parameter name. ``spread``:
+    ``hidden``: parameters carried beside the shown ones (default: all others that have a
+    prior). ``walk``: random walk of the deviates, sd per square root of a day, for all or by parameter name. ``spread``:
     start-up sd of the state (nobody need be at rest when records begin) as a fraction of each variable's scale, for
     all or by state name (others take the default).
     """

@@ -20,7 +20,10 @@ T_ij and moments of what arrives from i,
 
     p_j' = sum_i p_i T_ij;   m_j' = sum_i w_ij m_i,  P_j' = sum_i w_ij (P_i + (m_i - m_j')(m_i - m_j')ᵀ),  w_ij = p_i T_ij / p_j'
 
-then noise of hypothesis j, then readings, then p_j times the predictive likelihood. A hypothesis that opens an input carries two
+A hypothesis that ends with a probability below ``BELIEVED`` gives its probability back and leaves nothing of its state
+behind: merging a far and improbable Gaussian into the expected one would feed it with meals that nobody ate (pruning
+rather than merging, see Salmond 1990). Then comes the noise of hypothesis j, then readings, then p_j
+times the predictive likelihood. A hypothesis that opens an input carries two
 more components, the amount that entered and how long ago; they drive nothing, so they cost no points, and readings
 correct them through their correlation with the state.
 
@@ -45,6 +48,7 @@ from medtwin.inference.tape import EXACT, Tape
 from medtwin.inference.trace import Surprise, Trace, nothing
 from medtwin.inference.update import Update
 
+BELIEVED = 0.25  #: probability above which a hypothesis that ends leaves its state behind
 HOUR = 60.0  #: scale of "how long ago", minutes
 
 
@@ -202,12 +206,15 @@ class Unscented(Update):
         minutes = since / self._minute(problem)
         joint = jnp.exp(log_probability)[:, None] * hypotheses.transition(self.bank, minutes)
         arrived = jnp.maximum(joint.sum(0), jnp.finfo(joint.dtype).tiny)
+        believed = (jnp.exp(log_probability) > BELIEVED).astype(joint.dtype)
         kept = jnp.asarray([1.0] * n + [0.0] * len(self.inert))[:, None]
         means, memories, covariances = [], [], []
         for j, hypothesis in enumerate(self.bank):
             sources = range(count) if j == 0 else (0, j)
             jump, wider = self._jump(problem, hypothesis, minutes)
-            weight = {i: joint[i, j] / arrived[j] for i in sources}
+            share = {i: joint[i, j] if i in (0, j) else joint[i, j] * believed[i] for i in sources}
+            whole = jnp.maximum(sum(share.values()), jnp.finfo(joint.dtype).tiny)
+            weight = {i: share[i] / whole for i in sources}
             came = {i: mean[:, i] if i == j else mean[:, i] * kept + jump for i in sources}
             centre = sum(weight[i][None] * came[i] for i in sources)
             total = (1.0 - weight[j])[:, None, None] * wider
@@ -316,7 +323,9 @@ class Unscented(Update):
                     algebra.choose(present, joint - density[None], log_probability),
                     evidence + jnp.where(present, density, 0.0),
                 )
-                return corrected, self._surprise(log_probability, value, kind, forecast, variance, met, density, present)
+                return corrected, self._surprise(
+                    log_probability, value, kind, forecast, variance, met, density, present
+                )
 
             so_far = (means, rows, log_probability, evidence)
             absent = Surprise(*(jnp.full(due.shape, jnp.nan),) * 5)
@@ -421,7 +430,7 @@ def initial(problem: Problem, reach: float, people: int) -> tuple[Array, Array, 
     The state at rest is a function of the deviates alone, so its points run over these only; shapes
     ``[component, patient]`` and ``[component, column, patient]``.
     """
-    states, k = len(problem.states), len(problem.inferred)
+    k = len(problem.inferred)
     factor = problem.prior_root[:, :, None] * jnp.ones((1, 1, people))
     away = reach * factor
     z = jnp.concatenate([jnp.zeros((k, 1, people)), away, -away], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from medtwin.record.journal import Journal, leftovers
 from medtwin.record.names import Names
 from medtwin.record.writer import Job, Work, Writer
 
+_log = logging.getLogger(__name__)
 _LONG = 2000  #: characters of one field of an audit row
 
 
@@ -179,7 +181,10 @@ class Access:
             self._sequence = max(self._sequence, sequence)
             self._changed.notify_all()
         for listener in tuple(self._listeners):
-            listener(sequence, patients)
+            try:
+                listener(sequence, patients)
+            except Exception:
+                _log.exception("a listener of the store failed")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener(sequence, patients)`` after each commit; the result ends it."""

@@ -182,9 +182,9 @@ class Writer:
         try:
             with self._database.writing() as connection:
                 work = Work(connection, self._key)
+                work.entries.extend(notes)
                 for job in group:
                     self._attempt(work, job, alone=len(group) == 1 and not notes)
-                work.entries.extend(notes)
                 work.finish()
                 self._database.announce(connection, work.sequence)
         except BaseException as error:
@@ -199,9 +199,11 @@ class Writer:
             self._head_file.write(work.audit_number, work.audit_hash)
         except OSError:
             pass  # the head file may lag; the next commit writes it
-        self._committed(work.sequence, frozenset(work.patients))
-        for job in group:
-            job.done.set()
+        try:
+            self._committed(work.sequence, frozenset(work.patients))
+        finally:
+            for job in group:
+                job.done.set()
 
     def _attempt(self, work: Work, job: Job, *, alone: bool) -> None:
         state = work.state()

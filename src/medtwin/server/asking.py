@@ -102,7 +102,7 @@ def _shown(standing: Standing, found: found_by.Disagreement, now: datetime) -> D
     return Disagreement(
         id=identity(found.quantity, found.since),
         quantity=found.quantity,
-        label=words.label(found.quantity),
+        label=words.channel(found.quantity),
         opened=found.peak,
         since=found.since,
         until=found.until,

@@ -60,7 +60,7 @@ async def events(request: Request) -> Response:
         EventPage(
             now=here.clock(), patient=standing.patient, total=len(chosen), offset=offset, limit=limit,
             quantities=[
-                QuantityCount(quantity=name, label=words.label(name), count=count)
+                QuantityCount(quantity=name, label=words.channel(name), count=count)
                 for name, count in counts.most_common()
             ],
             events=rows,
@@ -155,7 +155,7 @@ def _row(one: Event, recorded_at: datetime, newest: Event | None) -> EventRow:
     number_ = one.value if isinstance(one.value, float) else None
     code = one.value if isinstance(one.value, Code) else None
     return EventRow(
-        id=one.id, quantity=one.quantity, label=words.label(one.quantity), value=number_,
+        id=one.id, quantity=one.quantity, label=words.channel(one.quantity), value=number_,
         code=None if code is None else Coded(
             system=code.system, code=code.code, display=("no " if code.negated else "") + code.display
         ),

@@ -14,6 +14,7 @@ from medtwin.server import words
 from medtwin.server.shapes import Channel, Freshness
 
 ENOUGH = 20  #: readings from which a usual interval is read
+NEWEST = 101  #: readings that a usual interval is read from
 SLOWEST = timedelta(hours=1)  #: a channel slower than this makes no promise
 LATE, SILENT = timedelta(minutes=20), timedelta(hours=3)
 
@@ -27,7 +28,7 @@ def interval(moments: Sequence[datetime]) -> float | None:
     """Usual seconds between the newest readings; None where they are few or irregular."""
     if len(moments) < ENOUGH:
         return None
-    seconds = np.array([m.timestamp() for m in moments[-101:]])
+    seconds = np.array([m.timestamp() for m in moments[-NEWEST:]])
     gaps = np.diff(np.unique(seconds))
     if len(gaps) < ENOUGH - 1:
         return None
@@ -47,30 +48,43 @@ def state(last: datetime | None, every: float | None, now: datetime) -> Freshnes
     return "late" if age > max(LATE, timedelta(seconds=4 * every)) else "fresh"
 
 
+def quantities(record: Record) -> list[str]:
+    """The quantities of which a record holds facts."""
+    return sorted({event.quantity for event in record.events})
+
+
 def channels(record: Record, now: datetime, first: str) -> list[Channel]:
     """One channel for each level that is measured, the headline first, then the newest."""
     found = []
-    for quantity in {event.quantity for event in record.events}:
+    for quantity in quantities(record):
         known = registry.find(quantity)
         if known is None or known.kind is not Kind.LEVEL:
             continue
-        moments = [event.instant for event in record.of(quantity) if happened(event, now)]
+        moments = [event.instant for event in recent(record, quantity, now)]
         if not moments:
             continue
         every = interval(moments)
         found.append(
             Channel(
-                quantity=quantity, label=words.label(quantity), last=moments[-1], expected_every_s=every,
+                quantity=quantity, label=words.channel(quantity), last=moments[-1], expected_every_s=every,
                 state=state(moments[-1], every, now),
             )
         )  # fmt: skip
     return sorted(found, key=lambda c: (c.quantity != first, -(c.last.timestamp() if c.last else 0.0)))
 
 
-def newest(events: Iterable[Event], now: datetime) -> Event | None:
-    """The newest fact that has been."""
-    found: Event | None = None
-    for event in events:
-        if happened(event, now) and (found is None or event.instant >= found.instant):
-            found = event
-    return found
+def recent(record: Record, quantity: str, now: datetime, most: int = NEWEST) -> list[Event]:
+    """The newest facts of a quantity that have been, oldest of them first."""
+    found: list[Event] = []
+    for event in reversed(record.of(quantity)):
+        if happened(event, now):
+            found.append(event)
+            if len(found) >= most:
+                break
+    return found[::-1]
+
+
+def newest(record: Record, quantities: Iterable[str], now: datetime) -> Event | None:
+    """The newest fact of some quantities that has been."""
+    found = [last for quantity in quantities for last in recent(record, quantity, now, 1)]
+    return max(found, key=lambda event: event.instant, default=None)

@@ -31,6 +31,7 @@ class Hub:
         self.memory: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED)
         self.listeners: set[asyncio.Queue[tuple[int, bytes] | None]] = set()
         self.closed = False
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def publish(self, kind: str, message: Any) -> None:
         self.number += 1
@@ -58,6 +59,7 @@ class Hub:
 
     async def stream(self, hello: HelloMessage, last: str | None, heartbeat: float = HEARTBEAT) -> AsyncIterator[bytes]:
         """The bytes of one connection, until it is closed."""
+        self.loop = asyncio.get_running_loop()
         queue: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue()
         before = self.missed(last)
         reached = before[-1][0] if before else self.number
@@ -84,3 +86,9 @@ class Hub:
         self.closed = True
         for queue in tuple(self.listeners):
             queue.put_nowait(None)
+
+    def end(self) -> None:
+        """:meth:`close`, from any thread or a signal handler."""
+        self.closed = True
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.close)

@@ -176,7 +176,7 @@ def _event(patient: str, event: Event) -> EventMessage:
     number = event.value if isinstance(event.value, float) else None
     flags = words.flags(event)
     return EventMessage(
-        patient=patient, event=event.id, quantity=event.quantity, label=words.label(event.quantity),
+        patient=patient, event=event.id, quantity=event.quantity, label=words.channel(event.quantity),
         time=event.instant, value=number, unit=words.unit(event.quantity) if number is not None else None,
         text=words.told(event), intent=event.intent.value, flag=flags[0] if flags else None,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The static page: the files that the build put into ``server/static``, found by name in a list made at start."""
+"""The static page: the files that the build put into ``server/static``."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ TYPES = {
 }
 
 
-def files(folder: Path = STATIC) -> dict[str, Path]:
-    """Path in an address -> file. Only what is listed here can ever be sent."""
-    if not folder.is_dir():
-        return {}
-    return {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+def find(folder: Path, wanted: str) -> Path | None:
+    """The file of that name inside ``folder``; None for anything that is not a file in it."""
+    if "\x00" in wanted or len(wanted) > 300:
+        return None
+    root = folder.resolve()
+    file = (root / wanted).resolve()
+    return file if file.is_relative_to(root) and file.is_file() else None
 
 
 class Page:
-    """Serves the listed files; ``/`` is ``index.html``."""
+    """Serves the files of a folder; ``/`` is ``index.html``."""
 
     def __init__(self, folder: Path = STATIC) -> None:
-        self.files = files(folder)
+        self.folder = folder
 
     async def answer(self, request: Request) -> Response:
         wanted = request.path_params.get("path", "") or "index.html"
-        file = self.files.get(wanted)
+        file = find(self.folder, wanted)
         if file is None:
             if wanted == "index.html":
                 return PlainTextResponse(NOT_BUILT, 503)

@@ -91,6 +91,11 @@ def alone(folder: Path) -> Callable[[], None]:
 class Server(uvicorn.Server):
     """uvicorn in a thread or in the foreground; the one subclass that its interface asks for."""
 
+    def stop(self) -> None:
+        """End it, from any thread or a signal handler: first the live messages, which never end by themselves."""
+        self.config.app.state.context.hub.end()  # type: ignore[union-attr]
+        self.should_exit = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to the command."""

@@ -15,6 +15,8 @@ from medtwin.server.http import answer, route
 from medtwin.server.living import Standing
 from medtwin.server.shapes import SourceOfAll, Sources, SourceStatus
 
+RECENT = 500  #: facts of a source from which its pace is read
+
 
 @route("/sources", "Which systems send, how much, how fresh.", Sources, statuses=(403,))
 async def sources(request: Request) -> Response:
@@ -39,18 +41,19 @@ def of_patient(here: context.Context, standing: Standing, now: datetime) -> list
     by_system: dict[str, list[Event]] = {}
     for event in standing.record.events:
         by_system.setdefault(event.source.system, []).append(event)
-    times = recorded_times(here.store, [max(e.recorded for e in events) for events in by_system.values()])
+    newest = {system: max(e.recorded for e in events) for system, events in by_system.items()}
+    times = recorded_times(here.store, list(newest.values()))
     rows = []
     for system, events in by_system.items():
-        been = [e for e in events if fresh.happened(e, now)]
-        numbers = [e.instant for e in been if isinstance(e.value, float)]
+        been = [e for e in events[-RECENT:] if fresh.happened(e, now)]
+        numbers = (e.instant for e in events if isinstance(e.value, float))
         every = _promise(been)
         last = been[-1].instant if been else None
-        raws = {e.source.raw for e in events}
+        raws = {e.source.raw for e in events} if waiting else set()
         rows.append(
             SourceStatus(
-                system=system, label=words.source_name(system), first=numbers[0] if numbers else None, last=last,
-                received=times[max(e.recorded for e in events)], facts=len(events),
+                system=system, label=words.source_name(system), first=next(numbers, None), last=last,
+                received=times[newest[system]], facts=len(events),
                 quarantined=sum(count for raw, count in waiting.items() if raw in raws), expected_every_s=every,
                 latency_s=_latency(been), state=fresh.state(last, every, now),
             )

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from medtwin.quantities import registry
 from medtwin.quantities.quantity import Kind
-from medtwin.record import Event
 from medtwin.server import words
 from medtwin.server.belief import LEVEL, Z, latest
-from medtwin.server.fresh import happened, newest
+from medtwin.server.fresh import newest, quantities
+from medtwin.server.fresh import recent as latest_of
 from medtwin.server.living import Standing
 from medtwin.server.shapes import (
     ForecastSummary,
@@ -33,19 +33,14 @@ def model(standing: Standing) -> ModelStatus:
     return ModelStatus(kind="statistical", name="Statistical forecast", reason=choice.reason)
 
 
-def _measured(standing: Standing, now: datetime) -> list[Event]:
-    return [e for e in standing.record.of(standing.choice.headline) if happened(e, now) and isinstance(e.value, float)]
-
-
 def last_datum(standing: Standing, now: datetime) -> LastDatum | None:
     """The newest measurement: of the headline where there is one, else of any level."""
-    own = newest(standing.record.of(standing.choice.headline), now)
+    own = newest(standing.record, (standing.choice.headline,), now)
     if own is None:
-        levels = [e for e in standing.record.events if _level(e.quantity)]
-        own = newest(levels, now)
+        own = newest(standing.record, (q for q in quantities(standing.record) if _level(q)), now)
     if own is None:
         return None
-    return LastDatum(quantity=own.quantity, label=words.label(own.quantity), time=own.instant)
+    return LastDatum(quantity=own.quantity, label=words.channel(own.quantity), time=own.instant)
 
 
 def _level(quantity: str) -> bool:
@@ -55,7 +50,9 @@ def _level(quantity: str) -> bool:
 
 def last_change(standing: Standing, now: datetime) -> LastChange | None:
     """The newest fact that somebody would want to hear of: a meal, a dose, a diagnosis, the headline's reading."""
-    found = newest(standing.record.of(standing.choice.headline, *NEWS), now) or newest(standing.record.events, now)
+    found = newest(standing.record, (standing.choice.headline, *NEWS), now)
+    if found is None:
+        found = newest(standing.record, quantities(standing.record), now)
     return None if found is None else LastChange(time=found.instant, text=words.told(found), event=found.id)
 
 
@@ -69,7 +66,7 @@ def headline(standing: Standing, now: datetime) -> Headline | None:
             time=believed.time,
         )  # fmt: skip
     else:
-        own = newest(standing.record.of(quantity), now)
+        own = newest(standing.record, (quantity,), now)
         if own is None or not isinstance(own.value, float):
             return None
         half = Z * (own.sd if own.sd is not None else registry.get(quantity).sd(own.value))
@@ -85,7 +82,7 @@ def headline(standing: Standing, now: datetime) -> Headline | None:
 def recent(standing: Standing, now: datetime) -> Recent | None:
     """The last three hours of the headline; None where there are fewer than two readings."""
     since = now - RECENT
-    rows = [e for e in _measured(standing, now) if e.instant >= since]
+    rows = [e for e in latest_of(standing.record, standing.choice.headline, now) if e.instant >= since]
     if len(rows) < 2:
         return None
     return Recent(

@@ -83,7 +83,7 @@ def _measurements(
 def _inputs(standing: Standing, since: datetime, until: datetime, questions: Sequence[Disagreement]) -> list[InputMark]:
     """What the model accepts, or what people give and eat where there is none."""
     model = standing.choice.model
-    quantities = [a.quantity for a in model.accepts] if model is not None else list(words.SLIDERS)
+    quantities = [a.quantity for a in model.accepts] if model is not None else list(words.GIVEN)
     if "insulin_basal_rate" in quantities and "insulin_long_acting" not in quantities:
         quantities.append("insulin_long_acting")
     marks = []

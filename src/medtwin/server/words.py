@@ -7,8 +7,9 @@ from medtwin.quantities.quantity import Kind
 from medtwin.record.event import Code, Event, Flag
 from medtwin.server.shapes import DisplayUnit, PlannableInput, Target, TimelineChoice
 
+CHANNELS = {"glucose": "Glucose (CGM)", "blood_glucose": "Glucose (blood)"}
 LABELS = {
-    "glucose": "Glucose (CGM)",
+    "glucose": "Glucose",
     "hba1c": "HbA1c",
     "carbohydrate_intake": "Meal, carbohydrate",
     "insulin_bolus": "Insulin bolus",
@@ -39,9 +40,9 @@ OTHERS = {
 SLIDERS = {
     "carbohydrate_intake": (0.0, 120.0, 5.0, 45.0),
     "insulin_bolus": (0.0, 20.0, 0.5, 4.0),
-    "insulin_basal_rate": (0.0, 4.0, 0.1, 1.0),
-    "insulin_long_acting": (0.0, 60.0, 1.0, 18.0),
 }
+#: what people eat and are given, where no model says what it accepts
+GIVEN = ("carbohydrate_intake", "insulin_bolus", "insulin_basal_rate", "insulin_long_acting")
 FLAGS = {
     Flag.IMPLAUSIBLE: "implausible",
     Flag.FUTURE: "time in the future",
@@ -67,8 +68,13 @@ HYPOTHESES = {
 
 
 def label(quantity: str) -> str:
-    """``glucose`` -> ``Glucose (CGM)``; other names with their first letter raised."""
+    """``glucose`` -> ``Glucose``; other names with their first letter raised."""
     return LABELS.get(quantity) or quantity.replace("_", " ").capitalize()
+
+
+def channel(quantity: str) -> str:
+    """The same, with the place of measurement where a person has several."""
+    return CHANNELS.get(quantity) or label(quantity)
 
 
 def words(name: str) -> str:

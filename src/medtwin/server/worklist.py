@@ -13,6 +13,7 @@ from medtwin.server import asking, calibrated, context, fresh, summary, words
 from medtwin.server.http import answer, route
 from medtwin.server.living import Standing
 from medtwin.server.shapes import (
+    Channel,
     ForecastSummary,
     Identifier,
     ModelDetail,
@@ -60,10 +61,15 @@ async def _summary(here: context.Context, entry: PatientEntry, now: datetime) ->
     return PatientSummary(
         id=entry.id, name=entry.name or entry.id, synthetic=entry.synthetic,
         last_datum=summary.last_datum(standing, now), last_change=summary.last_change(standing, now),
-        channels=fresh.channels(standing.record, now, standing.choice.headline), open_disagreements=count,
+        channels=_promised(fresh.channels(standing.record, now, standing.choice.headline)), open_disagreements=count,
         model=summary.model(standing), headline=summary.headline(standing, now), forecast=future,
         recent=summary.recent(standing, now),
     )  # fmt: skip
+
+
+def _promised(channels: list[Channel]) -> list[Channel]:
+    """The headline's channel and those that promise to speak; a yearly laboratory value is never late."""
+    return [c for number, c in enumerate(channels) if number == 0 or c.expected_every_s is not None]
 
 
 def _waiting(entry: PatientEntry) -> PatientSummary:

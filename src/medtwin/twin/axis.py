@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from medtwin.physiology.model import Model
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PIECE = {60.0: 360}  #: steps of a piece by seconds of a step: six hours of minutes
+PIECE = {60.0: 120}  #: steps of a piece by seconds of a step: two hours of minutes, so that a new reading costs little
 OTHERWISE = 120
 
 

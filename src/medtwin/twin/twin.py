@@ -127,7 +127,7 @@ def _fold(
 ) -> tuple[Twin, tuple[Surprise, ...]]:  # fmt: skip
     assert choice.model is not None
     assert choice.update is not None
-    model, update, axis = choice.model, choice.update, known.axis
+    model, update, axis, settings = choice.model, choice.update, known.axis, repr(choice.update)
     now = int(axis.position(at))
     covariates_at = _covariates(model, record)
     plan = list(_plan(known, axis, now))
@@ -141,7 +141,7 @@ def _fold(
         covariates = covariates_at(axis.moment(piece * axis.steps))
         if fresh:
             name, belief = BEGINNING, None
-        parent, name = name, name_of(name, piece, tape, covariates, repr(update))
+        parent, name = name, name_of(name, piece, tape, covariates, settings)
         held = shelf.get(name)
         if held is None:
             posed = _problem(model, tuple(sorted(covariates.items())))
