@@ -95,6 +95,22 @@ def test_a_corrected_and_a_retracted_meal_count_as_they_were_known(person):
         np.testing.assert_allclose(found[after], in_the_end[after], rtol=1e-9, atol=1e-9)
 
 
+def test_a_weight_that_comes_to_be_known_late_counts_from_then_on(person):
+    """A covariate makes another problem: beliefs before it are those without it."""
+    told = NOW - timedelta(hours=20)
+    events = [e for e in person.events if e.quantity != "body_weight"]
+    weight = event("body_weight", 96.0, NOW - timedelta(days=2), key="weight", available=told)
+    moments = np.array([m.timestamp() for m in origins_of(record_of(events)).moments])
+    without, _, _ = as_known_changes(events)
+    prompt, _, _ = as_known_changes([*events, replace(weight, available=weight.instant)])
+    late, eras, _ = as_known_changes([*events, weight])
+    before = moments < told.timestamp()
+    assert eras == 2
+    np.testing.assert_array_equal(late[before], without[before])
+    np.testing.assert_allclose(late[~before], prompt[~before], rtol=1e-9, atol=1e-9)
+    assert np.nanmax(np.abs(prompt - without)) > 1.0
+
+
 def test_bundled_arrivals_never_enter_early(person):
     record = record_of(person.events)
     origins = origins_of(record)
@@ -147,7 +163,7 @@ def test_nothing_after_an_origin_changes_its_forecast():
         readings = Readings(time, np.array([e.value for e in kept]))
         found = evaluation._rolled(readings, time, np.array([1800.0]), 4 * 288, None)
         made.append(found[1800.0])
-    quantiles = [dict(one[0].items()) for one in made]
+    quantiles = [one[0] for one in made]
     outcomes = [one[1] for one in made]
     same = int(np.searchsorted(time[4 * 288 :] + 1800.0, cut.timestamp()))
     assert same == 288 - 6
@@ -176,10 +192,10 @@ def test_bands_hold_what_they_promise_where_their_assumptions_hold():
 
 def test_persistence_is_the_reading_itself():
     """RMSE of persistence against the changes themselves, on the very origins that were scored."""
-    events = statistical(days=4)
-    found = evaluation.evaluate([record_of(events)], horizons=[timedelta(minutes=30)], train=0.5)
+    events = statistical(days=6)
+    found = evaluation.evaluate([record_of(events)], horizons=[timedelta(minutes=30)], train=0.6)
     values = np.array([e.value for e in events])
-    first = int(np.searchsorted(np.arange(len(values)), 0.5 * (len(values) - 1)))
+    first = int(np.searchsorted(np.arange(len(values)), 0.6 * (len(values) - 1)))
     apart = values[first + 6 :] - values[first:-6]
     steady = found.results[0].of("persistence")
     assert steady.n == len(apart)
@@ -221,7 +237,7 @@ def test_a_person_of_other_equations_is_forecast_well():
 
 def test_a_diagnosis_known_only_later_gives_no_model_before():
     """Choosing by what was known when the test part began."""
-    events = list(statistical(days=4))
+    events = statistical(days=4)
     events += [event("insulin_bolus", 3.0, events[0].instant + timedelta(hours=6 * i), key=f"b{i}") for i in range(16)]
     events.append(event("diagnosis", TYPE_1, events[0].instant, available=events[0].instant + timedelta(days=30)))
     found = evaluation.evaluate([record_of(events)], horizons=[timedelta(minutes=30)], train=0.6)

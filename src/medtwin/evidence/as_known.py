@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from medtwin.inference.problem import Problem
 from medtwin.physiology.model import variables
 from medtwin.physiology.prior import Covariate
 from medtwin.record import Event, Record
@@ -101,12 +102,7 @@ def changes_as_known(
     shelf = MemoryShelf()
     known = Record(patient, (), record.zone, record.epoch)
     twin: Twin | None = None
-    vectors: list[np.ndarray] = []
-    memory: list[np.ndarray] = []
-    inputs: list[dict[str, np.ndarray]] = []
-    where: list[np.ndarray] = []
-    problem = None
-    steps = 0
+    groups: list[_Group] = []  # eras that share a problem: a covariate that comes to be known makes another one
     for number, begin in enumerate(begins):
         end = begins[number + 1] if number + 1 < len(begins) else len(origins.moments)
         fresh = enters[begin] + prompt[begin]
@@ -115,25 +111,34 @@ def changes_as_known(
         twin = _moved_on(patient, choice, twin, known, grown, fresh, at, shelf)
         known = grown
         if twin is not None:
-            steps = int(max(ends) / twin.axis.length)
+            reach = np.array([int(seconds / twin.axis.length) for seconds in ends])
             boundaries = np.array([twin.axis.boundary(m) for m in origins.moments[begin:end]])
             new = tuple(p for p in twin.pieces if p.piece >= twin.axis.piece(int(boundaries[0]) - 1))
-            parts = setting_out(replace(twin, pieces=new), boundaries, steps)
-            vectors.append(parts[0])
-            memory.append(parts[1])
-            inputs.append(parts[2])
-            where.append(np.arange(begin, end))
-            problem = twin.problem
+            if not groups or groups[-1].problem is not twin.problem:
+                groups.append(_Group(twin.problem, reach))
+            groups[-1].where.append(np.arange(begin, end))
+            groups[-1].parts.append(setting_out(replace(twin, pieces=new), boundaries, int(reach.max())))
         if progress is not None:
             progress(end, len(origins.moments))
     result = np.full((len(origins.moments), len(ends)), np.nan)
-    if twin is not None and problem is not None:
-        joined = {q: np.concatenate([part[q] for part in inputs], axis=1) for q in inputs[0]}
-        reach = np.array([int(seconds / twin.axis.length) for seconds in ends])
-        result[np.concatenate(where)] = moved(
-            problem, quantity, np.concatenate(vectors), np.concatenate(memory), joined, reach
-        )
+    for group in groups:
+        result[np.concatenate(group.where)] = group.moved(quantity)
     return result, len(begins), late
+
+
+@dataclass
+class _Group:
+    """Origins from which one problem's forecasts set out, gathered so that few calls are made."""
+
+    problem: Problem
+    reach: np.ndarray
+    where: list[np.ndarray] = field(default_factory=list)
+    parts: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
+
+    def moved(self, quantity: str) -> np.ndarray:
+        vectors, memory, inputs = zip(*self.parts, strict=True)
+        joined = {q: np.concatenate([part[q] for part in inputs], axis=1) for q in inputs[0]}
+        return moved(self.problem, quantity, np.concatenate(vectors), np.concatenate(memory), joined, self.reach)
 
 
 def _moved_on(
