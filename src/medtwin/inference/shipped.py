@@ -14,4 +14,4 @@ def glucose_update() -> Update:
 
 def circulation_update() -> Update:
     """For :class:`medtwin.physiology.circulation_daily.CirculationDaily`."""
-    return Unscented(bank=WALKS, interval=120)
+    return Unscented(bank=WALKS, interval=6)

@@ -40,7 +40,8 @@ def docstring(model: Model) -> Outcome:
     sections = re.split(r"^\w[^\n]*\n-{3,}$", text, flags=re.MULTILINE)[1:]
     empty = [name for name, body in zip(found, sections, strict=True) if not body.strip()]
     missing = [name for name in HEADINGS if name not in found]
-    unnamed = [reference.key for reference in model.references if reference.key not in text]
+    papers = "\n".join([text, *[paper(member) for member in getattr(model, "models", ())]])  # of coupled models
+    unnamed = [reference.key for reference in model.references if reference.key not in papers]
     ordered = [name for name in found if name in HEADINGS] == [name for name in HEADINGS if name in found]
     faults = [f"no heading {name}" for name in missing] + [f"nothing under {name}" for name in empty]
     faults += [f"reference {key} not named" for key in unnamed] + ([] if ordered else ["another order"])

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from medtwin.physiology.model import Model
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PIECE = {60.0: 120}  #: steps of a piece by seconds of a step: two hours of minutes, so that a new reading costs little
+#: Steps of a piece by seconds of a step: two hours of minutes, a day of hours; short, so that a new reading costs little.
+PIECE = {60.0: 120, 3600.0: 24}
 OTHERWISE = 120
 
 
@@ -29,7 +30,7 @@ class Axis:
 
     @classmethod
     def of(cls, model: Model, zone: str | None) -> Axis:
-        length = model.clock.unit * model.clock.step
+        length = round(model.clock.unit * model.clock.step, 6)
         return cls(length, PIECE.get(length, OTHERWISE), model.clock.unit, zone)
 
     def position(self, moment: datetime) -> float:

@@ -221,8 +221,9 @@ def _uncalibrated(
     steps = _size(int(ends.max()))
     given = {q: d.held(first, steps, begun_by=first) for q, d in twin.facts.doses.items()}
     futures = np.asarray(_futures(twin, quantity, given, jax.random.key(0), steps))[np.clip(ends - 1, 0, steps - 1)]
-    noise = np.random.default_rng(0).standard_normal(futures.shape) * known.sd(float(np.median(futures)))
-    quantiles = np.quantile(futures + noise, LEVELS, axis=1).T
+    # one error for each member, the same at all times: bands of sampled noise would flicker from one to the next
+    noise = np.random.default_rng(0).standard_normal(futures.shape[1]) * known.sd(float(np.median(futures)))
+    quantiles = np.quantile(futures + noise[None], LEVELS, axis=1).T
     reason = "bands are the model's own, not yet calibrated on this person"
     return Forecast(
         patient, quantity, at, True, label, times, LEVELS, np.clip(quantiles, known.low, known.high), None,
