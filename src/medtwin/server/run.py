@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,6 +108,7 @@ def server(
     *, host: str = "127.0.0.1", names: tuple[str, ...] = (), warm_up: bool = True,
 ) -> tuple[Server, Callable[[], None]]:  # fmt: skip
     """A server over a home, not yet running, and what closes its store."""
+    sys.setswitchinterval(0.001)  # a new belief must not wait for a forecast's turn
     folder = home_path(home)
     token = token_of(folder)
     refuse_beyond_loopback(host, token)
