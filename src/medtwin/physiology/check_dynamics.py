@@ -315,7 +315,7 @@ def gradients(model: Model) -> Outcome:
     sizes = {v.name: v.scale for v in variables(model.State)}
     points = jnp.concatenate(
         [
-            jnp.asarray([0.0, 2.0, -2.0])[:, None] * jnp.ones(len(names)),
+            jnp.asarray([0.0, 2.0, -2.0])[:, None] * jnp.ones((1, len(names))),
             jax.random.normal(jax.random.key(KEY), (9, len(names))),
         ]
     )
