@@ -20,7 +20,7 @@ from medtwin.record.sql import SqlStore
 from medtwin.server import words
 from medtwin.server.belief import LEVEL, Z
 from medtwin.server.living import Standing
-from medtwin.server.shapes import Answer, Answered, Disagreement, HypothesisShown, Value
+from medtwin.server.shapes import Answer, Answered, Disagreement, Hypothesis, Value
 
 if TYPE_CHECKING:
     from medtwin.twin import disagreements as found_by
@@ -116,7 +116,7 @@ def _shown(standing: Standing, found: found_by.Disagreement, now: datetime) -> D
             upper=found.expected + Z * found.expected_sd, level=LEVEL,
         ),
         hypotheses=[
-            HypothesisShown(
+            Hypothesis(
                 name=hypothesis.name,
                 label=words.HYPOTHESES.get(hypothesis.name, hypothesis.meaning),
                 probability=share,

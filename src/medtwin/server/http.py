@@ -52,7 +52,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, UnknownPatient):
         return missing("such patient")
     if isinstance(error, StoreError):
-        status = 404 if "no raw" in error.found or "no artifact" in error.found else 503
+        status = 404 if any(words in error.found for words in ("no raw", "no artifact", "a hash")) else 503
         return Refusal(status, "Not found" if status == 404 else "The store could not do it", str(error))
     if isinstance(error, (FormatError, InferenceError)):
         return Refusal(422, "Cannot be done", str(error))

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -83,7 +83,7 @@ class Living:
         self, store: SqlStore, grant: Grant, clock: Callable[[], datetime], renew: Callable[[], Grant] | None = None
     ) -> None:
         self.store, self.grant, self.clock, self._renew = store, grant, clock, renew
-        self.warm = False
+        self.warm = self.closed = False
         self.beliefs = ThreadPoolExecutor(1, "medtwin-belief")
         self.forecasts = ThreadPoolExecutor(1, "medtwin-forecast")
         self.reads = ThreadPoolExecutor(4, "medtwin-read")
@@ -95,6 +95,7 @@ class Living:
         self._lock = threading.RLock()
 
     def close(self) -> None:
+        self.closed = True
         for pool in (self.intake, self.beliefs, self.forecasts, self.reads):
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -210,7 +211,9 @@ class Living:
             try:
                 standing = self.beliefs.submit(self.bring, entry.id).result()
                 self.forecasts.submit(self.forecast, standing, 6.0, ()).result()
-            except Exception as error:
+            except (Exception, CancelledError) as error:
+                if self.closed:
+                    return
                 print(f"medtwin: {type(error).__name__} while a patient was brought up to date")
             if told is not None:
                 told(entry.id, time.perf_counter() - begun)

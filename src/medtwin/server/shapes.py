@@ -404,7 +404,7 @@ class RawExcerpt(Struct, kw_only=True):
     truncated_after: bool
 
 
-class HypothesisShown(Struct, kw_only=True):
+class Hypothesis(Struct, kw_only=True):
     name: str
     label: str
     probability: float
@@ -433,7 +433,7 @@ class Disagreement(Struct, kw_only=True):
     question: str
     measured: Value
     expected: Value
-    hypotheses: list[HypothesisShown]
+    hypotheses: list[Hypothesis]
     winner: str
     answers: list[Answer]
     status: Literal["open", "answered", "closed"]

@@ -179,6 +179,8 @@ def _baseline(
     if residual is None:
         if twin is None:
             return withhold(f"fewer than {residuals.FEWEST} readings with a known outcome to calibrate on")
+        if age > max(SILENT, 12 * usual):
+            return withhold(f"the last reading is {_span(age)} old")
         return _uncalibrated(twin, quantity, at, times, label, widened, patient)
     if age > SILENT:
         return withhold(f"the last reading is {_span(age)} old")
