@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,7 +41,8 @@ def people():
     start = NOW - timedelta(days=2)
     made = {}
     for seed, name, kind in ((43, "ada", "type_1"), (11, "deniz", "type_2"), (31, "clara", "heart_failure")):
-        made[name] = population(seed, 1, 2.0, start, kind=kind, ahead_hours=6.0)[0]
+        somebody = population(seed, 1, 2.0, start, kind=kind, ahead_hours=6.0)[0]
+        made[name] = replace(somebody, name=name.capitalize())
     return made
 
 
