@@ -3,7 +3,8 @@
 A bank is a short tuple of hypotheses; the first is "as expected". Each one says how often it begins, how long it lasts,
 and what it does to a belief while it holds: it *opens* an accepted input (carbohydrate that nobody told of enters the
 state that it would have entered), *shifts* the readings of an observable (a compressed sensor reads low), *widens*
-deviates when it begins (a sensor bias jumps), or multiplies the random *walk* (the person changes). A filter runs all
+deviates when it begins (a sensor bias jumps), or multiplies the random *walk* of the shown parameters (the person
+changes). A filter runs all
 of them side by side and scores them by predictive likelihood (see :mod:`medtwin.inference.unscented`).
 
 Hypotheses begin only from "as expected" and end into it. Over an interval of ``m`` minutes hypothesis ``j`` begins with
@@ -52,7 +53,8 @@ class Hypothesis:
     opens: Opens | None = None
     shifts: Shifts | None = None
     widens: tuple[tuple[str, float], ...] = ()  #: (inferred parameter, sd of its deviate's jump)
-    walk: float = 1.0
+    walk: float = 1.0  #: times the random walk of the shown parameters
+    steady: tuple[str, ...] = ()  #: shown parameters that do not take part in that
 
 
 Bank = tuple[Hypothesis, ...]
@@ -65,13 +67,14 @@ PATIENT_CHANGE = Hypothesis(
     per_day=0.1,
     minutes=12 * 60.0,
     walk=5.0,
+    steady=("sensor_bias", "meal_absorption"),
 )
 MISSED_MEAL = Hypothesis(
     name="missed_meal",
     meaning="carbohydrate was eaten that nobody recorded",
     question="Did you eat about {amount:.0f} {unit} of carbohydrate near {time}?",
-    per_day=2.0,
-    minutes=90.0,
+    per_day=0.5,
+    minutes=4 * 60.0,
     opens=Opens(quantity="carbohydrate_intake", mean=40.0, sd=30.0),
 )
 SENSOR_LOW = Hypothesis(
@@ -87,8 +90,8 @@ SENSOR_BIAS = Hypothesis(
     meaning="the sensor's offset has moved",
     question="Can you check with a finger-prick? Since about {time} the sensor seems to be off.",
     per_day=0.1,
-    minutes=6 * 60.0,
-    widens=(("sensor_bias", 2.0),),
+    minutes=12 * 60.0,
+    widens=(("sensor_bias", 3.0),),
 )
 SINGLE: Bank = (AS_EXPECTED,)
 WALKS: Bank = (AS_EXPECTED, PATIENT_CHANGE)

@@ -70,6 +70,8 @@ class Unscented(Update):
     bank: Bank = eqx.field(static=True, default=SINGLE)
     interval: int = eqx.field(static=True, default=5)
     reach: float = eqx.field(static=True, default=math.sqrt(3.0))
+    noise: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())  #: (state, times the model's noise)
+    walk: float = eqx.field(static=True, default=1.0)  #: times the problem's random walks
 
     @property
     def inert(self) -> tuple[str, ...]:
@@ -254,8 +256,14 @@ class Unscented(Update):
         states, shape = len(problem.states), mean.shape[1:]
         values = problem.values(mean[states : problem.size])
         sd = problem.noise_sd(problem.unpack(mean[:states], memory), problem.parameters(values, mean[0]), shape)
-        faster = jnp.asarray([h.walk for h in self.bank])[None, :, None]
-        walk = jnp.broadcast_to(problem.walk[:, None, None] * faster, (len(problem.inferred), *shape))
+        louder = dict(self.noise)
+        sd = sd * jnp.asarray([louder.get(name, 1.0) for name in problem.states])[:, None, None]
+        moves = [[name in problem.shown and name not in h.steady for h in self.bank] for name in problem.inferred]
+        faster = jnp.asarray([[h.walk if m else 1.0 for h, m in zip(self.bank, row, strict=True)] for row in moves])
+        walk = jnp.broadcast_to(
+            self.walk * problem.walk[:, None, None] * faster.reshape(-1, len(self.bank), 1),
+            (len(problem.inferred), *shape),
+        )
         decay = jnp.exp(-0.5 * walk**2 * since[None, None])
         none = jnp.zeros((len(self.inert), *shape))
         keeps = jnp.concatenate([jnp.ones((states, *shape)), decay, none + 1.0])
