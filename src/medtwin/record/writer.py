@@ -182,6 +182,7 @@ class Writer:
         try:
             with self._database.writing() as connection:
                 work = Work(connection, self._key)
+                begun = work.audit_number
                 work.entries.extend(notes)
                 for job in group:
                     self._attempt(work, job, alone=len(group) == 1 and not notes)
@@ -196,7 +197,10 @@ class Writer:
             return
         self._journal.kept()
         try:
-            self._head_file.write(work.audit_number, work.audit_hash)
+            # A head file that this home did not seal, or that promises rows which are gone, is evidence: leave it alone.
+            written = self._head_file.read()
+            if work.audit_number > begun and (written is None or (written[1] and written[0] <= begun)):
+                self._head_file.write(work.audit_number, work.audit_hash)
         except OSError:
             pass  # the head file may lag; the next commit writes it
         try:
