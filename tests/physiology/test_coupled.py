@@ -10,7 +10,7 @@ import pytest
 
 from medtwin.errors import ModelError
 from medtwin.physiology.body_weight import BodyWeight
-from medtwin.physiology.coupled import Coupled, Wire, exchange_error
+from medtwin.physiology.coupled import Coupled, exchange_error
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.model import (
     MINUTES,
@@ -25,6 +25,7 @@ from medtwin.physiology.model import (
 )
 from medtwin.physiology.models import weight_and_glucose
 from medtwin.physiology.prior import Fixed
+from medtwin.physiology.wires import Wire
 
 
 class DecayParameters(eqx.Module):

@@ -9,9 +9,10 @@ from medtwin.errors import ModelError
 from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
-from medtwin.physiology.coupled import Coupled, Wire
+from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.model import Model
+from medtwin.physiology.wires import Wire
 
 
 def weight_and_glucose() -> Coupled:
