@@ -71,8 +71,12 @@ def snapshot(name, piece, last):
 
 def test_only_whole_pieces_are_put_into_the_store():
     inner = MemoryShelf()
-    shelf = PieceShelf(inner, 120)
+    later = []
+    shelf = PieceShelf(inner, 120, later.append)
     shelf.put(snapshot("whole", 2, 360))
+    assert shelf.get("whole").name == "whole"
+    assert inner.held == {}
+    later.pop()()
     shelf.put(snapshot("under way", 3, 400))
     assert set(inner.held) == {"whole"}
     assert shelf.get("under way").name == "under way"

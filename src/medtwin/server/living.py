@@ -59,21 +59,30 @@ class Moved:
 class PieceShelf:
     """Whole pieces stand in the store; the piece under way, made anew with each fact, only here."""
 
-    def __init__(self, inner: Shelf, steps: int) -> None:
-        self.inner, self.steps = inner, steps
+    def __init__(self, inner: Shelf, steps: int, later: Callable[[Callable[[], None]], object]) -> None:
+        self.inner, self.steps, self._later = inner, steps, later
+        self.waiting: dict[str, Snapshot] = {}
         self.recent: OrderedDict[str, Snapshot] = OrderedDict()
 
     def get(self, name: str) -> Snapshot | None:
-        return self.recent.get(name) or self.inner.get(name)
+        return self.recent.get(name) or self.waiting.get(name) or self.inner.get(name)
 
     def put(self, snapshot: Snapshot) -> None:
         boundary = snapshot.columns["boundary"]
         if len(boundary) and int(boundary[-1]) == (snapshot.piece + 1) * self.steps:
-            self.inner.put(snapshot)
+            self.waiting[snapshot.name] = snapshot
+            self._later(lambda: self._keep(snapshot))
             return
         self.recent[snapshot.name] = snapshot
         while len(self.recent) > KEPT:
             self.recent.popitem(last=False)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Can be made again, so a belief need not wait for the disk."""
+        try:
+            self.inner.put(snapshot)
+        finally:
+            self.waiting.pop(snapshot.name, None)
 
 
 class Living:
@@ -226,7 +235,7 @@ class Living:
 
     def _shelve(self, life: Life) -> None:
         if life.twin is not None and not isinstance(life.shelf, PieceShelf):
-            life.shelf = PieceShelf(life.shelf, life.twin.axis.steps)
+            life.shelf = PieceShelf(life.shelf, life.twin.axis.steps, self.reads.submit)
 
     def _stand(self, patient: str, life: Life, at: datetime) -> Standing:
         sequence = max((event.recorded for event in life.record.history), default=0)
