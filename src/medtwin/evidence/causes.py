@@ -57,7 +57,7 @@ def asks(followed: Followed) -> list[Ask]:
             if probability[peak, winner] < SURE:
                 continue
             name = followed.hypotheses[winner]
-            at = [(row + 1.0) * READING for row in (begin, end, peak)]
+            at = ((begin + 1.0) * READING, (end + 1.0) * READING, (peak + 1.0) * READING)
             amount = onset = float("nan")
             if name in followed.amount:
                 amount = float(followed.amount[name][peak, person])

@@ -72,12 +72,12 @@ def follow(
         blocks.append(_join(kept))
         if note is not None:
             note(begin + real, n)
-    every = {
+    every: dict[str, Any] = {
         key: np.concatenate([block[key] for block in blocks], axis=-1)
         for key in blocks[0]
         if not isinstance(blocks[0][key], dict)
     }
-    inner = {
+    inner: dict[str, Any] = {
         key: {name: np.concatenate([block[key][name] for block in blocks], axis=-1) for name in blocks[0][key]}
         for key in ("amount", "minutes_ago")
     }
