@@ -116,6 +116,20 @@ def test_how_much_and_since_when():
     assert one.ask("07:40") == "Did you eat about 40 g of carbohydrate near 07:40?"
 
 
+def test_a_filter_that_looks_back_too_far_is_not_believed():
+    rows = 8
+    made = twin(
+        {"missed_meal": [0.0, 0.0, 0.6, 0.8, 0.95, 0.7, 0.1, 0.0]},
+        **{
+            "amount:missed_meal": np.full(rows, 40.0),
+            "amountsd:missed_meal": np.full(rows, 6.0),
+            "ago:missed_meal": np.full(rows, 700.0),
+        },
+    )
+    (one,) = found(made)
+    assert one.opened.time == one.since - timedelta(minutes=90)
+
+
 def test_stretches_of_one_cause_that_lie_close_are_told_once():
     close = [0.9, 0.9, 0.0, 0.0, 0.8, 0.8, 0.0, 0.0]
     (one,) = found(twin({"missed_meal": close}))

@@ -17,6 +17,8 @@ from medtwin.server.shapes import SourceOfAll, Sources, SourceStatus
 
 RECENT = 500  #: facts of a source from which its pace is read
 
+LIVE = 20  #: newest facts, half of which come in messages of their own where a source is live
+
 
 @route("/sources", "Which systems send, how much, how fresh.", Sources, statuses=(403,))
 async def sources(request: Request) -> Response:
@@ -53,7 +55,7 @@ def of_patient(here: context.Context, standing: Standing, now: datetime) -> list
         rows.append(
             SourceStatus(
                 system=system, label=words.source_name(system), first=next(numbers, None), last=last,
-                received=times[newest[system]], facts=len(events),
+                received=min(times[newest[system]], now), facts=len(events),
                 quarantined=sum(count for raw, count in waiting.items() if raw in raws), expected_every_s=every,
                 latency_s=_latency(been), state=fresh.state(last, every, now),
             )
@@ -62,7 +64,9 @@ def of_patient(here: context.Context, standing: Standing, now: datetime) -> list
 
 
 def _promise(events: list[Event]) -> float | None:
-    """The shortest promise of any of the source's channels."""
+    """The shortest promise of any of the source's channels; what came as a file or two has promised nothing."""
+    if len({event.source.raw for event in events[-LIVE:]}) < LIVE // 2:
+        return None
     by_quantity: dict[str, list[datetime]] = {}
     for event in events:
         if isinstance(event.value, float):

@@ -19,6 +19,9 @@ from medtwin.twin.twin import Twin
 
 OPEN, CLOSE = 0.35, 0.65  #: probability of "as expected" below which a stretch begins, above which it ends
 SURE = 0.5  #: the winner's probability at its best reading, below which nobody is asked
+#: A filter's own "how long ago" is believed up to FURTHEST before the stretch; beyond it, what began is put USUAL before it:
+#: on planted untold meals of other equations the stretch began 90 min (58 to 167) after the first bite.
+FURTHEST, USUAL = timedelta(hours=3), timedelta(minutes=90)
 APART = timedelta(minutes=45)  #: two stretches of one winner that lie closer than this are one
 
 
@@ -120,7 +123,10 @@ def _disagreement(
         name = bank[winner].name
         amount, spread, ago = (float(column(f"{label}:{name}")[peak]) for label in ("amount", "amountsd", "ago"))
         if np.isfinite(amount):
-            time = twin.axis.moment(int(boundary[peak])) - timedelta(minutes=ago if np.isfinite(ago) else 0.0)
+            begun = twin.axis.moment(int(boundary[begin]))
+            time = twin.axis.moment(int(boundary[peak])) - timedelta(minutes=ago if np.isfinite(ago) else 1e4)
+            if not begun - FURTHEST <= time <= twin.axis.moment(int(boundary[peak])):
+                time = begun - USUAL
             opened = Opened(bank[winner].opens.quantity, amount, spread, time)  # type: ignore[union-attr]
     shares = sorted(zip(bank, probability[peak], strict=True), key=lambda pair: -pair[1])
     return Disagreement(
