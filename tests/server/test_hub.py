@@ -1,11 +1,19 @@
 """The hub: numbered messages, a memory, slow listeners, an end."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from medtwin.server import hub as hubs
 from medtwin.server.hub import Hub
 from medtwin.server.shapes import HelloMessage, QuarantineMessage
 from server.conftest import NOW
+
+
+def in_a_thread(coroutine):
+    """Run a coroutine where no browser test has left an event loop running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
 
 HELLO = HelloMessage(now=NOW, version="1")
 
@@ -30,7 +38,7 @@ def test_messages_come_in_order_with_ids_and_a_heartbeat_between():
         assert [one async for one in stream] == []
         assert hub.listeners == set()
 
-    asyncio.run(play())
+    in_a_thread(play())
 
 
 def test_what_was_published_while_a_listener_was_away_comes_once():
@@ -44,7 +52,7 @@ def test_what_was_published_while_a_listener_was_away_comes_once():
         got.append(await anext(stream))
         return [one.partition(b"-")[2].partition(b"\n")[0] for one in got]
 
-    assert asyncio.run(play()) == [b"3", b"4", b"5", b"6"]
+    assert in_a_thread(play()) == [b"3", b"4", b"5", b"6"]
 
 
 def test_a_slow_listener_is_cut_off_and_harms_nobody(monkeypatch):
@@ -61,4 +69,4 @@ def test_a_slow_listener_is_cut_off_and_harms_nobody(monkeypatch):
         assert len(hub.listeners) == 1
         return len([one async for one in slow])
 
-    assert asyncio.run(play()) == 3
+    assert in_a_thread(play()) == 3
