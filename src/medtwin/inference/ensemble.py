@@ -67,7 +67,7 @@ class Ensemble(Update):
         people = math.prod(batch)
         first, second = jax.random.split(jax.random.fold_in(jax.random.PRNGKey(self.seed), -1))
         normal = jax.random.normal(first, (len(problem.inferred), self.size, people))
-        z = problem.rest(normal[0])[0] + jnp.einsum("ij,jnp->inp", problem.prior_root, normal)
+        z = jnp.einsum("ij,jnp->inp", problem.prior_root, normal)
         parameters = problem.parameters(problem.values(z), jnp.zeros((self.size, people)))
         rest = problem.model.initial(parameters)
         shape = (self.size, people)
@@ -147,8 +147,7 @@ class Ensemble(Update):
             x = x.at[noisy].add(problem.noise_sd(carry.state, parameters, shape)[noisy] * drawn)
         decay = jnp.exp(-0.5 * problem.walk[:, None, None] ** 2 * carry.since[None, None])
         normal = jax.random.normal(jax.random.fold_in(key, 1), carry.z.shape)
-        home, variance = problem.rest(carry.z[0])
-        z = home + decay * (carry.z - home) + jnp.sqrt((1.0 - decay**2) * variance) * normal
+        z = decay * carry.z + jnp.sqrt(1.0 - decay**2) * normal
 
         def look(vectors: Array) -> tuple[Any, dict[str, Array], Array]:
             values = problem.values(vectors[states:])
