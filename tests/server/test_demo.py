@@ -20,11 +20,7 @@ def home(tmp_path_factory):
 
 
 def test_the_check_passes_and_says_what_it_saw(home):
-    done = subprocess.run(
-        [*COMMAND, "--home", str(home), "--check", "--json"], capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = json.loads(done.stdout)
+    said = checked(home)
     assert said["schema"] == "medtwin/demo-check/1"
     assert said["passed"] is True
     before, after = said["before"], said["after"]
@@ -34,6 +30,14 @@ def test_the_check_passes_and_says_what_it_saw(home):
     assert said["latency_ms"] > 0
     assert sorted(p.name for p in (home / "demo" / "incoming").iterdir()) == ["ada", "ben", "clara", "deniz"]
     assert not (home / "store.sqlite").exists(), "the user's own home was touched"
+
+
+def checked(home):
+    done = subprocess.run(
+        [*COMMAND, "--home", str(home), "--check", "--json"], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 def ask(port, path):
@@ -77,3 +81,10 @@ def test_it_runs_streams_and_ends_cleanly_on_an_interrupt(home):
     assert started.returncode == 0, errors
     assert "Ended." in rest
     assert errors.strip() == ""
+
+
+def test_a_check_after_that_goes_on_from_there(home):
+    state = json.loads((home / "demo" / "demo.json").read_text())
+    said = checked(home)
+    assert said["passed"] is True
+    assert json.loads((home / "demo" / "demo.json").read_text()) == state

@@ -353,8 +353,10 @@ def _one_reading(
         before = _belief_at(client, taken) if clock() == taken else None
         away = before is not None and abs(reading - before[0]) > max(CLEARLY, 0.6 * before[1])
         forecast = _medians(client) if away else []
-        ids = client.ask("POST", "/facts", resource)["events"]
-        message = _heard(heard, ids)
+        accepted = client.ask("POST", "/facts", resource)
+        if not accepted["new"]:  # an earlier run came this far
+            continue
+        message = _heard(heard, accepted["events"])
         if away and before is not None:
             return _compared(client, taken, reading, before, forecast, message)
         tried += 1
