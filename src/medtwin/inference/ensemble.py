@@ -65,9 +65,9 @@ class Ensemble(Update):
 
     def start(self, problem: Problem, batch: tuple[int, ...] = ()) -> Members:
         people = math.prod(batch)
-        first, second = jax.random.split(jax.random.fold_in(jax.random.PRNGKey(self.seed), -1))
+        first, second = jax.random.split(jax.random.fold_in(jax.random.PRNGKey(self.seed), 2**32 - 1))
         normal = jax.random.normal(first, (len(problem.inferred), self.size, people))
-        z = jnp.einsum("ij,jnp->inp", problem.prior_root, normal)
+        z = problem.rest(normal[0])[0] + jnp.einsum("ij,jnp->inp", problem.prior_root, normal)
         parameters = problem.parameters(problem.values(z), jnp.zeros((self.size, people)))
         rest = problem.model.initial(parameters)
         shape = (self.size, people)
@@ -147,7 +147,8 @@ class Ensemble(Update):
             x = x.at[noisy].add(problem.noise_sd(carry.state, parameters, shape)[noisy] * drawn)
         decay = jnp.exp(-0.5 * problem.walk[:, None, None] ** 2 * carry.since[None, None])
         normal = jax.random.normal(jax.random.fold_in(key, 1), carry.z.shape)
-        z = decay * carry.z + jnp.sqrt(1.0 - decay**2) * normal
+        home, variance = problem.rest(carry.z[0])
+        z = home + decay * (carry.z - home) + jnp.sqrt((1.0 - decay**2) * variance) * normal
 
         def look(vectors: Array) -> tuple[Any, dict[str, Array], Array]:
             values = problem.values(vectors[states:])
@@ -173,7 +174,7 @@ class Ensemble(Update):
                 met = readings.met(value, reading.kind, mean, variance)
                 share = v / variance
                 narrowed = jnp.sqrt(jnp.maximum(1.0 - (1.0 - met.ratio) * share, 0.0))
-                wanted = mean + share * met.shift + narrowed * (h - mean[None])
+                wanted = (mean + share * met.shift)[None] + narrowed[None] * (h - mean[None])
                 apart = vectors - vectors.mean(1, keepdims=True)
                 slope = jnp.sum(apart * (h - mean[None])[None], 1) / (h.shape[0] - 1)
                 slope = slope / jnp.where(v > 0, v, 1.0)[None]

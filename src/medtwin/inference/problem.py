@@ -34,6 +34,7 @@ from medtwin.physiology.prior import Covariates, Fixed, LogNormal, Normal, Prior
 
 DAY = 86400.0
 WALK = 0.15  #: default random walk of a deviate: standard deviation per square root of a day
+FAR = 5.0  #: deviates beyond are cut off there; one person in two million has one
 SPREAD = 0.25  #: default start-up spread of a state variable, as a fraction of its scale
 
 
@@ -100,7 +101,8 @@ class Problem(eqx.Module):
     memory_scale: Float[Array, " memory"]
     spread: Float[Array, " states"]  #: start-up sd, in units of ``scale``
     walk: Float[Array, " inferred"]  #: sd of each deviate per square root of model time
-    prior_root: Float[Array, "inferred inferred"]  #: lower Cholesky factor of the deviates' prior correlation
+    prior_mean: Float[Array, "inferred ..."]  #: of the deviates: 0, but for what known parameters say of the others
+    prior_root: Float[Array, "inferred inferred"]  #: lower Cholesky factor of the deviates' prior covariance
 
     @property
     def inferred(self) -> tuple[str, ...]:
@@ -134,8 +136,12 @@ class Problem(eqx.Module):
         return self.model.State(**named)
 
     def values(self, z: Float[Array, "inferred ..."]) -> dict[str, Array]:
-        """Values of the inferred parameters at deviates ``z``, each in its own unit."""
-        return {name: self.curves[name].value(z[i]) for i, name in enumerate(self.inferred)}
+        """Values of the inferred parameters at deviates ``z``, each in its own unit.
+
+        Nobody is taken to lie more than ``FAR`` standard deviations out: absurd data would else drive a rate to where
+        the model's step is unstable.
+        """
+        return {name: self.curves[name].value(jnp.clip(z[i], -FAR, FAR)) for i, name in enumerate(self.inferred)}
 
     def parameters(self, values: Mapping[str, Array], like: Array) -> Any:
         """Parameters of the model from :meth:`values`; constants take the rank of ``like``."""
@@ -147,26 +153,46 @@ class Problem(eqx.Module):
         seen = self.model.observe(t, state, parameters)
         return jnp.stack([jnp.broadcast_to(seen[name], shape) for name in self.model.observes])
 
+    def rest(self, like: Float[Array, "..."]) -> tuple[Array, Array]:
+        """Prior mean ``[inferred, ...]`` with the rank of one component ``like``, and prior variance of that rank."""
+        ones = (1,) * (like.ndim - self.prior_mean.ndim + 1)
+        mean = self.prior_mean.reshape(self.prior_mean.shape[:1] + ones + self.prior_mean.shape[1:])
+        return mean, jnp.sum(self.prior_root**2, axis=1).reshape((-1,) + (1,) * like.ndim)
+
     def noise_sd(self, state: Any, parameters: Any, shape: tuple[int, ...]) -> Float[Array, "states ..."]:
         """Process noise of the scaled state per square root of model time."""
         return self.pack(self.model.noise(state, parameters), shape)
 
     def at(self, **values: Float[Array, "..."]) -> Problem:
-        """The same problem with these parameters known (in their own unit): constants now, no longer inferred."""
+        """The same problem with these parameters known (in their own unit): constants now, no longer inferred.
+
+        The prior of the others becomes what it is given these: a correlated one moves and narrows.
+        """
         unknown = set(values) - set(self.inferred) - set(self.constants)
         if unknown:
             raise InferenceError(f"parameters {sorted(unknown)}", expected=f"parameters of {self.model.name}")
-        keep = [i for i, name in enumerate(self.inferred) if name not in values]
-        correlation = (self.prior_root @ self.prior_root.T)[np.ix_(keep, keep)]
+        keep = np.asarray([i for i, name in enumerate(self.inferred) if name not in values], int)
+        gone = np.asarray([i for i, name in enumerate(self.inferred) if name in values], int)
         known = {name: jnp.asarray(value, float) for name, value in values.items()}
+        covariance = self.prior_root @ self.prior_root.T
+        mean, left = self.prior_mean[keep], covariance[np.ix_(keep, keep)]
+        if len(gone):
+            deviates = [self.curves[n].deviate(known[n]) for n in self.inferred if n in known]
+            apart = [z - align(m, z) for z, m in zip(deviates, self.prior_mean[gone], strict=True)]
+            gain = jnp.linalg.solve(covariance[np.ix_(gone, gone)], covariance[np.ix_(gone, keep)]).T
+            shape = jnp.broadcast_shapes(*(a.shape for a in apart))
+            moved = gain @ jnp.stack([jnp.broadcast_to(a, shape) for a in apart])
+            mean = jnp.broadcast_to(mean.reshape(mean.shape + (1,) * (moved.ndim - mean.ndim)), moved.shape) + moved
+            left = left - gain @ covariance[np.ix_(gone, keep)]
         return dataclasses.replace(
             self,
             shown=tuple(name for name in self.shown if name not in values),
             hidden=tuple(name for name in self.hidden if name not in values),
             curves={name: c for name, c in self.curves.items() if name not in values},
             constants=self.constants | known,
-            walk=self.walk[np.asarray(keep, int)],
-            prior_root=jnp.linalg.cholesky(correlation),
+            walk=self.walk[keep],
+            prior_mean=mean,
+            prior_root=jnp.linalg.cholesky(left) if len(keep) else left,
         )
 
 
@@ -214,6 +240,7 @@ def problem(
         memory_scale=jnp.asarray([scales[name] for name in model.bookkeeping], float),
         spread=jnp.asarray(spreads, float),
         walk=jnp.asarray(walks, float) * (model.clock.unit / DAY) ** 0.5,
+        prior_mean=jnp.zeros(len(inferred)),
         prior_root=jnp.asarray(np.linalg.cholesky(correlation), float).reshape(len(inferred), len(inferred)),
     )
     return dataclasses.replace(made, noisy=_noisy(made))

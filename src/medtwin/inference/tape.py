@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
@@ -99,3 +100,24 @@ def _same(found: Mapping[str, object], expected: set[str], what: str, model: Mod
         raise InferenceError(
             f"{what} {sorted(found)} on the tape", expected=f"{sorted(expected)}, as {model.name} declares them"
         )
+
+
+def typed(tape: Tape) -> Tape:
+    """The same tape with every number as an array of its own type, whatever type it came in: nothing stays static."""
+
+    def real(value: object) -> Array:
+        return jnp.asarray(np.asarray(value), float)
+
+    def whole(value: object) -> Array:
+        return jnp.asarray(np.asarray(value), jnp.int32)
+
+    return Tape(
+        inputs={name: real(value) for name, value in tape.inputs.items()},
+        readings={
+            name: Readings(real(r.value), real(r.sd), jnp.asarray(np.asarray(r.present), bool), whole(r.kind))
+            for name, r in tape.readings.items()
+        },
+        start=real(tape.start),
+        first=whole(tape.first),
+        valid=whole(tape.valid),
+    )

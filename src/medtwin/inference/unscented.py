@@ -7,12 +7,13 @@ Sigma points (central differences of second order: Norgaard, Poulsen, Ravn, Auto
     P' = D1 D1ᵀ + D2 D2ᵀ + Q,          D1_i = [f(X+i) - f(X-i)] / (2 h)
                                        D2_i = sqrt(h² - 1) [f(X+i) + f(X-i) - 2 f(X0)] / (2 h²)
 
-All weights of P' are positive, so it is a covariance whatever f does (the scaled transform of Julier & Uhlmann 2004 has a
-negative centre weight). Points are carried through the model's own steps and redrawn ("settled") only at readings, every
-``interval`` steps and at the last valid step; process noise and random walks of that time are added there. A walk is
-drawn back to the prior, z' = d z + sqrt(1 - d²) e with d = exp(-walk² time / 2) (Ornstein & Uhlenbeck 1930): over short
-times a random walk, yet however long nothing is heard, nobody is less known than a stranger. A reading
-corrects the root by Potter's form (:func:`medtwin.inference.algebra.correct`), so nothing is ever subtracted from P.
+All weights of P' are positive, so it is a covariance whatever f does (the scaled transform of Julier & Uhlmann 2004
+has a negative centre weight). Points are carried through the model's own steps and redrawn ("settled") only at
+readings, every ``interval`` steps and at the last valid step; process noise and random walks of that time are added
+there. A walk is drawn back to the prior, z' = d z + sqrt(1 - d²) e about the prior's mean, with
+d = exp(-walk² time / 2) (Ornstein & Uhlenbeck 1930): over short times a random walk, yet however long nothing is heard,
+nobody is less known than a stranger. A reading corrects the root by Potter's form
+(:func:`medtwin.inference.algebra.correct`), so nothing is ever subtracted from P.
 
 Bank: an interacting multiple-model filter (Blom & Bar-Shalom 1988). All hypotheses share the model's dynamics and differ in
 what enters at a settling and in the law of readings, so the mixing is done there: with probabilities p_i, transitions
@@ -265,12 +266,17 @@ class Unscented(Update):
             (len(problem.inferred), *shape),
         )
         decay = jnp.exp(-0.5 * walk**2 * since[None, None])
+        home, variance = problem.rest(mean[0])
+        toward = (1.0 - decay) * home
         none = jnp.zeros((len(self.inert), *shape))
         keeps = jnp.concatenate([jnp.ones((states, *shape)), decay, none + 1.0])
-        noise = jnp.concatenate([sd**2 * since[None, None], 1.0 - decay**2, none])
+        noise = jnp.concatenate([sd**2 * since[None, None], (1.0 - decay**2) * variance, none])
         left = jnp.moveaxis(keeps, 0, -1)
         widened = covariance * left[..., :, None] * left[..., None, :]
-        return mean * keeps, widened + jnp.moveaxis(noise, 0, -1)[..., None] * jnp.eye(mean.shape[0])[None, None]
+        pulled = jnp.concatenate([jnp.zeros((states, *shape)), jnp.broadcast_to(toward, decay.shape), none])
+        return mean * keeps + pulled, widened + jnp.moveaxis(noise, 0, -1)[..., None] * jnp.eye(mean.shape[0])[
+            None, None
+        ]
 
     def _settle(
         self, problem: Problem, carry: Carry, t: Array, given: dict[str, Any], due: Array
@@ -441,7 +447,8 @@ def initial(problem: Problem, reach: float, people: int) -> tuple[Array, Array, 
     k = len(problem.inferred)
     factor = problem.prior_root[:, :, None] * jnp.ones((1, 1, people))
     away = reach * factor
-    z = jnp.concatenate([jnp.zeros((k, 1, people)), away, -away], axis=1)
+    home = jnp.broadcast_to(problem.rest(jnp.zeros((1, people)))[0], (k, 1, people))
+    z = jnp.concatenate([home, home + away, home - away], axis=1)
     parameters = problem.parameters(problem.values(z), jnp.zeros((1, people)))
     rest = problem.model.initial(parameters)
     points, memory = problem.pack(rest, (2 * k + 1, people)), problem.recall(rest, (2 * k + 1, people))
@@ -454,4 +461,4 @@ def initial(problem: Problem, reach: float, people: int) -> tuple[Array, Array, 
     spread = jnp.concatenate([problem.spread, jnp.zeros(k)])
     covariance = algebra.gram(every) + jnp.diag(spread**2)[None]
     root, _ = algebra.cholesky(covariance)
-    return jnp.concatenate([mean, jnp.zeros((k, people))]), memory[:, 0], root
+    return jnp.concatenate([mean, home[:, 0]]), memory[:, 0], root

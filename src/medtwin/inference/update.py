@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from medtwin.errors import InferenceError
@@ -91,17 +89,4 @@ def run(update: Update, problem: Problem, belief: Belief, tape: Tape) -> tuple[B
             expected=f"a multiple of the update's interval, {update.interval} steps",
             remedy="pad the tape and say how many of its steps are valid",
         )
-    return _fold(update, problem, belief, as_arrays(tape))
-
-
-def as_arrays(tree: Any) -> Any:
-    """Every number as an array of JAX's default float (or 32-bit integer, or truth value), so that nothing is static."""
-    wide = jnp.zeros(()).dtype
-
-    def convert(leaf: Any) -> Any:
-        array = np.asarray(leaf)
-        if array.dtype.kind == "f":
-            return jnp.asarray(array, wide)
-        return jnp.asarray(array, bool if array.dtype.kind == "b" else jnp.int32)
-
-    return jax.tree.map(convert, tree)
+    return _fold(update, problem, belief, tapes.typed(tape))
