@@ -44,7 +44,7 @@ class DataKey:
         """The plain bytes; raises :class:`StoreError` when the bytes, their place or the key are not the right ones."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise StoreError(
                 "sealed bytes that do not open",
                 expected="the bytes as they were written, under their own key",

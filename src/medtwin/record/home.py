@@ -130,7 +130,11 @@ def _master(folder: Path, database: Database) -> MasterKey:
         return keys.load(path)
     with database.writing() as connection:
         if schema.version(connection):
-            keys.load(path)  # says that the key of a store with facts is missing
+            raise StoreError(
+                "a database with facts and no master key",
+                where=str(path),
+                remedy="restore this home from a backup; a new home needs a database (or PostgreSQL schema) of its own",
+            )
     return keys.create(path)
 
 
