@@ -154,16 +154,41 @@ def test_an_absent_server_is_a_clear_error_without_the_password(own_home):
     assert "secret" not in str(caught.value)
 
 
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    " WHERE application_name = 'medtwin' AND pid <> pg_backend_pid()"
+)
+
+
 @pytest.mark.postgres
-def test_a_server_that_closes_its_connections_is_found_again(own_home, postgres):
+def test_a_server_that_closed_its_connections_is_found_again(own_home, postgres):
     with open_store(own_home, f"{postgres}&schema=closing") as store:
         grant = store.issue_grant()
         store.append([fact(0)], grant)
-        with store.access.database.reading() as connection, pytest.raises(StoreError):
-            connection.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'medtwin'")
-        with pytest.raises(StoreError):
-            store.append([fact(1)], grant)
+        with store.access.database.reading() as connection:
+            connection.rows(TERMINATE)
         assert store.append([fact(1)], grant).sequence == 2
+
+
+@pytest.mark.postgres
+def test_a_connection_lost_within_a_commit_acknowledges_nothing(own_home, postgres):
+    with open_store(own_home, f"{postgres}&schema=losing") as store:
+        grant = store.issue_grant()
+        database, waiting = store.access.database, []
+        announce = database.announce
+
+        def cut(connection, sequence):
+            database.announce = announce
+            waiting.append(sequence)
+            with database.reading() as other:
+                other.rows(TERMINATE)
+
+        database.announce = cut
+        with pytest.raises(StoreError, match="nothing was acknowledged"):
+            store.append([fact(0)], grant)
+        assert waiting == [1]
+        assert store.sequence() == 0
+        assert store.append([fact(0)], grant).sequence == 1
         assert store.verify_audit()[1] is None
 
 

@@ -246,7 +246,7 @@ class PostgresDatabase:
         with self._write_lock:
             if self._closed:
                 raise StoreError("a store that was closed", remedy="open it again")
-            connection = self._writer = self._writer or self._new()
+            connection = self._writer = self._alive(self._writer) or self._new()
             try:
                 connection.run(f"BEGIN; SELECT pg_advisory_xact_lock({self._lock_id})")
                 yield connection
