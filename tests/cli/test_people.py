@@ -7,6 +7,7 @@ import pytest
 from cli.conftest import taken_in
 from medtwin.cli.plot import plot
 from medtwin.errors import FormatError
+from medtwin.evidence import calibrated
 from medtwin.sources.times import instant, span, spans
 
 NOW = datetime(2026, 3, 4, 23, 0, tzinfo=UTC)
@@ -33,11 +34,25 @@ def test_show_says_what_is_known_and_how_surely(anna):
     names = [p["name"] for p in said["parameters"]]
     assert "insulin_sensitivity" in names
     for one in said["parameters"]:
-        assert one["posterior"]["lower"] < one["posterior"]["median"] < one["posterior"]["upper"]
+        assert (one["posterior"] is None) == (one["withheld"] is not None)
         assert one["prior"]["unit"]
     assert sum(e["probability"] for e in said["explanations"]) == pytest.approx(1.0)
     assert len(said["snapshot"]) == 40
     assert said["diagnoses"][0]["code"] == "46635009"
+
+
+def test_show_withholds_what_no_calibration_stands_behind(anna, monkeypatch):
+    good, bad = (calibrated.Calibration(coverage=share, level=0.9, n=400) for share in (0.90, 0.71))
+    known = {"glucose_insulin": {"insulin_sensitivity": good, "sensor_bias": bad}}
+    monkeypatch.setattr(calibrated, "_evidence", lambda: known)
+    told = {p["name"]: p for p in anna.json("show", "anna")["parameters"]}
+    seen = told["insulin_sensitivity"]["posterior"]
+    assert seen["lower"] < seen["median"] < seen["upper"]
+    assert told["sensor_bias"]["posterior"] is None
+    assert "cover 71 %" in told["sensor_bias"]["withheld"]
+    assert told["meal_absorption"]["withheld"].startswith("not yet calibrated")
+    page = anna("show", "anna").stdout
+    assert "Withheld (sensor_bias): 90 % intervals cover 71 % of 400" in page
 
 
 def test_show_for_people(anna):

@@ -5,8 +5,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from medtwin.evidence import calibrated
 from medtwin.quantities import registry
-from medtwin.server import calibrated, fresh, words
+from medtwin.server import fresh, words
 from medtwin.server.living import PieceShelf
 from medtwin.server.raw import place
 from medtwin.server.shapes import Calibration

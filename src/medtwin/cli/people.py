@@ -107,10 +107,12 @@ def show(
     """
     with opened(home) as (store, grant):
         _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json)
+        from medtwin.evidence import calibrated
         from medtwin.twin.summary import summary
 
         entry = next((e for e in store.patients(grant) if e.id == patient), None)
         said = summary(life, at)
+    withheld = {p.name: calibrated.withheld(said.model or "", p.name) for p in said.parameters}
     newest = next((one.event.instant for one in said.latest if one.event.quantity == said.headline), None)
     if as_json:
         emit(
@@ -126,7 +128,8 @@ def show(
                 "parameters": [
                     {
                         "name": p.name, "meaning": p.meaning, "prior": _interval(p.prior, p.unit),
-                        "posterior": _interval(p.posterior, p.unit),
+                        "posterior": None if withheld[p.name] else _interval(p.posterior, p.unit),
+                        "withheld": withheld[p.name],
                     }
                     for p in said.parameters
                 ],
@@ -161,9 +164,16 @@ def show(
         return
     believed = [(q, *_figures(i), unit_shown(q)) for q, i in said.belief.items()]
     table("Belief now", ("quantity", "5 %", "median", "95 %", "unit"), believed, right=(1, 2, 3))
-    learnt = [(p.meaning, *_figures(p.prior), *_figures(p.posterior), shown(p.unit)) for p in said.parameters]
+    hidden = ("withheld", "", "")
+    learnt = [
+        (p.meaning, *_figures(p.prior), *(hidden if withheld[p.name] else _figures(p.posterior)), shown(p.unit))
+        for p in said.parameters
+    ]
     columns = ("what is learnt", "prior 5 %", "median", "95 %", "now 5 %", "median", "95 %", "unit")
     table("Prior against posterior", columns, learnt, right=range(1, 7))
+    for reason in dict.fromkeys(reason for reason in withheld.values() if reason):
+        names = ", ".join(p.name for p in said.parameters if withheld[p.name] == reason)
+        typer.echo(f"Withheld ({names}): {reason}")
     reasons = [(e.name, f"{e.probability:.0%}", e.meaning) for e in said.explanations]
     table("Why readings and model may disagree", ("explanation", "probability", "meaning"), reasons, right=(1,))
     first = said.explanations[0] if said.explanations else None

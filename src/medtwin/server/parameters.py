@@ -8,7 +8,8 @@ import math
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medtwin.server import calibrated, context, words
+from medtwin.evidence import calibrated
+from medtwin.server import context, words
 from medtwin.server.belief import LEVEL, Z
 from medtwin.server.http import answer, route
 from medtwin.server.living import Standing

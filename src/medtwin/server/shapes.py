@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from medtwin.evidence.calibrated import Calibration
+
 Freshness = Literal["fresh", "late", "silent"]
 Intended = Literal["happened", "planned", "ordered", "stated"]
 Numbers = list[float | None]
@@ -282,12 +284,6 @@ class IntervalEstimate(Struct, kw_only=True):
     median: float
     lower: float
     upper: float
-
-
-class Calibration(Struct, kw_only=True):
-    coverage: float
-    level: float
-    n: int
 
 
 class ParameterBelief(Struct, kw_only=True):

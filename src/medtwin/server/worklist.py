@@ -8,8 +8,9 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from medtwin.evidence import calibrated
 from medtwin.record.store import PatientEntry
-from medtwin.server import asking, calibrated, context, fresh, summary, words
+from medtwin.server import asking, context, fresh, summary, words
 from medtwin.server.http import answer, route
 from medtwin.server.living import Standing
 from medtwin.server.shapes import (

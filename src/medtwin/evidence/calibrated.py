@@ -11,9 +11,15 @@ from importlib.resources import files
 
 import msgspec
 
-from medtwin.server.shapes import Calibration
-
 LOWEST, HIGHEST = 0.86, 0.94
+
+
+class Calibration(msgspec.Struct, kw_only=True):
+    """How the intervals of one parameter did: ``coverage`` of ``n`` simulated truths by intervals of ``level``."""
+
+    coverage: float
+    level: float
+    n: int
 
 
 @cache
@@ -32,6 +38,7 @@ def _evidence() -> dict[str, dict[str, Calibration]]:
 
 
 def evidence(model: str, parameter: str) -> Calibration | None:
+    """What the last calibration run found of a parameter; None where none was made."""
     return _evidence().get(model, {}).get(parameter)
 
 
