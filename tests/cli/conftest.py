@@ -17,7 +17,9 @@ class Run:
         self.home = home
 
     def __call__(self, *arguments, code=0, stdin=None):
-        result = CliRunner().invoke(app, [str(a) for a in arguments] + ["--home", str(self.home)], input=stdin)
+        line = [*(str(a) for a in arguments), "--home", str(self.home)]
+        # as wide as a pipe gets it, whatever the terminal that the tests run in
+        result = CliRunner().invoke(app, line, input=stdin, env={"COLUMNS": "132"})
         shown = f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
         assert result.exit_code == code, shown
         assert "Traceback" not in shown

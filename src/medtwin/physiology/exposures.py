@@ -150,7 +150,8 @@ def spread(time: Array, amount: Array, duration: Array, grid: Grid) -> Array:
     def share(
         edge: NDArray[np.floating],
     ) -> NDArray[np.floating]:  # of each exposure given by then; differences of it add up to exactly 1
-        return np.clip((edge - begin[which]) / (end - begin)[which], 0.0, 1.0)
+        length = (end - begin)[which]
+        return np.clip(edge - begin[which], 0.0, length) / length
 
     edges = grid.edges
     np.add.at(given, step, whole[which] * (share(edges[step + 1]) - share(edges[step])))
