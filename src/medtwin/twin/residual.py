@@ -174,9 +174,18 @@ def _fit(x: Array, y: Array, time: Array, seconds: float) -> Horizon:
     score = held / s
     weight = 0.5 ** ((time[-1] - time) / HALF_LIFE)
     quantiles = weighted_quantiles(score, weight, LEVELS)
-    low, high = np.searchsorted(LEVELS, [0.05 - 1e-9, 0.95 - 1e-9])
-    inside = (score >= quantiles[low]) & (score <= quantiles[high])
-    return Horizon(seconds, _ridge(z, y, RIDGE), centre, scale, spread, floor, quantiles, len(y), float(inside.mean()))
+    inside = _held_out_coverage(score, weight, folds)
+    return Horizon(seconds, _ridge(z, y, RIDGE), centre, scale, spread, floor, quantiles, len(y), inside)
+
+
+def _held_out_coverage(score: Array, weight: Array, folds: NDArray[np.int64]) -> float:
+    """Share of scores inside 90 % bounds that come from the other folds only: bounds never see what they are judged on."""
+    inside = np.empty(len(score), bool)
+    for fold in np.unique(folds):
+        test = folds == fold
+        low, high = weighted_quantiles(score[~test], weight[~test], np.array([0.05, 0.95]))
+        inside[test] = (score[test] >= low) & (score[test] <= high)
+    return float(inside.mean())
 
 
 def weighted_quantiles(values: Array, weight: Array, levels: Array) -> Array:
