@@ -44,6 +44,13 @@ def test_a_meal_raises_and_a_bolus_lowers(served):
     assert 0 <= chance["baseline"]["value"] <= 100
 
 
+def test_a_dose_of_long_acting_insulin_can_be_planned(served):
+    offered = served.get("/patients/ada")["planned_inputs"]
+    assert [one["quantity"] for one in offered] == ["carbohydrate_intake", "insulin_bolus", "insulin_long_acting"]
+    dose = ask(served, plan("insulin_long_acting", 20.0, "[iU]"))
+    assert dose["difference"]["median"][-1] < -2
+
+
 def test_a_thought_leaves_no_trace(served):
     before = served.store.sequence()
     ask(served, plan())

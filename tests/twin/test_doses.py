@@ -69,6 +69,32 @@ def test_a_long_acting_injection_is_a_basal_rate_of_a_day():
     assert held.sum() / 60.0 == pytest.approx(24.0)
 
 
+def test_a_planned_rate_replaces_the_running_one():
+    running = doses("insulin_basal_rate", AXIS, [event("insulin_basal_rate", 0.8, NOW - timedelta(days=1))])
+    ends = Moment.of(NOW + timedelta(minutes=30))
+    pause = event("insulin_basal_rate", 0.0, NOW + timedelta(minutes=10), until=ends)
+    expected = [0.8] * 10 + [0.0] * 20 + [0.8] * 10
+    np.testing.assert_allclose(running.with_plans([pause], START, 40, START), expected, atol=1e-12)
+    for_good = event("insulin_basal_rate", 1.4, NOW + timedelta(minutes=10))
+    np.testing.assert_allclose(running.with_plans([for_good], START, 40, START), [0.8] * 10 + [1.4] * 30)
+
+
+def test_a_planned_rate_leaves_injections_and_a_planned_injection_adds():
+    shot = event("insulin_long_acting", 24.0, NOW - timedelta(hours=2))
+    both = doses("insulin_basal_rate", AXIS, [event("insulin_basal_rate", 0.5, NOW - timedelta(days=1))], 0.0, [shot])
+    pause = event("insulin_basal_rate", 0.0, NOW + timedelta(minutes=10))
+    np.testing.assert_allclose(both.with_plans([pause], START, 40, START), [1.5] * 10 + [1.0] * 30, atol=1e-12)
+    more = event("insulin_long_acting", 12.0, NOW + timedelta(minutes=10))
+    np.testing.assert_allclose(both.with_plans([more], START, 40, START), [1.5] * 10 + [2.0] * 30, atol=1e-12)
+
+
+def test_a_planned_amount_adds():
+    given = doses("insulin_bolus", AXIS, [event("insulin_bolus", 3.0, NOW - timedelta(minutes=1))])
+    more = event("insulin_bolus", 2.0, NOW + timedelta(minutes=5))
+    added = given.with_plans([more], START, 40, START) - given.held(START, 40, START)
+    assert added.sum() == pytest.approx(2.0)
+
+
 def test_more_doses_are_the_same_as_all_at_once():
     events = [event("insulin_bolus", float(i + 1), NOW + timedelta(minutes=7 * i)) for i in range(6)]
     whole = doses("insulin_bolus", AXIS, events).held(START, 60)

@@ -56,6 +56,13 @@ def test_both_plans_at_once_lie_between(life):
     assert both.quantiles[35, 2] < meal.quantiles[35, 2]
 
 
+def test_a_planned_rate_and_a_planned_long_acting_dose_lower(life):
+    rate = forecast(*life, NOW, planned=(plan("insulin_basal_rate", 2.0, 5),))
+    dose = forecast(*life, NOW, planned=(plan("insulin_long_acting", 20.0, 5),))
+    assert rate.quantiles[47, 4] < -2.0
+    assert dose.quantiles[47, 4] < -2.0
+
+
 def test_a_plan_in_the_record_is_a_plan(life):
     twin, choice, record, learnt = life
     planned = plan("carbohydrate_intake", 50.0, 10)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medtwin.errors import InferenceError
+from medtwin.inference.update import start
 from medtwin.record import Flag, Moment, Record, Status
 from medtwin.twin.choice import choose
 from medtwin.twin.snapshot import BEGINNING, MemoryShelf, decode, encode
@@ -151,6 +152,34 @@ def test_a_long_silence_begins_anew(short):
     begun = [p for p in twin.pieces if p.parent == BEGINNING]
     assert len(begun) == 2
     assert [p.belief for p in twin.pieces[-8:]] == [p.belief for p in twin_of(short).pieces[-8:]]
+
+
+def test_after_a_silence_that_goes_on_nothing_is_known_any_more(short):
+    at = NOW + timedelta(days=250)
+    twin = twin_of(short, at=at)
+    known = twin_of(short)
+    assert [p.belief for p in twin.pieces[:-2]] == [p.belief for p in known.pieces[:-1]]  # not 3,000 pieces
+    assert twin.pieces[-1].parent == BEGINNING
+    assert twin.at == at
+    prior = start(twin.choice.update, twin.problem)
+    place = [prior.names.index(name) for name in twin.problem.inferred]
+    np.testing.assert_allclose(twin.belief.mean[np.array(place)], prior.mean[np.array(place)], atol=1e-6)
+    just_before = twin_of(short, at=NOW + RESTART - timedelta(days=1))
+    assert len([p for p in just_before.pieces if p.parent == BEGINNING]) == 1
+
+
+def test_a_reading_after_such_a_silence_begins_anew(short):
+    at = NOW + timedelta(days=250)
+    record = short.record()
+    shelf = MemoryShelf()
+    twin, _ = assimilate("ada", choose(record), record, at, shelf)
+    reading = event("glucose", 140.0, at - timedelta(minutes=1), key="late")
+    new = (reading.committed(len(record.history) + 1, None),)
+    after = record.grown(new)
+    quick = advance(twin, record, after, new, at, shelf)
+    slow, _ = assimilate("ada", choose(after), after, at)
+    assert quick is not None
+    assert quick[0].snapshot == slow.snapshot
 
 
 def test_a_snapshot_survives_its_bytes(short):

@@ -18,6 +18,7 @@ from medtwin.server.forecast import basis, futures
 from medtwin.server.http import Refusal, answer, body, route
 from medtwin.server.living import Standing
 from medtwin.server.shapes import Difference, Outcome, PlannedEvent, Value, WhatIf, WhatIfRequest
+from medtwin.twin.scenario import plannable
 
 if TYPE_CHECKING:
     from medtwin.twin import forecast as verb
@@ -55,7 +56,7 @@ def _event(standing: Standing, plan: PlannedEvent, hours: float, number: int) ->
     model = standing.choice.model
     if model is None or standing.twin is None:
         raise Refusal(422, "No what-if for this person", standing.choice.reason)
-    accepted = [a.quantity for a in model.accepts]
+    accepted = plannable(standing.choice)
     known = registry.find(plan.quantity)
     if plan.quantity not in accepted or known is None:
         raise Refusal(422, "Not an input", f"found {plan.quantity[:60]!r}; expected one of {', '.join(accepted)}")

@@ -40,6 +40,7 @@ OTHERS = {
 SLIDERS = {
     "carbohydrate_intake": (0.0, 120.0, 5.0, 45.0),
     "insulin_bolus": (0.0, 20.0, 0.5, 4.0),
+    "insulin_long_acting": (0.0, 40.0, 1.0, 12.0),
 }
 #: what people eat and are given, where no model says what it accepts
 GIVEN = ("carbohydrate_intake", "insulin_bolus", "insulin_basal_rate", "insulin_long_acting")

@@ -27,6 +27,7 @@ from medtwin.server.shapes import (
     Zone,
 )
 from medtwin.server.sources import of_patient
+from medtwin.twin.scenario import plannable
 
 WARMING = "the models are still being compiled"
 PATIENCE = 3.0  #: seconds that a worklist waits for a forecast
@@ -124,9 +125,8 @@ def _offset_known(standing: Standing) -> bool:
     return standing.record.zone is not None or all(event.time.offset_known for event in newest)
 
 
-def _accepted(standing: Standing) -> list[str]:
-    model = standing.choice.model
-    return [a.quantity for a in model.accepts] if model is not None and standing.twin is not None else []
+def _accepted(standing: Standing) -> tuple[str, ...]:
+    return plannable(standing.choice) if standing.twin is not None else ()
 
 
 def _why_not(standing: Standing) -> str | None:

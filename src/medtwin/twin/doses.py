@@ -49,6 +49,26 @@ class Doses:
             given = given + self.steady.held(first, steps, begun_by) * HOUR / self.axis.unit
         return given
 
+    def with_plans(self, plans: Sequence[Event], first: int, steps: int, begun_by: int) -> np.ndarray:
+        """Input ``(steps,)`` from step ``first`` on as :meth:`held`, with ``plans`` carried out.
+
+        Planned amounts add to what was given. A planned rate *replaces* the running one, as a pump does: from its time
+        until its end or, where it states none, for good. A planned long-acting injection adds to the basal rate.
+        """
+        given = self.held(first, steps, begun_by)
+        own = [e for e in plans if e.quantity == self.quantity]
+        if registry.get(self.quantity).kind is Kind.AMOUNT:
+            return given + doses(self.quantity, self.axis, own).held(first, steps) if own else given
+        if own:
+            rate = doses(self.quantity, self.axis, own)
+            ones = Doses(self.quantity, self.axis, 0.0, rate.time, np.ones_like(rate.amount), rate.until)
+            injected = 0.0 if self.steady is None else self.steady.held(first, steps, begun_by) * HOUR / self.axis.unit
+            given = (given - injected) * (1.0 - ones.held(first, steps)) + rate.held(first, steps) + injected
+        injections = [e for e in plans if e.quantity == LONG_ACTING]
+        if self.quantity == BASAL and injections:
+            given = given + doses(BASAL, self.axis, [], 0.0, injections).held(first, steps)
+        return given
+
     def plus(self, events: Sequence[Event]) -> Doses:
         """These doses and more, in order of time."""
         more = doses(self.quantity, self.axis, events, self.resting)

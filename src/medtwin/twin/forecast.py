@@ -23,7 +23,6 @@ from medtwin.quantities import registry
 from medtwin.record import Event, Intent, Record
 from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice
-from medtwin.twin.doses import doses
 from medtwin.twin.readings import exact_readings
 from medtwin.twin.residual import LEVELS, Readings, Residual
 from medtwin.twin.rolling import changes
@@ -119,17 +118,13 @@ def forecast(
     steps = _size(int(np.ceil(timedelta(hours=hours).total_seconds() / twin.axis.length)))
     first = twin.step
     without = {q: d.held(first, steps, begun_by=first) for q, d in twin.facts.doses.items()}
-    extra = {
-        q: doses(q, twin.axis, tuple(e for e in plans if e.quantity == q)).held(first, steps)
-        for q in without
-        if any(e.quantity == q for e in plans)
-    }
+    planned_too = {q: d.with_plans(plans, first, steps, begun_by=first) for q, d in twin.facts.doses.items()}
     key = jax.random.key(0)
     times = baseline.times
     ends = np.array([twin.axis.boundary(t) - first for t in times]) - 1
     runs = [
         np.asarray(_futures(twin, choice.headline, given, key, steps))[np.clip(ends, 0, steps - 1)]
-        for given in (without, {q: without[q] + extra.get(q, 0.0) for q in without})
+        for given in (without, planned_too)
     ]
     change = runs[1] - runs[0]
     effect = np.quantile(change, SHOWN, axis=1).T

@@ -35,6 +35,7 @@ from medtwin.record import Event, Intent, Moment, Source, SourcePatient
 from medtwin.record.moment import Precision
 from medtwin.sources.times import instant
 from medtwin.twin.choice import Choice
+from medtwin.twin.doses import BASAL, LONG_ACTING
 
 DIALECT = "medtwin-scenario/1"
 LIMIT = 1 << 20  #: bytes of a scenario file
@@ -147,7 +148,12 @@ def planned(pairs: Sequence[tuple[str, str]], at: str, until: str | None = None,
     return Scenario(DIALECT, [Planned(quantity, value, at, until) for quantity, value in pairs], name)
 
 
+def plannable(choice: Choice) -> tuple[str, ...]:
+    """What can be planned for this person: all that the model takes; long-acting insulin acts as a basal rate."""
+    accepted = () if choice.model is None else tuple(a.quantity for a in choice.model.accepts)
+    return (*accepted, LONG_ACTING) if BASAL in accepted else accepted
+
+
 def unheard(plans: Iterable[Event], choice: Choice) -> tuple[str, ...]:
     """Planned quantities that the person's model does not take: they would change nothing."""
-    accepted = set() if choice.model is None else {a.quantity for a in choice.model.accepts}
-    return tuple(sorted({event.quantity for event in plans} - accepted))
+    return tuple(sorted({event.quantity for event in plans} - set(plannable(choice))))

@@ -164,14 +164,20 @@ def _fold(
 
 
 def _plan(known: Facts, axis: Axis, now: int) -> Iterator[tuple[int, bool]]:
-    """(piece, whether the belief begins anew there), from the first reading to ``now``; long silences are left out."""
+    """(piece, whether the belief begins anew there), from the first reading to ``now``; long silences are left out.
+
+    A silence that is still going on is left out too: after ``RESTART`` without a reading the belief at ``now`` is the prior's.
+    """
     boundaries = known.boundaries()
     silent = RESTART.total_seconds() / axis.length
     starts = boundaries[np.flatnonzero(np.diff(boundaries, prepend=-np.inf) > silent)]
     for i, begin in enumerate(starts):
-        end = boundaries[np.searchsorted(boundaries, starts[i + 1]) - 1] if i + 1 < len(starts) else now
+        last = boundaries[np.searchsorted(boundaries, starts[i + 1]) - 1] if i + 1 < len(starts) else boundaries[-1]
+        end = last if i + 1 < len(starts) or now - last > silent else now
         for piece in range(axis.piece(int(begin) - 1), axis.piece(max(int(end) - 1, int(begin) - 1)) + 1):
             yield piece, piece == axis.piece(int(begin) - 1)
+    if len(boundaries) and now - boundaries[-1] > silent:
+        yield axis.piece(now - 1), True
 
 
 def _covariates(model: Model, record: Record) -> Callable[[datetime], dict[str, float]]:
