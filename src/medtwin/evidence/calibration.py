@@ -115,7 +115,7 @@ def _drift(posed: Problem, state: Any, parameters: Any, key: Any, steps: int) ->
     dt = jnp.asarray(model.clock.step, float)
 
     def step(state: Any, i: Any) -> Any:
-        after = model.step(i * dt, dt, state, parameters, {})
+        after = model.step(i.astype(dt.dtype) * dt, dt, state, parameters, {})
         packed = posed.pack(after, state.tone.shape)
         noise = posed.noise_sd(after, parameters, state.tone.shape) * jnp.sqrt(dt)
         packed = packed + noise * jax.random.normal(jax.random.fold_in(key, i), packed.shape)
@@ -216,7 +216,8 @@ def main(argv: list[str] | None = None) -> int:
         "Circulation, from a cuff": circulation(given.people, given.seed),
     }
     rows = [r for study, _ in studies.values() for r in study if r.days == max(s.days for s in study)]
-    content = {"dialect": DIALECT, "seed": given.seed, "parameters": [asdict(r) for r in rows]}
+    filters = {"glucose_insulin": repr(glucose_update()), "circulation_daily": repr(circulation_update())}
+    content = {"dialect": DIALECT, "seed": given.seed, "filters": filters, "parameters": [asdict(r) for r in rows]}
     given.json.write_text(json.dumps(content, indent=1) + "\n")
     command = f"python -m medtwin.evidence.calibration --people {given.people} --days {given.days} --seed {given.seed}"
     given.report.write_text(page(studies, command))

@@ -10,11 +10,11 @@ from medtwin.inference.update import Update
 def glucose_update() -> Update:
     """For :class:`medtwin.physiology.glucose_insulin.GlucoseInsulin`.
 
-    Four times the model's own noise of the gut: emptying of the stomach turns sharply, which sigma points see only in
-    part. With it intervals of ``meal_absorption`` hold what they promise, and the second rise of a meal, four hours after
-    it, is no longer taken for a meal that nobody told of.
+    Six times the model's own noise of the gut, and twice the walk of ``meal_absorption``: emptying of the stomach turns
+    sharply, which sigma points see only in part. With it intervals of ``meal_absorption`` hold more nearly what they
+    promise, and the second rise of a meal, four hours after it, is seldom taken for a meal that nobody told of.
     """
-    return Unscented(bank=GLUCOSE, noise=(("gut_glucose", 4.0),))
+    return Unscented(bank=GLUCOSE, noise=(("gut_glucose", 6.0),), walks=(("meal_absorption", 2.0),))
 
 
 def circulation_update() -> Update:
@@ -23,4 +23,4 @@ def circulation_update() -> Update:
     What changes from day to day is the model's own tone and pulse; the person's parameters drift over months, at three
     tenths of the usual random walk.
     """
-    return Unscented(bank=WALKS, interval=6, walk=0.3)
+    return Unscented(bank=WALKS, interval=6, walk=0.3, walks=(("heart_rate", 0.3),))

@@ -73,6 +73,7 @@ class Unscented(Update):
     reach: float = eqx.field(static=True, default=math.sqrt(3.0))
     noise: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())  #: (state, times the model's noise)
     walk: float = eqx.field(static=True, default=1.0)  #: times the problem's random walks
+    walks: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())  #: (parameter, times that again)
 
     @property
     def inert(self) -> tuple[str, ...]:
@@ -118,34 +119,38 @@ class Unscented(Update):
             mean, root, flat(belief.log_probability, 1), state, values,
             jnp.zeros(people), flat(belief.evidence, 0),
         )  # fmt: skip
-        blank = nothing(self._row(problem, carry))
+        # which belief settles at the end of which step is known beforehand, so loops need no branches: one propagates
+        # to the next settling, the other settles (branches would copy all points at every step)
+        count = jnp.arange(tape.steps, dtype=jnp.int32)[:, None]
+        any_reading = jnp.stack([r.present for r in given.values()]).any(0)
+        ends = valid[None]
+        due = (count < ends) & (any_reading | ((count + 1) % self.interval == 0) | (count + 1 == ends))
+        settles, last_step = due.any(1), valid.max()
 
-        def advance(carry: Carry, now: tuple[Any, ...]) -> tuple[Carry, Trace]:
-            i, held, given = now
+        def propagate(going: tuple[Array, Any, Array], values: dict[str, Array]) -> tuple[Array, Any, Array]:
+            i, state, since = going
             alive = i < valid
-            any_reading = jnp.stack([r.present for r in given.values()]).any(0)
-            due = alive & (any_reading | ((i + 1) % self.interval == 0) | (i + 1 == valid))
+            held = {name: value[i][None, None] for name, value in inputs.items()}
+            parameters = problem.parameters(values, mean[0, :, None])
+            after = problem.model.step(tape.start + i.astype(dt.dtype) * dt, dt, state, parameters, held)
+            kept = jax.tree.map(lambda new, old: algebra.choose(alive, new, old), after, state)
+            return i + 1, kept, since + jnp.where(alive, dt, 0.0)
 
-            def propagate(carry: Carry) -> Carry:
-                parameters = problem.parameters(carry.values, mean[0, :, None])
-                t = tape.start + i.astype(dt.dtype) * dt
-                after = problem.model.step(t, dt, carry.state, parameters, {q: v[None, None] for q, v in held.items()})
-                keep = lambda new, old: algebra.choose(alive, new, old)  # noqa: E731
-                return carry._replace(
-                    state=jax.tree.map(keep, after, carry.state),
-                    since=carry.since + jnp.where(alive, dt, 0.0),
-                )
-
-            carry = jax.lax.cond(alive.any(), propagate, lambda c: c, carry)
-            end = tape.start + (i + 1).astype(dt.dtype) * dt
-            return jax.lax.cond(
-                due.any(),
-                lambda c: self._settle(problem, c, end, given, due),
-                lambda c: (c, blank),
-                carry,
+        def advance(going: tuple[Array, Carry, Trace]) -> tuple[Array, Carry, Trace]:
+            i, carry, trace = going
+            first = propagate((i, carry.state, carry.since), carry.values)
+            i, state, since = jax.lax.while_loop(
+                lambda g: ~settles[g[0] - 1], lambda g: propagate(g, carry.values), first
             )
+            end = tape.start + i.astype(dt.dtype) * dt
+            now = jax.tree.map(lambda leaf: leaf[i - 1], given)
+            carry, row = self._settle(problem, carry._replace(state=state, since=since), end, now, due[i - 1])
+            return i, carry, jax.tree.map(lambda whole, part: whole.at[i - 1].set(part), trace, row)
 
-        last, trace = jax.lax.scan(advance, carry, (jnp.arange(tape.steps, dtype=jnp.int32), inputs, given))
+        blank = nothing(self._row(problem, carry))
+        trace = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (tape.steps, *leaf.shape)), blank)
+        begin = (jnp.asarray(0, jnp.int32), carry, trace)
+        _, last, trace = jax.lax.while_loop(lambda going: going[0] < last_step, advance, begin)
         shape = lambda x: x.reshape(*x.shape[:-1], *batch)  # noqa: E731
         moved = Mixture(
             names=belief.names,
@@ -155,7 +160,7 @@ class Unscented(Update):
             memory=shape(self._memory(problem, last)),
             root=shape(last.root),
             evidence=shape(last.evidence),
-            step=jnp.asarray(tape.first + tape.valid.max(), jnp.int32),
+            step=jnp.asarray(tape.first + last_step, jnp.int32),
         )
         return moved, jax.tree.map(shape, trace)
 
@@ -260,10 +265,15 @@ class Unscented(Update):
         louder = dict(self.noise)
         sd = sd * jnp.asarray([louder.get(name, 1.0) for name in problem.states])[:, None, None]
         moves = [[name in problem.shown and name not in h.steady for h in self.bank] for name in problem.inferred]
-        faster = jnp.asarray([[h.walk if m else 1.0 for h, m in zip(self.bank, row, strict=True)] for row in moves])
+        own = dict(self.walks)
+        faster = jnp.asarray(
+            [
+                [self.walk * own.get(name, 1.0) * (h.walk if m else 1.0) for h, m in zip(self.bank, row, strict=True)]
+                for name, row in zip(problem.inferred, moves, strict=True)
+            ]
+        )
         walk = jnp.broadcast_to(
-            self.walk * problem.walk[:, None, None] * faster.reshape(-1, len(self.bank), 1),
-            (len(problem.inferred), *shape),
+            problem.walk[:, None, None] * faster.reshape(-1, len(self.bank), 1), (len(problem.inferred), *shape)
         )
         decay = jnp.exp(-0.5 * walk**2 * since[None, None])
         home, variance = problem.rest(mean[0])

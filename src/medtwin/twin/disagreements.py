@@ -75,7 +75,7 @@ def disagreements(twin: Twin, since: datetime) -> tuple[Disagreement, ...]:
     boundary = np.concatenate([columns["boundary"] for columns in pieces])
     probability = np.concatenate([columns["probability"] for columns in pieces])
     found = []
-    for begin, end, ended in _stretches(probability[:, 0]):
+    for begin, end, ended in stretches(probability[:, 0]):
         if boundary[end] < first:
             continue
         mass = np.nansum(probability[begin : end + 1, 1:], axis=0)
@@ -89,7 +89,7 @@ def disagreements(twin: Twin, since: datetime) -> tuple[Disagreement, ...]:
     return tuple(_joined(found))
 
 
-def _stretches(expected: np.ndarray) -> list[tuple[int, int, bool]]:
+def stretches(expected: np.ndarray) -> list[tuple[int, int, bool]]:
     """(first row, last row, whether it ended) of each stretch, with hysteresis."""
     found, begin = [], -1
     for row, share in enumerate(expected):
