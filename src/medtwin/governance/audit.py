@@ -58,15 +58,18 @@ def verify(
     """(rows checked, number of the first altered, missing or foreign row, or None).
 
     ``rows`` are (number, fields, hash) in order of number; ``heads`` are the heads kept elsewhere: rows that they
-    promise and that are missing are reported by the number of the first missing one.
+    promise and that are missing are reported by the number of the first missing one. Two heads that say different things
+    of one row are both held against it: a chain that was cut back and grew again may end where another head ends.
     """
-    wanted = dict(heads)
+    wanted: dict[int, set[bytes]] = {}
+    for number, head in heads:
+        wanted.setdefault(number, set()).add(head)
     previous, count = START, 0
     for number, fields, found in rows:
         count += 1
         if number != count or found != chain(number, fields, previous, key):
             return count, count
-        if wanted.get(number, found) != found:
+        if wanted.get(number, {found}) != {found}:
             return count, count
         previous = found
     if any(number > count for number in wanted):
