@@ -12,8 +12,7 @@ from medtwin.record.access import Access
 from medtwin.record.database import marks
 from medtwin.record.event import SourcePatient
 from medtwin.record.schema import TABLES
-from medtwin.record.store import RawKept
-from medtwin.record.vault import RawEntry
+from medtwin.record.store import RawEntry, RawKept
 from medtwin.record.writer import Work
 
 
@@ -140,7 +139,7 @@ class RawVerbs:
         return found
 
     def raw_entry(self, patient: str | None, raw_hash: str, grant: Grant) -> RawEntry:
-        """Owner, media type, file, size, time and count of raw bytes."""
+        """What is known of raw bytes besides themselves: owner, media type, file, source, size, time and count."""
         with self._access.read(grant, "raw entry", patient) as read:
             row = self._raw_row(read.connection, read.owners if patient is not None else None, raw_hash)
             read.count = 1
