@@ -70,7 +70,9 @@ def test_heads_that_contradict_each_other_are_never_both_true():
     made = rows(5)
     for heads in ([(5, b"x" * 32), (5, made[4][2])], [(5, made[4][2]), (5, b"x" * 32)]):
         assert verify(made, KEY, heads) == (5, 5)
-    assert verify(made[:1], KEY, [(1, b""), (1, made[0][2])]) == (1, 1), "an unsealed head file beside a chain of one row"
+    assert verify(made[:1], KEY, [(1, b""), (1, made[0][2])]) == (1, 1), (
+        "an unsealed head file beside a chain of one row"
+    )
     assert verify(made, KEY, [(5, made[4][2])] * 2) == (5, None)
 
 
