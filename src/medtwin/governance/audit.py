@@ -3,7 +3,8 @@
 Each row's hash is a keyed BLAKE2b over the previous row's hash and the row's own fields; the key is derived from the
 home's master key, so that whoever can write to the database but does not hold the key cannot make the chain whole
 again. The head (number and hash of the newest row) is kept a second time in a small file beside the database, so that
-rows cut off the end are noticed too.
+rows cut off the end are noticed too, also after the chain has grown past the place again: a head file that contradicts
+the chain is never written over.
 
 What cannot be noticed: rows cut off that are newer than the head file (it is written after each commit and may lag by
 the last one), and a whole home, head file included, put back to an earlier state. Send the head elsewhere (``medtwin
