@@ -112,6 +112,9 @@ def test_both_orders_of_versions_agree(store, versions, random, lot):
         assert standing[chain[-1].recorded] == (2 if chain[-1].status is Status.ENTERED_IN_ERROR else 1)
         if any(event.time.offset_known for event in chain):
             assert chain[-1].time.offset_known or chain[-1].status is not Status.FINAL
+    happened = [event.instant for event in history if standing[event.recorded] == 1]
+    (entry,) = (entry for entry in store.patients(grant) if entry.id == patient)
+    assert (entry.first, entry.last) == (min(happened, default=None), max(happened, default=None))
     current = {event.id for event in Record("x", history).events}
     assert current == {event.id for event in history if standing[event.recorded] == 1}
 

@@ -66,10 +66,10 @@ def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows:
         return Receipt(work.sequence, (), duplicate, 0)
     connection.insert("fact", TABLES["fact"], inserts)
     work.sequence = sequence
-    superseded, gone = refold(connection, contested)
+    superseded, changed = refold(connection, contested)
     for owner in owners.values():
         if owner.sequence:
-            if not gone.get(owner.id, _NONE).isdisjoint((owner.first, owner.last)):
+            if not changed.get(owner.id, _NONE).isdisjoint((owner.first, owner.last)):
                 owner.first, owner.last = _bounds(connection, owner.id)
             connection.run(
                 "UPDATE owner SET events = ?, first = ?, last = ?, sequence = ? WHERE id = ?",
@@ -128,29 +128,29 @@ def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, by
 def refold(connection: Connection, slots: Iterable[int]) -> tuple[int, dict[int, set[int | None]]]:
     """Bring the standing of all versions in ``slots`` up to date.
 
-    How many ceased to be current, or never were; and when those were true that are superseded now, by owner.
+    How many ceased to be current, or never were; and by owner, when those were true that began or ceased to be current.
     """
-    superseded, gone = 0, dict[int, set[int | None]]()
+    superseded, changed = 0, dict[int, set[int | None]]()
     for lot in lots(sorted(slots)):
         rows = connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(lot))})", lot)
         for row, now, supersedes in fold(rows):
             before, replaced = row[8], None if row[9] is None else bytes(row[9])
             if (now, supersedes) != (before, replaced):
-                if now == SUPERSEDED != before:
-                    superseded += 1
-                    gone.setdefault(row[5], set()).add(row[7])
+                superseded += now == SUPERSEDED != before
+                if now != before and CURRENT in (now, before):
+                    changed.setdefault(row[5], set()).add(row[7])
                 connection.run(
                     "UPDATE fact SET standing = ?, supersedes = ?"
                     " WHERE owner = ? AND quantity = ? AND start = ? AND sequence = ?",
                     (now, supersedes, row[5], row[6], row[7], row[3]),
                 )
-    return superseded, gone
+    return superseded, changed
 
 
 def refold_all(connection: Connection) -> None:
-    """The same for the whole log, where a newer medtwin orders versions otherwise."""
-    _, gone = refold(connection, _contested(connection))
-    for owner in gone:
+    """The same for the whole log, and for what is said of its owners, where a newer medtwin orders versions otherwise."""
+    refold(connection, _contested(connection))
+    for (owner,) in connection.rows("SELECT id FROM owner WHERE events > 0"):
         connection.run("UPDATE owner SET first = ?, last = ? WHERE id = ?", (*_bounds(connection, owner), owner))
 
 

@@ -80,7 +80,7 @@ class PeopleVerbs:
 
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]:
         """The patients that the grant covers, by id. ``events`` counts all ever recorded, superseded ones too;
-        ``first`` and ``last`` are of facts that happened (plans and times in the future do not count)."""
+        ``first`` and ``last`` are of current facts that happened (plans and times in the future do not count)."""
         with self._access.read(grant, "patients", everyone=True, snapshot=True) as read:
             rows = read.connection.rows(
                 "SELECT patient.id, patient.zone, owner.id, owner.system, owner.value, owner.demographics,"

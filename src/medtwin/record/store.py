@@ -70,8 +70,8 @@ class PatientEntry:
     zone: str | None
     synthetic: bool
     keys: tuple[SourcePatient, ...]
-    events: int
-    first: datetime | None
+    events: int  #: all ever recorded, superseded ones too
+    first: datetime | None  #: of current facts that happened
     last: datetime | None
     sequence: int  #: commit sequence of the newest event
 
