@@ -6,6 +6,8 @@ import pytest
 
 from cli import files
 from cli.conftest import taken_in
+from medtwin.record.home import open_store
+from sources.test_dexcom_clarity import row, table
 
 
 def test_ingest_ends_with_a_table_per_source(run, tmp_path):
@@ -18,6 +20,26 @@ def test_ingest_ends_with_a_table_per_source(run, tmp_path):
     assert row["new"] == 0
     assert row["duplicate"] == row["read"] == 72 + 1
     assert again["exit_code"] == 0
+
+
+@pytest.mark.parametrize("zones", [("", "Asia/Tokyo"), ("Asia/Tokyo", "")])
+def test_an_export_read_again_with_its_zone_supersedes(run, tmp_path, zones):
+    glucose, _, mapping = files.write(tmp_path, days=0.25)
+    readings = table(row(glucose="103"), row(glucose="99").replace("05:06:07", "05:11:07"), person="")
+    (tmp_path / "clarity.csv").write_bytes(readings)
+    line = "ingest", tmp_path / "clarity.csv", glucose, "--patient", "anna", "--mapping", mapping
+    for turn, zone in enumerate(zones):
+        said = run.json(*line, *(["--timezone", zone] if zone else []))
+        assert sum(source["new"] for source in said["sources"]) == 74
+        assert sum(source["superseded"] for source in said["sources"]) == 74 * turn
+    with open_store(run.home) as store:
+        record = store.record("anna", store.issue_grant())
+    assert len(record.history) == 148
+    assert [event.time.zone for event in record.events] == ["Asia/Tokyo"] * 74
+    assert f"{record.events[0].instant:%H:%M}" == "20:06"  # of the day before
+    (latest,) = run.json("show", "anna", "--as-of", "2026-03-02T00:00Z")["latest"]
+    assert latest["offset_known"]
+    assert latest["time"].startswith("2026-02-28T20:55:00")
 
 
 def test_what_is_not_stored_ends_with_one(run, tmp_path):

@@ -83,7 +83,7 @@ def assert_kept(home, url, oracle):
             rows = connection.rows("SELECT action, COUNT(*), SUM(count) FROM audit GROUP BY action")
             totals = connection.rows(
                 "SELECT owner.id, owner.events, owner.first, owner.last, owner.sequence, COUNT(fact.id),"
-                " MIN(CASE WHEN fact.status < 2 THEN fact.start END), MAX(CASE WHEN fact.status < 2 THEN fact.start END),"
+                " MIN(CASE WHEN standing = 1 THEN fact.start END), MAX(CASE WHEN standing = 1 THEN fact.start END),"
                 " MAX(fact.sequence) FROM owner JOIN fact ON fact.owner = owner.id GROUP BY owner.id, owner.events,"
                 " owner.first, owner.last, owner.sequence"
             )

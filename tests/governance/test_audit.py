@@ -65,6 +65,17 @@ def test_rows_cut_off_the_end_are_missed_by_the_head_alone():
     assert verify(made, KEY, [(3, b"x" * 32)]) == (3, 3)
 
 
+def test_heads_that_contradict_each_other_are_never_both_true():
+    """The rows were cut back and grew again to the same number: the database's own head is true, the other one is not."""
+    made = rows(5)
+    for heads in ([(5, b"x" * 32), (5, made[4][2])], [(5, made[4][2]), (5, b"x" * 32)]):
+        assert verify(made, KEY, heads) == (5, 5)
+    assert verify(made[:1], KEY, [(1, b""), (1, made[0][2])]) == (1, 1), (
+        "an unsealed head file beside a chain of one row"
+    )
+    assert verify(made, KEY, [(5, made[4][2])] * 2) == (5, None)
+
+
 def test_a_head_file_keeps_the_head(tmp_path):
     head = HeadFile(tmp_path / "h", KEY)
     assert head.read() is None

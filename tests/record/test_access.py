@@ -240,6 +240,33 @@ def test_rows_cut_off_the_end_together_with_the_database_s_own_head_are_found(fu
     assert full.verify_audit() == (rows - 2, rows - 1)
 
 
+def test_rows_cut_off_are_found_however_far_the_chain_grew_since(full, grant):
+    """Others cut the newest rows off, the database's own head with them; then work goes on, past where it stood."""
+    rows = audit_rows(full)
+    with full.access.database.writing() as connection:
+        connection.run("DELETE FROM audit WHERE number > ?", (rows - 2,))
+        (row,) = connection.rows("SELECT hash FROM audit WHERE number = ?", (rows - 2,))
+        connection.run("UPDATE head SET audit_number = ?, audit_hash = ?", (rows - 2, bytes(row[0])))
+    seen = [full.verify_audit()]
+    for _ in range(5):
+        full.record("P1", grant)
+        seen.append(full.verify_audit())
+    assert seen == [(rows - 2, rows - 1), (rows - 1, rows), *[(rows, rows)] * 4]
+
+
+def test_a_head_file_that_lags_is_brought_up_to_date(full, grant, own_home):
+    path = own_home / "audit.head"
+    full.flush()
+    old = path.read_bytes()
+    for _ in range(3):
+        full.record("P1", grant)
+        full.flush()
+    path.write_bytes(old)
+    full.record("P1", grant)
+    assert full.verify_audit() == (audit_rows(full), None)
+    assert full.access.head_file.read()[0] == audit_rows(full)
+
+
 def test_a_head_file_written_by_hand_is_found(full, own_home):
     rows = audit_rows(full)
     path = own_home / "audit.head"

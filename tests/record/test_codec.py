@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -35,15 +36,15 @@ def there_and_back(event, sequence=7):
 @example(fact(0, time=Moment(wall(9999, 12, 31, 23, 59), Precision.MINUTE, -14 * 60)))
 def test_a_stored_fact_is_the_fact_that_came_in(event):
     back = there_and_back(event)
-    assert repr(back) == repr(event.committed(7, None)).replace(repr(event.value), repr(back.value), 1).replace(
-        repr(event.available), repr(back.available)
-    )  # an int becomes a float, any offset becomes UTC
+    value = float(event.value) if isinstance(event.value, int) else event.value
+    kept = replace(event.committed(7, None), value=value, available=back.available)
+    assert repr(back) == repr(kept)  # as text, since NaN is not equal to itself
     assert back.value == event.value or event.value != event.value
-    assert back.available == event.available
+    assert (back.available, back.available.tzinfo) == (event.available, UTC)
     assert back.id == event.id
     assert back.time.local.fold == event.time.local.fold
     assert order(back) == order(event)
-    assert version(back)[:2] == version(event)[:2]
+    assert version(back)[:4] == version(event)[:4]
 
 
 def test_the_id_that_was_stored_is_the_id_that_would_be_computed():

@@ -22,6 +22,8 @@ from medtwin.sources.ingest import ingest, ingest_bytes, replay
 from medtwin.sources.report import Report, schema
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person
+from sources.test_libreview import row as libre_row
+from sources.test_libreview import table as libre_table
 from sources.test_table import mapping
 
 
@@ -65,6 +67,40 @@ def test_a_correction_supersedes_and_a_retraction_hides(store: SqlStore, grant: 
     ingest_bytes(posted(status="entered-in-error", meta={"lastUpdated": "2024-01-04T00:00:00Z"}), "three", store, grant)
     assert store.record("p1", grant).events == ()
     assert len(store.record("p1", grant).history) == 3
+
+
+EXPORTS = {
+    "clarity": table(
+        row(glucose="103"), row(glucose="Low").replace("05:06:07", "05:11:07"),
+        row("Insulin", "Fast-Acting", insulin="4"), row("Note", "ran"),
+    ),
+    "libreview": libre_table(
+        libre_row("26-03-2020 17:16", 0, historic="6.3"), libre_row("26-03-2020 17:31", 0, historic="6.0"),
+        libre_row("26-03-2020 17:40", 1, scan="5.8"), libre_row("26-03-2020 17:45", 4, rapid="3"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("zones", [(None, "Asia/Tokyo"), ("Asia/Tokyo", None), (None, "America/Lima")])
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_wall_clock_read_again_with_its_zone_stands(
+    store: SqlStore, grant: Grant, export: str, zones: tuple[str | None, str | None]
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for turn, zone in enumerate(zones):
+        report = ingest_bytes(EXPORTS[export], "export.csv", store, grant, patient="jane", zone=zone, now=now)
+        (source,) = report.sources
+        assert (report.new, source.duplicate, source.superseded) == (4, 0, 4 * turn)
+    record = store.record("jane", grant)
+    (known,) = {zone for zone in zones if zone}
+    assert (len(record.history), len(record.events)) == (8, 4)
+    assert {event.time.zone for event in record.events} == {known}
+    assert all(event.available >= event.instant for event in record.events)
+    (entry,) = store.patients(grant)
+    assert (entry.first, entry.last) == (record.events[0].instant, record.events[-1].instant)
+    again = ingest_bytes(EXPORTS[export], "export.csv", store, grant, patient="jane", zone=zones[0], now=now)
+    assert (again.new, again.sources[0].duplicate) == (0, 4)
+    assert store.record("jane", grant).events == record.events
 
 
 def test_an_export_that_names_nobody_waits_unassigned(store: SqlStore, grant: Grant, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Each row's hash is a keyed BLAKE2b over the previous row's hash and the row's own fields; the key is derived from the
 home's master key, so that whoever can write to the database but does not hold the key cannot make the chain whole
 again. The head (number and hash of the newest row) is kept a second time in a small file beside the database, so that
-rows cut off the end are noticed too.
+rows cut off the end are noticed too, also after the chain has grown past the place again: a head file that contradicts
+the chain is never written over.
 
 What cannot be noticed: rows cut off that are newer than the head file (it is written after each commit and may lag by
 the last one), and a whole home, head file included, put back to an earlier state. Send the head elsewhere (``medtwin
@@ -58,15 +59,18 @@ def verify(
     """(rows checked, number of the first altered, missing or foreign row, or None).
 
     ``rows`` are (number, fields, hash) in order of number; ``heads`` are the heads kept elsewhere: rows that they
-    promise and that are missing are reported by the number of the first missing one.
+    promise and that are missing are reported by the number of the first missing one. Two heads that say different things
+    of one row are both held against it: a chain that was cut back and grew again may end where another head ends.
     """
-    wanted = dict(heads)
+    wanted: dict[int, set[bytes]] = {}
+    for number, head in heads:
+        wanted.setdefault(number, set()).add(head)
     previous, count = START, 0
     for number, fields, found in rows:
         count += 1
         if number != count or found != chain(number, fields, previous, key):
             return count, count
-        if wanted.get(number, found) != found:
+        if wanted.get(number, {found}) != {found}:
             return count, count
         previous = found
     if any(number > count for number in wanted):

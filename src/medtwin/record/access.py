@@ -19,7 +19,7 @@ from medtwin.governance.keys import MasterKey
 from medtwin.record.database import Connection, Database
 from medtwin.record.event import SourcePatient
 from medtwin.record.journal import Journal, leftovers
-from medtwin.record.names import Names
+from medtwin.record.names import Names, Owner
 from medtwin.record.writer import Job, Work, Writer
 
 _log = logging.getLogger(__name__)
@@ -174,6 +174,26 @@ class Access:
         if not work.connection.rows("SELECT 1 FROM patient WHERE id = ?", (patient,)):
             raise UnknownPatient("an unknown patient", remedy="see `medtwin patients`")
 
+    def begin(self, work: Work, subject: SourcePatient, grant: Grant) -> Owner:
+        """The owner that a write is about, made when new, after the grant was checked for its patient."""
+        owner = self.names.owner(work, subject)
+        self.allow(work, grant, Action.WRITE, owner.patient)
+        return owner
+
+    def audit(
+        self, work: Work, grant: Grant, verb: str, patient: str | None, *, quantities: Iterable[str] = (), count: int
+    ) -> None:
+        """The audit row of a write, in the write's own transaction."""
+        work.entries.append(
+            self.entry(grant, verb, patient, quantities=quantities, count=count, sequence=work.sequence)
+        )
+        if patient is not None:
+            work.patients.add(patient)
+
+    def epoch(self) -> int:
+        with self.database.reading() as connection:
+            return int(connection.rows("SELECT epoch FROM head")[0][0])
+
     # waking whoever waits for news
 
     def _committed(self, sequence: int, patients: frozenset[str]) -> None:
@@ -202,18 +222,19 @@ class Access:
     def _watch(self) -> None:
         with self._changed:
             if self._watcher is None:
-                self._sequence = self._newest()
+                self._sequence = self.newest()
                 self._watcher = threading.Thread(target=self._follow, name="medtwin-store-watch", daemon=True)
                 self._watcher.start()
 
-    def _newest(self) -> int:
+    def newest(self) -> int:
+        """The newest commit sequence."""
         with self.database.reading() as connection:
             return int(connection.rows("SELECT sequence FROM head")[0][0])
 
     def _follow(self) -> None:
         """Commits of other processes; those of this one have been told already."""
         for _ in self.database.watch(self._stop):
-            sequence = self._newest()
+            sequence = self.newest()
             if sequence > self._sequence:
                 self._committed(sequence, frozenset())
 

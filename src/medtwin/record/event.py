@@ -176,13 +176,22 @@ def _plain(value: float | Code | ArtifactId | None) -> object:
 _STANDING = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
 
 
-def version(event: Event) -> tuple[datetime, int, int, str]:
+def version(event: Event) -> tuple[bool, datetime, int, bool, int, str]:
     """Sort key of the versions of one fact (same subject, source system and key): the last one is current.
 
-    The source's issue time decides first, so that a correction which overtakes its original on the wire still wins;
-    where a source states none, the order of recording decides.
+    A wall clock whose offset nobody knows loses to one whose offset is known: when it was available is then not known
+    either, and the same fact read again with its zone must win, east of Greenwich too. What a source corrects or takes
+    back does not lose so: it is issued at a time of its own, and an old statement that is read again with a zone must
+    not undo it. Then the source's issue time decides, so that a correction which overtakes its original on the wire
+    still wins; where a source states none, the order of recording decides.
+
+    The same order over stored rows: :func:`medtwin.record.facts.fold`.
     """
-    return (event.available, _STANDING[event.status], event.recorded, event.id)
+    known = event.time.offset_known
+    return (
+        known or event.status is not Status.FINAL, event.available, _STANDING[event.status], known, event.recorded,
+        event.id,
+    )  # fmt: skip
 
 
 def order(event: Event) -> tuple[datetime, int, str]:

@@ -20,6 +20,8 @@ from medtwin.record.schema import CURRENT, IN_ERROR, NOT_HAPPENED, SUPERSEDED, T
 from medtwin.record.store import Receipt
 from medtwin.record.writer import Work
 
+_NONE: frozenset[int] = frozenset()
+FINAL, ENTERED_IN_ERROR = 0, 2  #: of fact.status, as the codec writes them
 _decode = msgspec.msgpack.Decoder().decode
 
 
@@ -64,13 +66,16 @@ def append(work: Work, names: Names, owners: dict[tuple[str, str], Owner], rows:
         return Receipt(work.sequence, (), duplicate, 0)
     connection.insert("fact", TABLES["fact"], inserts)
     work.sequence = sequence
+    superseded, changed = refold(connection, contested)
     for owner in owners.values():
         if owner.sequence:
+            if not changed.get(owner.id, _NONE).isdisjoint((owner.first, owner.last)):
+                owner.first, owner.last = _bounds(connection, owner.id)
             connection.run(
                 "UPDATE owner SET events = ?, first = ?, last = ?, sequence = ? WHERE id = ?",
                 (owner.events, owner.first, owner.last, owner.sequence, owner.id),
             )
-    return Receipt(sequence, tuple(new), duplicate, refold(connection, contested))
+    return Receipt(sequence, tuple(new), duplicate, superseded)
 
 
 def _present(connection: Connection, slots: set[int]) -> tuple[set[int], set[bytes]]:
@@ -86,7 +91,7 @@ def _present(connection: Connection, slots: set[int]) -> tuple[set[int], set[byt
 
 def standing(status: int, intent: str) -> int:
     """What the current version of a fact stands for."""
-    if status == 2:
+    if status == ENTERED_IN_ERROR:
         return IN_ERROR
     return CURRENT if intent == Intent.HAPPENED else NOT_HAPPENED
 
@@ -95,39 +100,87 @@ _VERSIONS = "slot, available, status, sequence, id, owner, quantity, start, stan
 
 
 def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, bytes | None]]:
-    """(row, standing, supersedes) as the log demands, for rows of the same slots."""
+    """(row, standing, supersedes) as the log demands, for rows of the same slots.
+
+    The order of versions is that of :func:`medtwin.record.event.version`, over columns and bodies.
+    """
     chains: dict[tuple[int, int, str], list[Sequence[Any]]] = {}
-    contents: dict[int, tuple[str, str]] = {}
+    intents: dict[int, str] = {}
+    ranks: dict[int, tuple[Any, ...]] = {}
     for row in versions:
-        key, _, _, _, _, _, _, more = _decode(bytes(row[10]))
-        contents[row[3]] = (key, more.get("intent", Intent.HAPPENED))
+        _, available, status, sequence, identity = row[:5]
+        key, _, _, _, _, offset, _, more = _decode(bytes(row[10]))
+        intents[sequence] = more.get("intent", Intent.HAPPENED)
+        known = offset is not None or "zone" in more
+        ranks[sequence] = (known or status != FINAL, available, status, known, sequence, bytes(identity))
         chains.setdefault((row[0], row[5], key), []).append(row)  # the full key too: 64 bits may collide
     said = []
     for chain in chains.values():
-        chain.sort(key=lambda row: (row[1], row[2], row[3], bytes(row[4])))
+        chain.sort(key=lambda row: ranks[row[3]])
         before: bytes | None = None
         for row in chain:
-            current = standing(row[2], contents[row[3]][1]) if row is chain[-1] else SUPERSEDED
+            current = standing(row[2], intents[row[3]]) if row is chain[-1] else SUPERSEDED
             said.append((row, current, before))
             before = bytes(row[4])
     return said
 
 
-def refold(connection: Connection, slots: Iterable[int]) -> int:
-    """Bring the standing of all versions in ``slots`` up to date; how many ceased to be current, or never were."""
-    superseded = 0
+def refold(connection: Connection, slots: Iterable[int]) -> tuple[int, dict[int, set[int | None]]]:
+    """Bring the standing of all versions in ``slots`` up to date.
+
+    How many ceased to be current, or never were; and by owner, when those were true that began or ceased to be current.
+    """
+    superseded, changed = 0, dict[int, set[int | None]]()
     for lot in lots(sorted(slots)):
         rows = connection.rows(f"SELECT {_VERSIONS} FROM fact WHERE slot IN ({marks(len(lot))})", lot)
         for row, now, supersedes in fold(rows):
             before, replaced = row[8], None if row[9] is None else bytes(row[9])
             if (now, supersedes) != (before, replaced):
                 superseded += now == SUPERSEDED != before
+                if now != before and CURRENT in (now, before):
+                    changed.setdefault(row[5], set()).add(row[7])
                 connection.run(
                     "UPDATE fact SET standing = ?, supersedes = ?"
                     " WHERE owner = ? AND quantity = ? AND start = ? AND sequence = ?",
                     (now, supersedes, row[5], row[6], row[7], row[3]),
                 )
-    return superseded
+    return superseded, changed
+
+
+def refold_all(connection: Connection) -> None:
+    """The same for the whole log, and for what is said of its owners, where a newer medtwin orders versions otherwise."""
+    refold(connection, _contested(connection))
+    for (owner,) in connection.rows("SELECT id FROM owner WHERE events > 0"):
+        connection.run("UPDATE owner SET first = ?, last = ? WHERE id = ?", (*_bounds(connection, owner), owner))
+
+
+def _bounds(connection: Connection, owner: int) -> tuple[int | None, int | None]:
+    """When the first and the last current fact of an owner was true; those that lie in the future do not count."""
+    quantities = [int(row[0]) for row in connection.rows("SELECT id FROM quantity")]
+    firsts, lasts = ([_end(connection, owner, quantity, way) for quantity in quantities] for way in ("ASC", "DESC"))
+    return (
+        min((first for first in firsts if first is not None), default=None),
+        max((last for last in lasts if last is not None), default=None),
+    )
+
+
+def _end(connection: Connection, owner: int, quantity: int, way: str) -> int | None:
+    statement = (
+        f"SELECT start, body FROM fact WHERE owner = ? AND quantity = ? AND standing = {CURRENT}"
+        f" ORDER BY start {way}, sequence {way} LIMIT ?"
+    )
+    for most in (1, 100, 1 << 62):  # few lie in the future
+        rows = connection.rows(statement, (owner, quantity, most))
+        for start, body in rows:
+            if Flag.FUTURE not in _decode(bytes(body))[7].get("flags", ()):
+                return int(start)
+        if len(rows) < most:
+            break
+    return None
+
+
+def _contested(connection: Connection) -> set[int]:
+    return {int(row[0]) for row in connection.rows("SELECT slot FROM fact GROUP BY slot HAVING COUNT(*) > 1")}
 
 
 def unfolded(connection: Connection) -> list[int]:
@@ -136,7 +189,7 @@ def unfolded(connection: Connection) -> list[int]:
     Reads the whole log; needs memory for one row of each fact that has several versions.
     """
     wrong: list[int] = []
-    contested = {int(row[0]) for row in connection.rows("SELECT slot FROM fact GROUP BY slot HAVING COUNT(*) > 1")}
+    contested = _contested(connection)
     for lot in connection.stream(f"SELECT {_VERSIONS} FROM fact"):
         alone = [row for row in lot if row[0] not in contested]
         wrong += _differing(alone)

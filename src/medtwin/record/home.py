@@ -16,7 +16,7 @@ from medtwin.errors import StoreError
 from medtwin.governance import keys
 from medtwin.governance.audit import START
 from medtwin.governance.keys import MasterKey
-from medtwin.record import schema
+from medtwin.record import facts, schema
 from medtwin.record.access import Access
 from medtwin.record.database import Connection, Database
 from medtwin.record.sql import SqlStore
@@ -52,7 +52,9 @@ def open_store(home: str | Path | None = None, url: str | None = None, *, timeou
     with opening(home, url, timeout=timeout, keep=True) as (folder, database):
         master = _master(folder, database)
         with database.writing() as connection:
-            schema.migrate(connection)
+            before, _ = schema.migrate(connection)
+            if schema.refolds(before):
+                facts.refold_all(connection)
             _belong(connection, master)
     store = SqlStore(Access(database, master, folder))
     store.access.writer.do(_sweep)

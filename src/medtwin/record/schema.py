@@ -21,6 +21,7 @@ class Migration:
     version: int
     name: str
     statements: tuple[str, ...]
+    refold: bool = False  #: the order of versions changed: standing and supersedes are to be derived from the log anew
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -70,6 +71,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             " hash {blob} NOT NULL)",
         ),
     ),
+    Migration(2, "a wall clock of unknown offset loses to one whose offset is known", (), refold=True),
 )  # fmt: skip
 
 #: tables in the order in which a backup writes and a restore reads them
@@ -98,6 +100,11 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 def latest(migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
     return migrations[-1].version
+
+
+def refolds(before: int, migrations: tuple[Migration, ...] = MIGRATIONS) -> bool:
+    """Whether a store that was at version ``before`` is to be folded anew."""
+    return any(migration.refold for migration in migrations if migration.version > before)
 
 
 def version(connection: Connection) -> int:

@@ -31,6 +31,20 @@ class RawKept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawEntry:
+    """What is known of raw bytes besides themselves."""
+
+    hash: str
+    owner: SourcePatient
+    media_type: str
+    file: str
+    source: str
+    size: int  #: bytes
+    received: datetime
+    times: int  #: how often the same bytes came in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """Bytes that could not be understood, kept with a reason; they can be replayed after a mend."""
 
@@ -56,8 +70,8 @@ class PatientEntry:
     zone: str | None
     synthetic: bool
     keys: tuple[SourcePatient, ...]
-    events: int
-    first: datetime | None
+    events: int  #: all ever recorded, superseded ones too
+    first: datetime | None  #: of current facts that happened
     last: datetime | None
     sequence: int  #: commit sequence of the newest event
 
@@ -83,7 +97,19 @@ class Store(Protocol):
     ) -> RawKept:
         """Keep bytes encrypted under the owner's key. The same bytes of the same owner are counted, not kept twice."""
 
-    def raw(self, patient: str | None, raw_hash: str, grant: Grant) -> bytes: ...
+    def keep_raw_stream(
+        self, chunks: Iterable[bytes], owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
+    ) -> RawKept:
+        """As :meth:`keep_raw` for bytes of any length, in whatever chunks they come, with flat memory.
+
+        Nothing is acknowledged, and nothing stays, unless the last chunk came in.
+        """
+
+    def raw(self, patient: str | None, raw_hash: str, grant: Grant) -> bytes:
+        """The bytes as they came in. ``patient`` None: whosever they are, for a grant that covers everybody."""
+
+    def raw_entry(self, patient: str | None, raw_hash: str, grant: Grant) -> RawEntry:
+        """What is known of raw bytes besides themselves: owner, media type, file, source, size, time and count."""
 
     def append(self, events: Iterable[Event], grant: Grant) -> Receipt:
         """Commit facts durably, idempotently (by event id), in one transaction; sets sequence and supersedes."""

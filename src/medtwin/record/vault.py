@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -20,23 +18,10 @@ from medtwin.governance.keys import DataKey
 from medtwin.record.codec import moment
 from medtwin.record.database import Connection
 from medtwin.record.event import SourcePatient
+from medtwin.record.store import RawEntry
 from medtwin.record.writer import Work
 
 PIECE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawEntry:
-    """What is known of raw bytes besides themselves."""
-
-    hash: str
-    owner: SourcePatient
-    media_type: str
-    file: str
-    source: str
-    size: int  #: bytes
-    received: datetime
-    times: int  #: how often the same bytes came in
 
 
 class _Manifest(msgspec.Struct, array_like=True):

@@ -182,7 +182,7 @@ class Writer:
         try:
             with self._database.writing() as connection:
                 work = Work(connection, self._key)
-                begun = work.audit_number
+                begun = work.audit_number, work.audit_hash
                 work.entries.extend(notes)
                 for job in group:
                     self._attempt(work, job, alone=len(group) == 1 and not notes)
@@ -197,17 +197,30 @@ class Writer:
             return
         self._journal.kept()
         try:
-            # A head file that this home did not seal, or that promises rows which are gone, is evidence: leave it alone.
-            written = self._head_file.read()
-            if work.audit_number > begun and (written is None or (written[1] and written[0] <= begun)):
+            if work.audit_number > begun[0] and self._holds(*begun):
                 self._head_file.write(work.audit_number, work.audit_hash)
-        except OSError:
+        except (OSError, StoreError):
             pass  # the head file may lag; the next commit writes it
         try:
             self._committed(work.sequence, frozenset(work.patients))
         finally:
             for job in group:
                 job.done.set()
+
+    def _holds(self, number: int, head: bytes) -> bool:
+        """Whether the chain, which ended at ``number`` before this commit, holds the row that the head file promises.
+
+        A head file that this home did not seal, or that promises another row than the one that is there (the database
+        was put back to an earlier state, and grew again), is evidence: it is left alone.
+        """
+        written = self._head_file.read()
+        if written is None or written == (number, head):
+            return True
+        if not written[1] or written[0] >= number:
+            return False
+        with self._database.reading() as connection:  # the file lags
+            rows = connection.rows("SELECT hash FROM audit WHERE number = ?", (written[0],))
+        return bool(rows) and bytes(rows[0][0]) == written[1]
 
     def _attempt(self, work: Work, job: Job, *, alone: bool) -> None:
         state = work.state()

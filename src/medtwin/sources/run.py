@@ -52,7 +52,7 @@ class Run:
 
     def again(self, raw: str) -> None:
         """Prepare for a replay: facts belong to the person, source and zone that they came in under."""
-        entry = self.store.raw_entry(None, raw, self.grant)  # type: ignore[attr-defined]
+        entry = self.store.raw_entry(None, raw, self.grant)
         zone, source = self.stated
         self.owner = entry.owner
         self.zone = zone or self.links.zones.get(self.links.patients.get(entry.owner, ""))
@@ -271,10 +271,9 @@ class Run:
                     first, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
                 )
             chunks = chain((first,), iter(lambda: stream.read(1 << 20), b""))
-            kept: RawKept = self.store.keep_raw_stream(  # type: ignore[attr-defined]
+            return self.store.keep_raw_stream(
                 chunks, owner, self.grant, media_type=_BINARY, file=payload.name, source=system
             )
-            return kept
 
     def unreadable(self, payload: Plain, dialect: Dialect | None, error: FormatError, unread: Exception) -> None:
         """Bytes that cannot be had (a bomb, a broken member): the archive that holds them is kept instead, once."""

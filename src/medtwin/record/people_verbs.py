@@ -1,0 +1,164 @@
+"""Verbs on who is who: links, names, consent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from medtwin.errors import FormatError, StoreError, UnknownPatient
+from medtwin.governance.grant import Action, Grant
+from medtwin.record import erasure, vault
+from medtwin.record.access import Access
+from medtwin.record.codec import check_text, moment
+from medtwin.record.event import SourcePatient
+from medtwin.record.store import Demographics, PatientEntry
+from medtwin.record.writer import Work
+
+_encode = msgspec.msgpack.Encoder().encode
+_demographics = msgspec.msgpack.Decoder(Demographics).decode
+
+
+class PeopleVerbs:
+    """A part of :class:`~medtwin.record.sql.SqlStore`, which holds the fields."""
+
+    _access: Access
+
+    def describe(self, owner: SourcePatient, demographics: Demographics, grant: Grant) -> None:
+        """Keep what a source says of a person, sealed under the owner's key; the newest statement stands."""
+
+        def job(work: Work) -> None:
+            whose = self._access.begin(work, owner, grant)
+            key = self._access.names.owner_key(work.connection, whose.id)
+            sealed = key.seal(_encode(demographics), b"demographics:%d" % whose.id)
+            work.connection.run("UPDATE owner SET demographics = ? WHERE id = ?", (sealed, whose.id))
+            self._access.audit(work, grant, "describe", whose.patient, count=1)
+
+        self._access.write(grant, "describe", job)
+
+    def link(self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None) -> None:
+        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned.
+
+        Raises :class:`StoreError` for an owner that is linked to somebody else: ``unlink`` it first.
+        """
+        check_text(patient, zone or "", what="a patient's name here")
+        if not patient:
+            raise FormatError("an empty patient", expected="an id")
+
+        def job(work: Work) -> None:
+            whose = self._access.begin(work, owner, grant)
+            self._access.allow(work, grant, Action.WRITE, patient)
+            if whose.patient not in (None, patient):
+                raise StoreError(
+                    "a source's key that is linked to another patient", remedy="unlink it first, if that was wrong"
+                )
+            if not work.connection.rows("SELECT 1 FROM patient WHERE id = ?", (patient,)):
+                wrapped = self._access.names.new_patient_key(patient)
+                work.connection.run(
+                    "INSERT INTO patient (id, zone, withdrawn, wrapped) VALUES (?, NULL, NULL, ?)", (patient, wrapped)
+                )
+            if zone is not None:
+                work.connection.run("UPDATE patient SET zone = ? WHERE id = ?", (zone, patient))
+            work.connection.run("UPDATE owner SET patient = ? WHERE id = ?", (patient, whose.id))
+            self._access.audit(work, grant, "link", patient, count=1)
+
+        self._access.write(grant, "link", job, patient=patient)
+
+    def unlink(self, owner: SourcePatient, grant: Grant) -> None:
+        """Undo a link: the owner's facts wait unassigned again. No row moves."""
+
+        def job(work: Work) -> None:
+            whose = self._access.names.find_owner(work.connection, owner)
+            self._access.allow(work, grant, Action.WRITE, None if whose is None else whose.patient)
+            if whose is None or whose.patient is None:
+                raise StoreError("a source's key that is not linked")
+            work.connection.run("UPDATE owner SET patient = NULL WHERE id = ?", (whose.id,))
+            self._access.audit(work, grant, "unlink", whose.patient, count=1)
+
+        self._access.write(grant, "unlink", job)
+
+    def patients(self, grant: Grant) -> tuple[PatientEntry, ...]:
+        """The patients that the grant covers, by id. ``events`` counts all ever recorded, superseded ones too;
+        ``first`` and ``last`` are of current facts that happened (plans and times in the future do not count)."""
+        with self._access.read(grant, "patients", everyone=True, snapshot=True) as read:
+            rows = read.connection.rows(
+                "SELECT patient.id, patient.zone, owner.id, owner.system, owner.value, owner.demographics,"
+                " owner.events, owner.first, owner.last, owner.sequence"
+                " FROM patient JOIN owner ON owner.patient = patient.id"
+                " WHERE patient.withdrawn IS NULL ORDER BY patient.id, owner.id"
+            )
+            grouped: dict[str, list[Sequence[Any]]] = {}
+            for row in rows:
+                if grant.patients is None or row[0] in grant.patients:
+                    grouped.setdefault(row[0], []).append(row)
+            read.count = len(grouped)
+            return tuple(self._entry(read.connection, patient, grouped[patient]) for patient in sorted(grouped))
+
+    def _entry(self, connection: Any, patient: str, rows: Sequence[Sequence[Any]]) -> PatientEntry:
+        told = [self._told(connection, row[2], row[5]) for row in rows if row[5] is not None]
+        firsts, lasts = [row[7] for row in rows if row[7] is not None], [row[8] for row in rows if row[8] is not None]
+        return PatientEntry(
+            id=patient, name=next((one.name for one in told if one.name), ""), zone=rows[0][1],
+            synthetic=any(one.synthetic for one in told), keys=tuple(SourcePatient(row[3], row[4]) for row in rows),
+            events=sum(int(row[6]) for row in rows), first=moment(min(firsts)) if firsts else None,
+            last=moment(max(lasts)) if lasts else None, sequence=max(int(row[9]) for row in rows),
+        )  # fmt: skip
+
+    def _told(self, connection: Any, owner: int, sealed: bytes) -> Demographics:
+        key = self._access.read_names.owner_key(connection, owner)
+        return _demographics(key.open(bytes(sealed), b"demographics:%d" % owner))
+
+    def demographics(self, patient: str, grant: Grant) -> Demographics:
+        """What the sources say of a person, the longest known source first; empty fields filled by the next one."""
+        with self._access.read(grant, "demographics", patient) as read:
+            told = []
+            for number, _ in read.owners:
+                rows = read.connection.rows("SELECT demographics FROM owner WHERE id = ?", (number,))
+                if rows and rows[0][0] is not None:
+                    told.append(self._told(read.connection, number, rows[0][0]))
+            read.count = len(told)
+        identifiers = dict.fromkeys(identifier for one in told for identifier in one.identifiers)
+        return Demographics(
+            name=next((one.name for one in told if one.name), ""),
+            birth_date=next((one.birth_date for one in told if one.birth_date), ""),
+            sex=next((one.sex for one in told if one.sex), ""),
+            synthetic=any(one.synthetic for one in told), identifiers=tuple(identifiers),
+        )  # fmt: skip
+
+    def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]:
+        """Source's keys of people whose patient is not known, oldest first."""
+        with self._access.read(grant, "unassigned") as read:
+            rows = read.connection.rows("SELECT system, value FROM owner WHERE patient IS NULL ORDER BY id")
+            read.count = len(rows)
+            return tuple(SourcePatient(system, value) for system, value in rows)
+
+    def withdraw(self, patient: str, grant: Grant) -> int:
+        """Take a patient's consent away: nobody reads or writes of them, and every grant issued so far is void.
+
+        The new epoch. The facts stay until ``erase``; ``readmit`` undoes it.
+        """
+        return self._consent(patient, grant, "withdraw", vault.now())
+
+    def readmit(self, patient: str, grant: Grant) -> int:
+        """Give a withdrawn consent back; the new epoch."""
+        return self._consent(patient, grant, "readmit", None)
+
+    def _consent(self, patient: str, grant: Grant, verb: str, withdrawn: int | None) -> int:
+        def job(work: Work) -> int:
+            self._access.allow(work, grant, Action.ADMINISTER, patient)
+            if not work.connection.run("UPDATE patient SET withdrawn = ? WHERE id = ?", (withdrawn, patient)):
+                raise UnknownPatient("an unknown patient", remedy="see `medtwin patients`")
+            work.epoch += 1
+            self._access.audit(work, grant, verb, patient, count=1)
+            return work.epoch
+
+        epoch: int = self._access.write(grant, verb, job, patient=patient)
+        return epoch
+
+    def erase(self, patient: str, grant: Grant) -> dict[str, int | str]:
+        """Destroy the patient's keys, facts, raw bytes and artifacts; says truthfully what was erased and what not.
+
+        Every grant issued so far is void afterwards, so that nothing computed earlier can still be shown.
+        """
+        return erasure.erase(self._access, patient, grant)
