@@ -112,7 +112,7 @@ def show(
 
         entry = next((e for e in store.patients(grant) if e.id == patient), None)
         said = summary(life, at)
-    withheld = {p.name: calibrated.withheld(said.model or "", p.name) for p in said.parameters}
+    withheld = {p.name: calibrated.withheld(said.model or "", p.name, life.twin) for p in said.parameters}
     newest = next((one.event.instant for one in said.latest if one.event.quantity == said.headline), None)
     if as_json:
         emit(

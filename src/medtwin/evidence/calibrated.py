@@ -1,15 +1,20 @@
 """Which parameters may be shown: those whose 90 % intervals cover what they promise, by simulation-based calibration.
 
 The evidence is a file that a calibration run writes, beside its report. Without evidence nothing is shown: calibrated
-forecasts can hide over-confident parameters.
+forecasts can hide over-confident parameters. Of a person whom the model does not fit nothing is shown either
+(:mod:`medtwin.twin.fit`).
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from medtwin.twin.twin import Twin
 
 LOWEST, HIGHEST = 0.86, 0.94
 
@@ -42,8 +47,8 @@ def evidence(model: str, parameter: str) -> Calibration | None:
     return _evidence().get(model, {}).get(parameter)
 
 
-def withheld(model: str, parameter: str) -> str | None:
-    """Why a parameter is not shown; None where it may be."""
+def withheld(model: str, parameter: str, twin: Twin | None = None) -> str | None:
+    """Why a parameter is not shown of anybody or, with ``twin``, of this person; None where it may be."""
     found = evidence(model, parameter)
     if found is None:
         return "not yet calibrated: no run states how often its intervals hold"
@@ -52,4 +57,8 @@ def withheld(model: str, parameter: str) -> str | None:
             f"{found.level:.0%} intervals cover {found.coverage:.0%} of {found.n}, outside "
             f"{LOWEST:.0%} to {HIGHEST:.0%}".replace("%", " %")
         )
-    return None
+    if twin is None:
+        return None
+    from medtwin.twin.fit import misfit  # brings JAX
+
+    return misfit(twin, parameter)

@@ -9,6 +9,7 @@ Shapes: components first, patients last: mean ``[component, hypothesis, *batch]`
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -25,6 +26,10 @@ class Belief(eqx.Module):
     names: eqx.AbstractVar[tuple[str, ...]]
     step: eqx.AbstractVar[Int[Array, ""]]
     evidence: eqx.AbstractVar[Float[Array, "..."]]
+
+    @abc.abstractmethod
+    def moments(self) -> tuple[Float[Array, "component ..."], Float[Array, "component component ..."]]:
+        """Mean and covariance."""
 
 
 class Mixture(Belief):

@@ -73,6 +73,7 @@ class Unscented(Update):
     reach: float = eqx.field(static=True, default=math.sqrt(3.0))
     noise: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())  #: (state, times the model's noise)
     walk: float = eqx.field(static=True, default=1.0)  #: times the problem's random walks
+    furthest: float = eqx.field(static=True, default=3.0)  #: prior sds that a deviate's mean never leaves
     walks: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())  #: (parameter, times that again)
 
     @property
@@ -358,7 +359,13 @@ class Unscented(Update):
         filtered_mean, filtered_sd = observables(log_probability, means, rows)
 
         root = algebra.choose(due, rows[:total], carry.root)
-        mean = algebra.choose(due, means[:total], carry.mean)
+        # under a wrong model every reading pulls a little: without a limit deviates leave what the prior knows
+        within = (
+            means[:total]
+            .at[len(problem.states) : n]
+            .set(jnp.clip(means[len(problem.states) : n], -self.furthest, self.furthest))
+        )
+        mean = algebra.choose(due, within, carry.mean)
         state, values = self._points(problem, mean, memory, root)
         keep = lambda new, old: algebra.choose(due, new, old)  # noqa: E731
         settled = Carry(

@@ -42,7 +42,7 @@ def _all(standing: Standing) -> list[ParameterBelief]:
             continue
         prior = resolved[variable.name]
         mean, sd = _deviate(standing, variable.name)
-        reason = calibrated.withheld(twin.model.name, variable.name)
+        reason = calibrated.withheld(twin.model.name, variable.name, twin)
         known = reason is None and mean is not None and sd is not None
         shrinkage = 1.0 - sd * sd if known and sd is not None else None
         found.append(

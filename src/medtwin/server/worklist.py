@@ -107,7 +107,7 @@ async def patient(request: Request) -> Response:
             withheld=[
                 Withheld(parameter=name, label=words.words(name), reason=reason)
                 for name in (choice.model.inferred if choice.model is not None else ())
-                if (reason := calibrated.withheld(choice.model.name, name)) is not None  # type: ignore[union-attr]
+                if (reason := calibrated.withheld(choice.model.name, name, standing.twin)) is not None  # type: ignore[union-attr]
             ],
             timelines=_timelines(standing),
             planned_inputs=[s for a in _accepted(standing) if (s := words.slider(a)) is not None],
