@@ -261,8 +261,8 @@ class Fixture:
                 }
             ],
             "timelines": [
-                {"quantity": "glucose", "label": "Glucose", "unit": "mg/dL"},
-                {"quantity": "heart_rate", "label": "Heart rate", "unit": "/min"},
+                {"quantity": "glucose", "label": "Glucose", "unit": "mg/dL", "window_hours": 12},
+                {"quantity": "heart_rate", "label": "Heart rate", "unit": "/min", "window_hours": 72},
             ],
             "planned_inputs": []
             if statistical
@@ -381,6 +381,7 @@ class Fixture:
                 "sd": [8.0 for _ in inside],
                 "flags": ["sensor suspected low" if t == flagged else None for t in inside],
                 "events": [f"g-{(self.start - t) // 300}" for t in inside],
+                "omitted": 0,
             },
             "belief": None if identity == "ben" else belief,
             "inputs": [i for i in inputs if datetime.fromisoformat(i["until"] or i["time"]).timestamp() >= since],

@@ -146,6 +146,25 @@ def test_who_has_no_model_says_so(served):
     assert served.get("/patients/deniz/parameters")["parameters"] == []
 
 
+def test_a_timeline_begins_with_a_window_that_shows_something(served):
+    windows = {
+        who: {one["quantity"]: one["window_hours"] for one in served.get(f"/patients/{who}")["timelines"]}
+        for who in ("ada", "clara")
+    }
+    assert windows["ada"]["glucose"] == 12
+    assert windows["clara"]["systolic_pressure"] >= 72  # two readings a day
+
+
+def test_measurements_that_are_too_many_are_counted(served, monkeypatch):
+    whole = served.get("/patients/ada/timeline?quantity=glucose")["measurements"]
+    assert whole["omitted"] == 0
+    monkeypatch.setattr("medtwin.server.timeline.MOST", 5)
+    few = served.get("/patients/ada/timeline?quantity=glucose")["measurements"]
+    assert len(few["times"]) == 5
+    assert few["times"] == whole["times"][-5:]
+    assert few["omitted"] == len(whole["times"]) - 5
+
+
 def test_what_is_synthetic_says_so(served):
     assert all(p["synthetic"] for p in served.get("/patients")["patients"])
     assert served.get("/patients/ada")["synthetic"] is True

@@ -178,6 +178,7 @@ class TimelineChoice(Struct, kw_only=True):
     quantity: str
     label: str
     unit: str
+    window_hours: int  #: the window to begin with: the shortest that shows a dozen readings
 
 
 class PatientDetail(Struct, kw_only=True):
@@ -231,6 +232,7 @@ class Measurements(Struct, kw_only=True):
     sd: Numbers
     flags: list[str | None]
     events: list[str]
+    omitted: int  #: older ones in the window that are too many to send
 
 
 class Timeline(Struct, kw_only=True):

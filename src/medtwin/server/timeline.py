@@ -20,7 +20,7 @@ from medtwin.server.shapes import Disagreement, InputMark, Measurements, Plausib
 USUAL = timedelta(hours=12)
 LONGEST = timedelta(days=60)
 AHEAD = timedelta(hours=12)  #: how far after the window planned inputs are sent
-MOST = 6000  #: measurements
+MOST = 10_000  #: measurements; a month of a sensor's
 
 
 @route(
@@ -59,11 +59,12 @@ async def timeline(request: Request) -> Response:
 def _measurements(
     standing: Standing, quantity: str, since: datetime, until: datetime, questions: Sequence[Disagreement]
 ) -> Measurements:
-    events = [
+    every = [
         e
         for e in standing.record.of(quantity, since=since, until=until + timedelta(microseconds=1))
         if isinstance(e.value, float) and e.intent is Intent.HAPPENED
-    ][-MOST:]
+    ]
+    events = every[-MOST:]
     suspected = {
         event: "sensor suspected low" if one.winner == "sensor_low" else "sensor suspected off"
         for one in questions
@@ -77,6 +78,7 @@ def _measurements(
         sd=[e.sd if e.sd is not None else known.sd(float(e.value)) for e in events],  # type: ignore[arg-type]
         flags=[next(iter(words.flags(e)), None) or suspected.get(e.id) for e in events],
         events=[e.id for e in events],
+        omitted=len(every) - len(events),
     )
 
 

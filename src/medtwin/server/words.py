@@ -150,9 +150,17 @@ def slider(quantity: str) -> PlannableInput | None:
     )
 
 
-def shown_as_timeline(quantity: str) -> TimelineChoice | None:
-    """Levels have a timeline; amounts and codes are marks or rows of the record."""
+WINDOWS = (3, 6, 12, 24, 72, 168, 720)  #: hours that a timeline can show
+
+
+def shown_as_timeline(quantity: str, dozen_hours: float | None) -> TimelineChoice | None:
+    """Levels have a timeline; amounts and codes are marks or rows of the record.
+
+    ``dozen_hours``: how long the newest dozen readings took; None where there are none.
+    """
     known = registry.find(quantity)
     if known is None or known.kind is not Kind.LEVEL:
         return None
-    return TimelineChoice(quantity=quantity, label=label(quantity), unit=known.unit)
+    wanted = 12.0 if dozen_hours is None else max(12.0, dozen_hours)
+    window = next((hours for hours in WINDOWS if hours >= wanted), WINDOWS[-1])
+    return TimelineChoice(quantity=quantity, label=label(quantity), unit=known.unit, window_hours=window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -154,4 +154,9 @@ def _timelines(standing: Standing) -> list[TimelineChoice]:
     believed = list(standing.choice.model.observes) if standing.twin is not None and standing.choice.model else []
     measured = sorted({e.quantity for e in standing.record.events if isinstance(e.value, float)})
     names = dict.fromkeys([standing.choice.headline, *believed, *measured])
-    return [choice for name in names if (choice := words.shown_as_timeline(name)) is not None]
+    return [c for name in names if (c := words.shown_as_timeline(name, _dozen_hours(standing, name))) is not None]
+
+
+def _dozen_hours(standing: Standing, quantity: str) -> float | None:
+    newest = standing.record.of(quantity)[-12:]
+    return (newest[-1].instant - newest[0].instant) / timedelta(hours=1) if newest else None

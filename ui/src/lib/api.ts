@@ -140,7 +140,7 @@ export interface PatientDetail {
   models: (ModelStatus & { quantities: string[]; references: string[] })[];
   channels: Channel[];
   withheld: Withheld[];
-  timelines: { quantity: string; label: string; unit: string }[]; // what /timeline can show; the first is the default
+  timelines: { quantity: string; label: string; unit: string; window_hours: number }[]; // what /timeline can show; the first is the default
   planned_inputs: PlannableInput[]; // empty: what-if is not offered, `what_if_reason` says why
   what_if_reason: string | null;
   last_datum: { quantity: string; label: string; time: Time } | null;
@@ -181,6 +181,7 @@ export interface Timeline {
     sd: (number | null)[]; // the measurement's own error, 1 sd
     flags: (string | null)[]; // null, or "implausible", "sensor suspected low", ...
     events: string[]; // event id
+    omitted: number; // older ones in the window that were too many to send
   };
   belief: Band | null; // null: no physiological model
   inputs: InputMark[];
