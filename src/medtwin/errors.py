@@ -47,3 +47,7 @@ class InferenceError(MedtwinError):
 
 class StoreError(MedtwinError):
     """The store could not keep a fact; the fact is not acknowledged."""
+
+
+class AnalysisError(MedtwinError):
+    """A trial's data or plan that an analysis cannot answer honestly."""
