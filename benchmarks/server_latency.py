@@ -20,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
-from medtwin.cli.demo import Client, Clock
+from medtwin.cli.demo_live import Clock
+from medtwin.cli.demo_server import Client
 from medtwin.record.home import open_store
 from medtwin.server import run
 from medtwin.sources.ingest import ingest

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from medtwin.evidence import calibrated
+from medtwin.evidence.calibrated import Calibration
 from medtwin.quantities import registry
 from medtwin.server import fresh, words
 from medtwin.server.living import PieceShelf
 from medtwin.server.raw import place
-from medtwin.server.shapes import Calibration
 from medtwin.twin.snapshot import MemoryShelf, Snapshot
 from server.conftest import NOW
 

@@ -12,7 +12,8 @@ from medtwin.record.home import open_store
 from medtwin.record.moment import Precision
 from medtwin.record.store import Demographics
 from medtwin.twin.patients import Patients
-from medtwin.twin.portable import bring_in, export
+from medtwin.twin.portable_export import export
+from medtwin.twin.portable_import import bring_in
 from twin.people import NOW
 
 OWNER = SourcePatient("world", "ada")

@@ -30,7 +30,7 @@ def export(patient: PatientId, output: Output, as_of: AsOf = None, home: Home = 
     hashes. The archive is plain: whoever holds it can read it.
     """
     from medtwin.cli.people import moment_of
-    from medtwin.twin.portable import export as write
+    from medtwin.twin.portable_export import export as write
 
     with opened(home) as (store, grant), progress("exporting", quiet=as_json) as tell:
         at = None if as_of is None else moment_of(store, grant, patient, as_of)[0]
@@ -53,7 +53,7 @@ def bring(
 
     The archive's hashes are checked first. Into an empty home the recorded clock comes along too.
     """
-    from medtwin.twin.portable import bring_in
+    from medtwin.twin.portable_import import bring_in
 
     with opened(home, make=True) as (store, grant), progress("importing", quiet=as_json) as tell:
         found = bring_in(file, store, grant, patient=patient, check=check, progress=tell)

@@ -19,7 +19,9 @@ from rich.table import Table
 
 from medtwin.errors import MedtwinError
 from medtwin.physiology import check_declared as declared
-from medtwin.physiology import check_dynamics as dynamics
+from medtwin.physiology import check_equations as equations
+from medtwin.physiology import check_numerics as numerics
+from medtwin.physiology import check_values as values
 from medtwin.physiology.check_result import NotDeclared, Outcome, Result
 from medtwin.physiology.model import Model
 
@@ -92,19 +94,19 @@ CHECKS: dict[str, _Planned] = {
     "contract": _Planned(run=declared.contract, meaning="What is accepted, observed, inferred and entered exists"),
     "declarations": _Planned(run=declared.declarations, meaning="Each variable has unit and meaning, each parameter a source"),
     "units readable": _Planned(run=declared.units_readable, meaning="Each unit is one that can be read"),
-    "finite": _Planned(run=dynamics.finite, meaning="Prior draws stay finite over the scenario", needs=("contract",)),
+    "finite": _Planned(run=values.finite, meaning="Prior draws stay finite over the scenario", needs=("contract",)),
     "unit balance": _Planned(
-        run=dynamics.unit_balance,
+        run=equations.unit_balance,
         meaning="Equations do not depend on the choice of base units",
         needs=("contract", "declarations", "units readable", "finite"),
     ),
-    "plausible": _Planned(run=dynamics.plausible, meaning="Observations lie in their quantity's range", needs=("finite",)),
-    "rest": _Planned(run=dynamics.rest, meaning="initial() is steady under resting()", needs=("finite",)),
-    "order": _Planned(run=dynamics.order, meaning="Halving the step gains what theory promises", needs=("finite",)),
-    "conservation": _Planned(run=dynamics.conservation, meaning="What is conserved is conserved", needs=("finite",)),
-    "gradients": _Planned(run=dynamics.gradients, meaning="Gradients are finite, also far from the median", needs=("finite",)),
-    "traces": _Planned(run=dynamics.traces, meaning="Each verb is compiled once", needs=("contract",)),
-    "signs": _Planned(run=dynamics.signs, meaning="More of a cause moves its effect the declared way", needs=("finite",)),
+    "plausible": _Planned(run=values.plausible, meaning="Observations lie in their quantity's range", needs=("finite",)),
+    "rest": _Planned(run=values.rest, meaning="initial() is steady under resting()", needs=("finite",)),
+    "order": _Planned(run=numerics.order, meaning="Halving the step gains what theory promises", needs=("finite",)),
+    "conservation": _Planned(run=equations.conservation, meaning="What is conserved is conserved", needs=("finite",)),
+    "gradients": _Planned(run=numerics.gradients, meaning="Gradients are finite, also far from the median", needs=("finite",)),
+    "traces": _Planned(run=numerics.traces, meaning="Each verb is compiled once", needs=("contract",)),
+    "signs": _Planned(run=values.signs, meaning="More of a cause moves its effect the declared way", needs=("finite",)),
 }  # fmt: skip
 
 
