@@ -39,6 +39,7 @@ def worklist(made: Fixture) -> dict[str, Any]:
             "text": "rising",
             "made_at": iso(last),
         },
+        "as_of": None,
         "recent": {
             "times": [iso(made.start - 300 * k) for k in range(36, -1, -1)],
             "values": [glucose(made.start - 300 * k) for k in range(36, -1, -1)],
@@ -97,6 +98,7 @@ def worklist(made: Fixture) -> dict[str, Any]:
             }
         ],
         "forecast": None,
+        "as_of": None,
         "recent": None,
     }
     return {"now": iso(now), "patients": [ada, ben, cleo]}
@@ -132,6 +134,7 @@ def patient(made: Fixture, identity: str) -> dict[str, Any]:
                 "reason": "90 % intervals cover 71 %, outside 86 to 94 %",
             }
         ],
+        "as_of": None,
         "timelines": [
             {"quantity": "glucose", "label": "Glucose", "unit": "mg/dL", "window_hours": 12},
             {"quantity": "heart_rate", "label": "Heart rate", "unit": "/min", "window_hours": 72},

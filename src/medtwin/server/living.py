@@ -45,6 +45,11 @@ class Standing:
     surprises: tuple[Surprise, ...] = field(repr=False)
     at: datetime
     sequence: int  #: newest commit sequence in ``record``
+    silent: bool = False  #: shown as of ``at``, the last reading, since nothing was heard for long
+
+    def present(self, now: datetime) -> datetime:
+        """The moment that is "now" for this patient."""
+        return self.at if self.silent else now
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,8 @@ class Living:
         return self._held.get(patient)
 
     def current(self, standing: Standing) -> bool:
+        if standing.silent:
+            return True
         return self.clock() - standing.at <= STALE or not standing.choice.physiological
 
     # the grant
@@ -163,30 +170,32 @@ class Living:
         held = self._held.get(patient)
         if held is not None and self.current(held):
             return held
-        present = self.clock()
         if held is None:
-            return self._first(patient, present)
-        return self._stand(patient, self.patients().took(patient, (), at=present), present)
+            return self._first(patient)
+        return self._stand(patient, self.patients().took(patient, ()))
 
     def took(self, patient: str, events: Sequence[Event]) -> Moved:
         """New committed facts, in commit order. Facts that say nothing to the model only join the record."""
         before = self._held.get(patient)
-        present = self.clock()
         if before is None:
-            after = self._first(patient, present)
+            after = self._first(patient)
             return Moved(None, after, after.twin is not None)
         fresh = [event for event in events if event.recorded > before.sequence]
         if not fresh:
             return Moved(before, before, False)
         silent = [event for event in fresh if self._silent(before, event)]
         spoken = [event for event in fresh if event not in silent]
+        from medtwin.twin.patients import standpoint
+
         life = self.patients()._lives[patient]
         if silent:
             life.record = life.record.grown(silent)
+            if life.twin is None:  # nothing to carry on: a new reading ends a silence all the same
+                life.at, life.silent = standpoint(life.record, life.choice, self.clock())
         if spoken:
-            life = self.patients().took(patient, spoken, at=max(present, before.at))
+            life = self.patients().took(patient, spoken)
             self._shelve(life)
-        after = self._stand(patient, life, max(present, before.at) if spoken else before.at)
+        after = self._stand(patient, life)
         return Moved(before, after, bool(spoken) and after.twin is not None)
 
     def forecast(self, standing: Standing, hours: float, planned: tuple[Event, ...]) -> Effect:
@@ -198,7 +207,9 @@ class Living:
         learnt = self._learnt.get(standing.patient, (None, None))
         if learnt[1] is not None and standing.at < learnt[1]:  # a look back must not know what was learnt later
             learnt = (None, None)
-        mine = Life(standing.record, standing.choice, standing.twin, (), *learnt)
+        mine = Life(
+            standing.record, standing.choice, standing.twin, (), *learnt, at=standing.at if standing.silent else None
+        )
         effect = self.patients().forecast(standing.patient, mine, hours=hours, planned=planned)
         if standing.patient not in self._learnt or learnt[1] is not None:
             self._learnt[standing.patient] = (mine.residual, mine.learnt)
@@ -228,18 +239,21 @@ class Living:
                 told(entry.id, time.perf_counter() - begun)
         self.warm = True
 
-    def _first(self, patient: str, present: datetime) -> Standing:
-        life = self.patients().life(patient, at=present)
+    def _first(self, patient: str) -> Standing:
+        life = self.patients().life(patient)
         self._shelve(life)
-        return self._stand(patient, life, present)
+        return self._stand(patient, life)
 
     def _shelve(self, life: Life) -> None:
         if life.twin is not None and not isinstance(life.shelf, PieceShelf):
             life.shelf = PieceShelf(life.shelf, life.twin.axis.steps, self.reads.submit)
 
-    def _stand(self, patient: str, life: Life, at: datetime) -> Standing:
+    def _stand(self, patient: str, life: Life) -> Standing:
         sequence = max((event.recorded for event in life.record.history), default=0)
-        standing = Standing(patient, life.record, life.choice, life.twin, life.surprises, at, sequence)
+        assert life.at is not None
+        standing = Standing(
+            patient, life.record, life.choice, life.twin, life.surprises, life.at, sequence, life.silent
+        )
         self._held[patient] = standing
         return standing
 

@@ -35,7 +35,7 @@ MOST = 10_000  #: measurements; a month of a sensor's
 async def timeline(request: Request) -> Response:
     here, standing = await context.standing(request)
     now = here.clock()
-    until = moment(request, "until") or now
+    until = moment(request, "until") or standing.present(now)
     since = moment(request, "since") or until - USUAL
     if since >= until:
         raise Refusal(400, "An empty window", f"found since {since.isoformat()} not before until {until.isoformat()}")

@@ -65,7 +65,7 @@ async def _summary(here: context.Context, entry: PatientEntry, now: datetime) ->
         last_datum=summary.last_datum(standing, now), last_change=summary.last_change(standing, now),
         channels=_promised(fresh.channels(standing.record, now, standing.choice.headline)), open_disagreements=count,
         model=summary.model(standing), headline=summary.headline(standing, now), forecast=future,
-        recent=summary.recent(standing, now),
+        recent=summary.recent(standing, standing.present(now)), as_of=standing.at if standing.silent else None,
     )  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def _waiting(entry: PatientEntry) -> PatientSummary:
         id=entry.id, name=entry.name or entry.id, synthetic=entry.synthetic, last_datum=None, last_change=None,
         channels=[], open_disagreements=0, model=ModelStatus(kind="statistical", name="Starting", reason=WARMING),
         headline=None, forecast=ForecastSummary(withheld=True, reason=WARMING), recent=None,
+        as_of=None,
     )  # fmt: skip
 
 
@@ -97,7 +98,8 @@ async def patient(request: Request) -> Response:
     known = {(key.system, key.value) for key in (*told.identifiers, *entry.keys)}
     return answer(
         PatientDetail(
-            now=now, id=entry.id, name=entry.name or entry.id, synthetic=entry.synthetic,
+            now=now, as_of=standing.at if standing.silent else None, id=entry.id,
+            name=entry.name or entry.id, synthetic=entry.synthetic,
             identifiers=[Identifier(system=system, value=value) for system, value in sorted(known)],
             sex=told.sex or None, birth=told.birth_date or None,
             zone=Zone(name=standing.record.zone, offset_known=_offset_known(standing)),

@@ -20,7 +20,7 @@ from medtwin.twin.columns import Surprise
 from medtwin.twin.forecast import Effect, forecast, learn
 from medtwin.twin.residual import Residual
 from medtwin.twin.snapshot import MemoryShelf, Shelf, StoreShelf
-from medtwin.twin.twin import Progress, Twin, advance, assimilate
+from medtwin.twin.twin import RESTART, Progress, Twin, advance, assimilate
 
 RELEARN = 6 * 3600.0  #: seconds after which a residual is learnt anew
 
@@ -35,12 +35,26 @@ class Life:
     surprises: tuple[Surprise, ...] = ()
     residual: Residual | None = None
     learnt: datetime | None = None
+    at: datetime | None = None  #: the moment up to which it was brought
+    silent: bool = False  #: ``at`` is the last reading, for nothing was heard for long
     shelf: Shelf = field(default_factory=MemoryShelf)
 
 
 def now() -> datetime:
     """The present, UTC."""
     return datetime.now(UTC)
+
+
+def standpoint(record: Record, choice: Choice, present: datetime) -> tuple[datetime, bool]:
+    """(the moment as of which a patient is shown, whether it is not the present).
+
+    After ``RESTART`` of silence it is the last reading: nothing is known any more of somebody who was silent that long,
+    but much of who they were when last heard of.
+    """
+    spoken = [e for e in record.of(choice.headline) if e.instant <= present]
+    if not spoken or present - spoken[-1].instant <= RESTART:
+        return present, False
+    return min(max(spoken[-1].available, spoken[-1].instant), present), True
 
 
 class Patients:
@@ -51,13 +65,17 @@ class Patients:
         self._lives: dict[str, Life] = {}
 
     def life(self, patient: str, *, at: datetime | None = None, progress: Progress | None = None) -> Life:
-        """The patient's life, brought up to ``at`` (default: the present). Reading is checked against the grant each time."""
+        """The patient's life, brought up to ``at``. Reading is checked against the grant each time.
+
+        By default that is the present or, of somebody long silent, the last reading (see :func:`standpoint`).
+        """
         life = self._lives.get(patient)
         if life is None or life.record.epoch != self.store.epoch():
             record = self.store.record(patient, self.grant)
             life = Life(record, choose(record), shelf=StoreShelf(self.store, patient, self.grant))
             self._lives[patient] = life
-        self._bring(life, patient, at or self.clock(), progress)
+        then, life.silent = (at, False) if at else standpoint(life.record, life.choice, self.clock())
+        self._bring(life, patient, then, progress)
         return life
 
     def took(self, patient: str, events: Sequence[Event], *, at: datetime | None = None) -> Life:
@@ -66,16 +84,19 @@ class Patients:
         if life is None:
             return self.life(patient, at=at)
         record = life.record.grown(events)
-        present = at or self.clock()
+        present = self.clock()
+        if life.at is not None and not life.silent:
+            present = max(present, life.at)  # a clock that was set back takes nobody back
+        then, life.silent = (at, False) if at else standpoint(record, life.choice, present)
         if life.twin is not None:
-            moved = advance(life.twin, life.record, record, events, present, life.shelf)
+            moved = advance(life.twin, life.record, record, events, then, life.shelf)
             if moved is not None:
-                life.record = record
+                life.record, life.at = record, then
                 life.twin, life.surprises = moved
                 return life
         life.record, life.choice = record, choose(record)
         life.twin = None
-        self._bring(life, patient, present, None)
+        self._bring(life, patient, then, None)
         return life
 
     def forget(self, patient: str) -> None:
@@ -94,7 +115,7 @@ class Patients:
 
     def forecast(self, patient: str, life: Life, *, hours: float = 6.0, planned: Sequence[Event] = ()) -> Effect:
         """What comes next for a life, without and with plans; learns the residual when it is missing or old."""
-        at = life.twin.at if life.twin is not None else self.clock()
+        at = life.twin.at if life.twin is not None else life.at or self.clock()
         if life.learnt is None or (at - life.learnt).total_seconds() > RELEARN or at < life.learnt:
             life.residual, life.learnt = learn(life.twin, life.choice, life.record, at), at
         return forecast(
@@ -102,6 +123,7 @@ class Patients:
         )
 
     def _bring(self, life: Life, patient: str, at: datetime, progress: Progress | None) -> None:
+        life.at = at
         if not life.choice.physiological or (life.twin is not None and life.twin.at == at):
             return
         try:

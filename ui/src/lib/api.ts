@@ -87,6 +87,7 @@ export interface PatientSummary {
   model: ModelStatus;
   headline: { quantity: string; label: string; value: Value; display_units: DisplayUnit[] } | null;
   forecast: ForecastSummary | null;
+  as_of: Time | null; // shown as of then, since nothing was heard for three weeks
   recent: { times: Time[]; values: (number | null)[]; unit: string } | null; // the last ~3 h of the headline quantity
 }
 
@@ -140,6 +141,7 @@ export interface PatientDetail {
   models: (ModelStatus & { quantities: string[]; references: string[] })[];
   channels: Channel[];
   withheld: Withheld[];
+  as_of: Time | null; // shown as of then, the last reading, since nothing was heard for three weeks
   timelines: { quantity: string; label: string; unit: string; window_hours: number }[]; // what /timeline can show; the first is the default
   planned_inputs: PlannableInput[]; // empty: what-if is not offered, `what_if_reason` says why
   what_if_reason: string | null;

@@ -118,14 +118,16 @@ export function hourMinute(time: string | number, zone: Zone): string {
 }
 
 export function dayHourMinute(time: string | number, zone: Zone): string {
+  const date = new Date(time);
   return formatter(zone.name, {
+    ...(date.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' }),
     day: 'numeric',
     month: 'short',
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',
   })
-    .format(new Date(time))
+    .format(date)
     .replace(',', '');
 }
 

@@ -53,6 +53,7 @@ class TimelineChoice(Struct, kw_only=True):
 
 
 class PatientDetail(Struct, kw_only=True):
+    as_of: datetime | None  #: shown as of then, the last reading, since nothing was heard for three weeks; else null
     now: datetime
     id: str
     name: str

@@ -62,6 +62,7 @@ class Recent(Struct, kw_only=True):
 
 
 class PatientSummary(Struct, kw_only=True):
+    as_of: datetime | None  #: shown as of then, since nothing was heard for three weeks; else null
     id: str
     name: str
     synthetic: bool
