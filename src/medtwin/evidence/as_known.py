@@ -18,10 +18,9 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from medtwin.inference.problem import Problem
-from medtwin.physiology.model import variables
-from medtwin.physiology.prior import Covariate
 from medtwin.record import Event, Record
 from medtwin.twin.choice import Choice
+from medtwin.twin.covariates import quantities
 from medtwin.twin.rolling import moved, setting_out
 from medtwin.twin.snapshot import MemoryShelf
 from medtwin.twin.twin import Twin, advance, assimilate
@@ -72,7 +71,7 @@ def relevant(record: Record, choice: Choice, quantity: str) -> tuple[Event, ...]
     """The versions of facts that can matter to this model: what it is told, its covariates, and the quantity."""
     assert choice.model is not None
     names = {quantity, *choice.model.observes, *(a.quantity for a in choice.model.accepts), "insulin_long_acting"}
-    names |= {v.prior.name for v in variables(choice.model.Parameters) if isinstance(v.prior, Covariate)}
+    names |= quantities(choice.model)
     return tuple(event for event in record.history if event.quantity in names)
 
 

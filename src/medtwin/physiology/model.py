@@ -227,10 +227,36 @@ def rk4(model: Model, t: Any, h: Any, state: Any, parameters: Any, inputs: Input
     return jax.tree.map(lambda x, a, b, c, d: x + h / 6 * (a + 2 * b + 2 * c + d), state, k1, k2, k3, k4)
 
 
+class _Asked(dict[str, float]):
+    """An empty mapping that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+
+    def __contains__(self, name: object) -> bool:
+        self.names[str(name)] = None
+        return False
+
+    def __missing__(self, name: str) -> float:
+        self.names[name] = None
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names[name] = None
+        return default
+
+
+def covariates(model: Model) -> tuple[str, ...]:
+    """Names of the covariates that the model's priors look at when nothing is known."""
+    asked = _Asked()
+    priors(model, asked)
+    return tuple(asked.names)
+
+
 def priors(model: Model, covariates: Covariates | None = None) -> dict[str, Prior]:
     """Prior of each parameter of ``model`` for a person with these covariates (quantity name -> value)."""
     return {
-        variable.name: variable.prior.given(covariates or {})  # type: ignore[union-attr]
+        variable.name: variable.prior.given({} if covariates is None else covariates)  # type: ignore[union-attr]
         for variable in variables(model.Parameters)
     }
 

@@ -260,17 +260,15 @@ class Living:
     @staticmethod
     def _silent(standing: Standing, event: Event) -> bool:
         """Whether a fact can change neither the belief nor the choice of model."""
-        from medtwin.physiology.model import variables
-        from medtwin.physiology.prior import Covariate
         from medtwin.twin.choice import told
+        from medtwin.twin.covariates import quantities as followed
 
         model = standing.choice.model
         if event.quantity == "diagnosis":
             return False
         if model is None:
             return bool(standing.record.of(event.quantity))
-        covariates = {v.prior.name for v in variables(model.Parameters) if isinstance(v.prior, Covariate)}
-        if event.quantity in covariates:
+        if event.quantity in followed(model):
             return False
         quantities = set(model.observes) | {a.quantity for a in model.accepts} | {"insulin_long_acting"}
         if event.quantity in quantities:

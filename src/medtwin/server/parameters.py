@@ -34,7 +34,7 @@ def _all(standing: Standing) -> list[ParameterBelief]:
     from medtwin.physiology.prior import LogNormal
 
     twin = standing.twin
-    resolved = priors(twin.model, {})
+    resolved = priors(twin.model, twin.covariates)
     updated = twin.facts.last
     found = []
     for variable in variables(twin.model.Parameters):

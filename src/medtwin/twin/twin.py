@@ -20,13 +20,13 @@ from medtwin.errors import InferenceError
 from medtwin.inference.belief import Belief
 from medtwin.inference.problem import Problem, problem
 from medtwin.inference.update import run, start
-from medtwin.physiology.model import Model, priors, variables
-from medtwin.physiology.prior import Covariate
+from medtwin.physiology.model import Model, priors
 from medtwin.record import Event, Record, Status
 from medtwin.twin import serial
 from medtwin.twin.axis import Axis
 from medtwin.twin.choice import Choice, told
 from medtwin.twin.columns import Surprise, columns, surprises
+from medtwin.twin.covariates import known as known_covariates
 from medtwin.twin.snapshot import BEGINNING, MemoryShelf, Shelf, Snapshot, name_of
 from medtwin.twin.tapes import Facts, facts
 
@@ -48,6 +48,7 @@ class Twin:
     pieces: tuple[Snapshot, ...] = field(repr=False)
     facts: Facts = field(repr=False)
     epoch: int = 0
+    covariates: dict[str, float] = field(default_factory=dict)  #: what the priors follow, as known at ``at``
 
     @property
     def model(self) -> Model:
@@ -129,7 +130,7 @@ def _fold(
     assert choice.update is not None
     model, update, axis, settings = choice.model, choice.update, known.axis, repr(choice.update)
     now = int(axis.position(at))
-    covariates_at = _covariates(model, record)
+    covariates_at = known_covariates(model, record)
     plan = list(_plan(known, axis, now))
     same = len(kept) if [p.piece for p in kept] == [piece for piece, _ in plan[: len(kept)]] else 0
     pieces = list(kept[:same])
@@ -158,8 +159,9 @@ def _fold(
             progress(done + 1, len(plan))
     if belief is None:
         belief = serial.from_bytes(pieces[-1].belief)
-    posed = _problem(model, tuple(sorted(covariates_at(axis.moment(now)).items())))
-    twin = Twin(patient, choice, axis, at, belief, posed, name, tuple(pieces), known, record.epoch)
+    covariates = covariates_at(axis.moment(now))
+    posed = _problem(model, tuple(sorted(covariates.items())))
+    twin = Twin(patient, choice, axis, at, belief, posed, name, tuple(pieces), known, record.epoch, covariates)
     return twin, surprises(pieces[-1], axis, tuple(getattr(belief, "hypotheses", ())))
 
 
@@ -180,29 +182,13 @@ def _plan(known: Facts, axis: Axis, now: int) -> Iterator[tuple[int, bool]]:
         yield axis.piece(now - 1), True
 
 
-def _covariates(model: Model, record: Record) -> Callable[[datetime], dict[str, float]]:
-    """The covariates that the model's priors ask for, as known at a moment: the last value before it, else the first."""
-    names = [v.prior.name for v in variables(model.Parameters) if isinstance(v.prior, Covariate)]
-    series = {n: [(e.instant, float(e.value)) for e in record.of(n) if isinstance(e.value, float)] for n in names}
-
-    def at(moment: datetime) -> dict[str, float]:
-        found = {}
-        for name, values in series.items():
-            if values:
-                before = [value for when, value in values if when <= moment]
-                found[name] = before[-1] if before else values[0][1]
-        return found
-
-    return at
-
-
 @lru_cache(maxsize=256)
 def _problem(model: Model, covariates: tuple[tuple[str, float], ...]) -> Problem:
     return problem(model, dict(covariates))
 
 
 def prior_intervals(twin: Twin, level: float = 0.9) -> dict[str, tuple[float, float, float]]:
-    """(lower, median, upper) of each inferred parameter before any data."""
-    resolved: dict[str, Any] = priors(twin.model, {})
+    """(lower, median, upper) of each inferred parameter before any reading, of a person with these covariates."""
+    resolved: dict[str, Any] = priors(twin.model, twin.covariates)
     tail = (1.0 - level) / 2.0
     return {n: tuple(resolved[n].quantile(p) for p in (tail, 0.5, 1.0 - tail)) for n in twin.model.inferred}
