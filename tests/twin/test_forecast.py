@@ -129,3 +129,30 @@ def test_a_residual_learns_from_the_past_only(life):
     for a, b in zip(known.horizons, learn(again, choice, later, half).horizons, strict=True):
         np.testing.assert_array_equal(a.weights, b.weights)
     assert twin.at > half
+
+
+def test_no_plan_leads_where_nobody_can_be(life):
+    made = forecast(*life, NOW, planned=(plan("insulin_bolus", 20.0, 5),)).scenario
+    assert made.quantiles.min() >= 0.0
+    assert (np.diff(made.quantiles, axis=1) >= 0).all()
+
+
+def test_an_effect_holds_the_models_own_error(life):
+    meal = (plan("carbohydrate_intake", 50.0, 10),)
+    members, whole = (forecast(*life, NOW, planned=meal, model_error=scale).quantiles for scale in (0.0, 1.0))
+    at = 35  # three hours
+    assert whole[at, 4] - whole[at, 0] > 1.5 * (members[at, 4] - members[at, 0])
+    assert whole[at, 2] == pytest.approx(members[at, 2], rel=0.15)
+
+
+def test_of_somebody_whom_the_model_does_not_fit_a_plan_says_so(life):
+    from dataclasses import replace
+
+    import equinox as eqx
+
+    twin, *rest = life
+    place = np.array([twin.belief.names.index(name) for name in twin.problem.inferred[4:12]])
+    pulled = replace(twin, belief=eqx.tree_at(lambda b: b.mean, twin.belief, twin.belief.mean.at[place].set(2.9)))
+    made = forecast(pulled, *rest, NOW, planned=(plan("insulin_bolus", 2.0, 5),))
+    assert "take the effect as a direction" in made.scenario.widened
+    assert made.baseline.widened is None

@@ -125,8 +125,8 @@ def what_if(
 ) -> None:
     """Show two futures side by side, without and with a plan, and the paired difference.
 
-    The difference is physiology alone: the same members of the belief, run twice. A person for whom no model speaks
-    gets no answer, and the reason.
+    The difference is physiology alone: the same members of the belief, run twice; its interval holds the model's own error,
+    measured on people of other equations. A person for whom no model speaks gets no answer, and the reason.
     """
     from medtwin.errors import FormatError, InferenceError
     from medtwin.twin import scenario as scenarios
@@ -161,6 +161,8 @@ def what_if(
     _head(one)
     if one.withheld:
         return
+    if other.widened and other.widened != one.widened:
+        typer.secho(f"With the plan: {other.widened}", fg=typer.colors.YELLOW)
     every = max(len(one.times) // 12, 1)
     rows = [
         (

@@ -87,7 +87,7 @@ def _shown(effect: verb.Effect, standing: Standing, planned: list[PlannedEvent],
     return WhatIf(
         now=now, patient=standing.patient, quantity=made.quantity, label=words.label(made.quantity), unit=unit,
         display_units=words.display_units(made.quantity), made_at=made.made_at, basis=basis(made),
-        withheld=made.withheld, widened=made.widened, target=words.TARGETS.get(made.quantity),
+        withheld=made.withheld, widened=effect.scenario.widened, target=words.TARGETS.get(made.quantity),
         times=[] if none else list(made.times), baseline=futures(made), scenario=futures(effect.scenario),
         difference=Difference(
             median=[] if none else [float(v) for v in effect.quantiles[:, 2]],

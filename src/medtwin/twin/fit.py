@@ -24,8 +24,8 @@ def at_edge(twin: Twin) -> tuple[str, ...]:
     return tuple(name for name in twin.problem.inferred if abs(mean[place[name]]) > EDGE)
 
 
-def misfit(twin: Twin, parameter: str) -> str | None:
-    """Why this parameter says nothing of this person; None where it does."""
+def misfit(twin: Twin, parameter: str | None = None) -> str | None:
+    """Why this parameter (None: the model as a whole) says nothing of this person; None where it does."""
     beyond, every = at_edge(twin), len(twin.problem.inferred)
     if len(beyond) > SHARE * every:
         return (

@@ -23,6 +23,8 @@ from medtwin.quantities import registry
 from medtwin.record import Event, Intent, Record
 from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice
+from medtwin.twin.effects import with_model_error
+from medtwin.twin.fit import misfit
 from medtwin.twin.readings import exact_readings
 from medtwin.twin.residual import LEVELS, Readings, Residual
 from medtwin.twin.rolling import changes
@@ -104,9 +106,11 @@ def forecast(
     planned: tuple[Event, ...] = (),
     every: timedelta = timedelta(minutes=5),
     patient: str = "",
+    model_error: float = 1.0,
 ) -> Effect:
     """The future of the headline quantity from ``at``, without and with ``planned`` events.
 
+    ``model_error`` multiplies the model's own error of an effect (:mod:`medtwin.twin.effects`); 0 for the members' spread alone.
     ``record`` is what was known at ``at`` (planned facts in it count as plans); ``residual`` comes from :func:`learn`.
     """
     plans = (*(e for e in record.events if e.intent is Intent.PLANNED and e.instant > at), *planned)
@@ -126,15 +130,21 @@ def forecast(
         np.asarray(_futures(twin, choice.headline, given, key, steps))[np.clip(ends, 0, steps - 1)]
         for given in (without, planned_too)
     ]
-    change = runs[1] - runs[0]
+    since = [(t - min(e.instant for e in plans)) / timedelta(hours=1) for t in times]
+    change = with_model_error(runs[1] - runs[0], since, model_error)
     effect = np.quantile(change, SHOWN, axis=1).T
     centre = np.median(change, axis=1)[:, None]
     apart = baseline.quantiles - baseline.at(0.5)[:, None]
     own = np.quantile(change, LEVELS, axis=1).T - centre
     shifted = baseline.at(0.5)[:, None] + centre + np.sign(apart) * np.hypot(apart, own)
+    known = registry.get(baseline.quantity)
+    doubt = misfit(twin)
+    caution = "; ".join(
+        part for part in (baseline.widened, doubt and f"take the effect as a direction: {doubt}") if part
+    )
     scenario = Forecast(
-        baseline.patient, baseline.quantity, at, True, baseline.label, times, baseline.levels, shifted,
-        None, baseline.widened, baseline.coverage,
+        baseline.patient, baseline.quantity, at, True, baseline.label, times, baseline.levels,
+        np.clip(np.sort(shifted, axis=1), known.low, known.high), None, caution or None, None,
     )  # fmt: skip
     return Effect(baseline, scenario, effect)
 

@@ -93,7 +93,8 @@ def _missing(life: Plan, minute: int) -> Plan:
     return replace(life, meals=tuple(untold if m is main[-1] else m for m in life.meals))
 
 
-def _prepare(order: Order) -> tuple[Person, Setup | None]:
+def prepare(order: Order) -> tuple[Person, Setup | None]:
+    """The person of an order before they have lived, and what :func:`simulate` needs (None without a glucose body)."""
     kind, zone, minutes = KINDS[order.kind], ZoneInfo(order.zone), order.minutes
     stream = [np.random.default_rng([order.seed, order.index, purpose]) for purpose in range(6)]
     who, living, moving, drifting, sensing, dosing = stream
@@ -185,7 +186,7 @@ def _prepare(order: Order) -> tuple[Person, Setup | None]:
 
 def make(orders: Sequence[Order]) -> list[Person]:
     """Carry out ``orders``; those of equal length share one run of the bodies."""
-    prepared = [_prepare(o) for o in orders]
+    prepared = [prepare(o) for o in orders]
     outcomes: dict[int, Outcome] = {}
     for minutes in sorted({o.minutes for o in orders}):
         where = [k for k, o in enumerate(orders) if o.minutes == minutes and prepared[k][1] is not None]

@@ -54,6 +54,7 @@ class Setup:
     errors: Errors
     dosing: Dosing
     chances: Array  # [reading, 3] uniform: corrects, notices a low, logs the rescue
+    given: tuple[tuple[int, float], ...] = ()  # further boluses: minute, U
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,9 @@ def simulate(people: list[Setup], minutes: int) -> list[Outcome]:
                 due.setdefault(meal.bolus_minute, []).append((i, meal.counted))
 
     bolus = np.zeros((minutes, count))
+    for i, s in enumerate(people):
+        for minute, units in s.given:
+            bolus[minute, i] += units
     glucose, interstitial, insulin = (np.zeros((minutes, count)) for _ in range(3))
     readings = np.full((-(-minutes // READING_MINUTES), count), np.nan)
     shown = np.full(count, np.nan)
