@@ -92,13 +92,24 @@ def real_n0(power_of: Power, allocation: float, power: float, least: float = 2.0
     return math.exp(float(brentq(short, high - 1.0, high, xtol=1e-13, rtol=1e-14)))
 
 
-def whole_arms(power_of: Power, allocation: float, power: float, least: float = 2.0) -> tuple[int, int]:
-    """The smallest whole (n0, n1) near ``allocation`` treated patients a control that reaches ``power``."""
+def whole_arms(power_of: Power, allocation: float, power: float, least: float = 2.0, steady: int = 0) -> tuple[int, int]:
+    """The smallest whole (n0, n1) near ``allocation`` treated patients a control that reaches ``power``.
+
+    ``steady``: the next so many numbers of controls reach it too, as a power that rises in teeth needs.
+    """
     real = real_n0(power_of, allocation, power, least)
+
+    def at(n0: int) -> tuple[int, int]:
+        return n0, math.ceil(n0 * allocation - 1e-9)
+
     n0, n1 = math.ceil(real - 1e-9), math.ceil(real * allocation - 1e-9)
-    while power_of(n0, n1) < power:  # rounding up one arm can cost more than it gives where arms differ in variance
-        n0, n1 = n0 + (n0 * allocation <= n1), n1 + (n0 * allocation > n1)
-    return n0, n1
+    if power_of(n0, n1) >= power and not steady:
+        return n0, n1
+    held = 0
+    while held <= steady:  # rounding up one arm can cost more than it gives where arms differ in variance
+        held = held + 1 if power_of(*at(n0)) >= power else 0
+        n0 += 1
+    return at(n0 - held)
 
 
 def smallest_control_arm(power_of: Power, n1: float, power: float, least: int = 2) -> int | None:
