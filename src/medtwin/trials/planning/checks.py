@@ -83,7 +83,9 @@ def arms(n0: float, n1: float, least: float = 2.0) -> tuple[float, float]:
     """Both arms with ``least`` patients or more, or AnalysisError."""
     for name, n in (("control", n0), ("treated", n1)):
         if not (math.isfinite(n) and n >= least):
-            raise AnalysisError(f"{n:g} patients in the {name} arm", expected=f"{least:g} or more", remedy="add patients")
+            raise AnalysisError(
+                f"{n:g} patients in the {name} arm", expected=f"{least:g} or more", remedy="add patients"
+            )
     return float(n0), float(n1)
 
 

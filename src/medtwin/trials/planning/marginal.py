@@ -139,7 +139,7 @@ class Marginal:
         df = min(sum(v for *_, v in parts) ** 2 / spread, n - 2.0)
         c = float(stdtrit(df, 1.0 - level(self.alpha, self.sides)))
         mean, var, cumulant = abs(self.away) - c * se, varied, 0.0
-        for arm, size, side, v in parts:
+        for arm, size, side, _ in parts:
             k2 = arm.residual
             fourth = 3.0 * k2 * k2 if arm.fourth is None else arm.fourth
             by_mean = side * arm.slope - c * arm.slope * arm.curvature * k2 / (size * se)

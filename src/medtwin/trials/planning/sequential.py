@@ -14,14 +14,14 @@ Futility bounds come from a beta-spending function, or are given as Z values. *B
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import information_rates, level, target
@@ -144,7 +144,9 @@ def _walk(looks: Looks, rates: Floats, side: float, beta: float, drift: float, f
     """Upper and lower bounds, look by look. ``fixed``: upper bounds that are known already."""
     last = len(rates) - 1
     by_spending = np.diff(spent(looks.function, rates, side, looks.parameter), prepend=0.0)
-    lost = np.diff(spent(looks.futility, rates, beta, looks.futility_parameter), prepend=0.0) if looks.futility else None
+    lost = (
+        np.diff(spent(looks.futility, rates, beta, looks.futility_parameter), prepend=0.0) if looks.futility else None
+    )
     upper, lower = np.full(last + 1, np.inf), np.full(last + 1, -np.inf)
     null: Going = START
     real: Going = START
@@ -223,17 +225,8 @@ def group_sequential(looks: Looks, *, alpha: float = 0.05, sides: int = 2, power
 
 def fixed_drift(alpha: float, sides: int, power: float) -> float:
     """``E Z`` that a trial without interim looks needs; of a two-sided test both tails are counted."""
-    side = level(alpha, sides)
+    z = float(ndtri(1.0 - level(alpha, sides)))
     target(power, alpha)
-    upper = np.array([ndtri(1.0 - side)])
-
-    def reached(drift: float) -> float:
-        found = crossing([1.0], drift, upper, -upper if sides == 2 else None)
-        return float(found.upper[0] + found.lower[0] * (sides == 2)) - power
-
-    return _root(reached, 1e-6, 4.0 * FAR)
-
-
-def looks_of(information: Sequence[float], **more: object) -> Looks:
-    """Looks from a list of information rates."""
-    return Looks(information=tuple(float(r) for r in information), **more)  # type: ignore[arg-type]
+    if sides == 1:
+        return z + float(ndtri(power))
+    return _root(lambda drift: float(ndtr(drift - z) + ndtr(-drift - z)) - power, 1e-9, 4.0 * FAR)

@@ -55,7 +55,9 @@ class Survival:
 
     def __post_init__(self) -> None:
         if self.hazard0 == 0.0:
-            raise AnalysisError("a control hazard of 0", expected="events", remedy="without events no hazard ratio is shown")
+            raise AnalysisError(
+                "a control hazard of 0", expected="events", remedy="without events no hazard ratio is shown"
+            )
         for name in ("hazard0", "hazard_ratio", "accrual", "margin"):
             positive(name, getattr(self, name))
         for name in ("followup", "dropout_hazard0", "dropout_hazard1"):
@@ -142,7 +144,9 @@ class Survival:
                 lived, hazard, lost = free[arm] * watched, hazards[arm], ends[arm] - hazards[arm]
                 ending = free[arm] / self.accrual if start >= self.followup else np.zeros_like(t)
                 own[arm] += simpson(lived * w * (hazard - pooled), x=t)
-                squares[arm] += simpson(lived * hazard * (w - gathered) ** 2 + (lived * lost + ending) * gathered**2, x=t)
+                squares[arm] += simpson(
+                    lived * hazard * (w - gathered) ** 2 + (lived * lost + ending) * gathered**2, x=t
+                )
             carried = passed
         true = pi0 * (squares[0] - own[0] ** 2) + pi1 * (squares[1] - own[1] ** 2)
         return float(mean), float(estimated), float(true)
@@ -160,7 +164,9 @@ def schoenfeld_events(hazard_ratio: float, allocation: float = 1.0, *, power: fl
     """Events needed by Schoenfeld's formula; a score leaves ``1 - correlation^2`` of them."""
     target(power, alpha)
     pi0, pi1 = shares(allocation)
-    away = detectable(math.log(positive("hazard ratio", hazard_ratio)), math.log(positive("margin", margin)), "log hazard ratio")
+    away = detectable(
+        math.log(positive("hazard ratio", hazard_ratio)), math.log(positive("margin", margin)), "log hazard ratio"
+    )
     z = float(ndtri(1.0 - level(alpha, sides)) + ndtri(power))
     return z * z / (pi0 * pi1 * away**2) * (1.0 - correlation**2)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import fdtri, nctdtr, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtri, fdtri, nctdtr, ndtr, ndtri, stdtr, stdtrit
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import level, positive, target
@@ -31,7 +31,9 @@ def z_power(away: float, standard_error: float, alpha: float, sides: int) -> flo
 def t_power(away: float, standard_error: float, df: float, alpha: float, sides: int) -> float:
     """The same by the non-central t distribution with ``df`` degrees of freedom."""
     if not df > 0.0:
-        raise AnalysisError(f"{df:g} degrees of freedom", expected="more than 0", remedy="add patients or drop covariates")
+        raise AnalysisError(
+            f"{df:g} degrees of freedom", expected="more than 0", remedy="add patients or drop covariates"
+        )
     return float(_noncentral(np.array([abs(away) / standard_error]), df, alpha, sides)[0])
 
 
@@ -57,18 +59,27 @@ def quadrature_power(away: float, standard_error: float, error_df: float, covari
 
 
 def _noncentral(shift: np.ndarray, df: float, alpha: float, sides: int) -> np.ndarray:
+    """P(T > c), and P(T < -c) of a two-sided test, of the non-central t with ``shift`` >= 0."""
+    if df >= 1e6:
+        critical = ndtri(1.0 - level(alpha, sides))
+        return ndtr(shift - critical) + (ndtr(-shift - critical) if sides == 2 else 0.0)
     critical = stdtrit(df, 1.0 - level(alpha, sides))
-    upper = 1.0 - nctdtr(df, shift, critical) if df < 1e6 else ndtr(shift - critical)
-    if sides == 1:
-        return np.where(shift == 0.0, stdtr(df, -critical), upper)
-    lower = nctdtr(df, shift, -critical) if df < 1e6 else ndtr(-shift - critical)
-    return upper + lower
+    upper = np.where(shift == 0.0, stdtr(df, -critical), 1.0 - nctdtr(df, shift, critical))
+    if sides == 2:  # beyond 8 the other tail is below 1e-15, and the library loses it
+        upper = upper + np.where(shift < 8.0, nctdtr(df, np.minimum(shift, 8.0), -critical), 0.0)
+    lost = ~np.isfinite(upper)
+    if lost.any():  # averaged over the estimated spread instead
+        spread = np.sqrt(chdtri(df, (1.0 - NODES) / 2.0) / df)
+        upper[lost] = ndtr(shift[lost, None] - critical * spread) @ WEIGHTS / 2.0
+    return upper
 
 
 def asymptotic_n(away: float, variance: float, power: float, alpha: float, sides: int) -> float:
     """Patients in all, ``n = v (z_(1-alpha/sides) + z_power)^2 / away^2``, with ``variance`` = n Var(estimate)."""
     target(power, alpha)
-    return float(variance * (ndtri(1.0 - level(alpha, sides)) + ndtri(power)) ** 2 / positive("distance", abs(away)) ** 2)
+    return float(
+        variance * (ndtri(1.0 - level(alpha, sides)) + ndtri(power)) ** 2 / positive("distance", abs(away)) ** 2
+    )
 
 
 def real_n0(power_of: Power, allocation: float, power: float, least: float = 2.0) -> float:
@@ -92,24 +103,37 @@ def real_n0(power_of: Power, allocation: float, power: float, least: float = 2.0
     return math.exp(float(brentq(short, high - 1.0, high, xtol=1e-13, rtol=1e-14)))
 
 
-def whole_arms(power_of: Power, allocation: float, power: float, least: float = 2.0, steady: int = 0) -> tuple[int, int]:
-    """The smallest whole (n0, n1) near ``allocation`` treated patients a control that reaches ``power``.
+def whole_arms(
+    power_of: Power, allocation: float, power: float, least: float = 2.0, steady: int = 0
+) -> tuple[int, int]:
+    """The fewest whole controls n0, with ``n1 = ceil(allocation n0)`` treated or fewer, that reach ``power``.
 
     ``steady``: the next so many numbers of controls reach it too, as a power that rises in teeth needs.
     """
-    real = real_n0(power_of, allocation, power, least)
 
     def at(n0: int) -> tuple[int, int]:
         return n0, math.ceil(n0 * allocation - 1e-9)
 
-    n0, n1 = math.ceil(real - 1e-9), math.ceil(real * allocation - 1e-9)
-    if power_of(n0, n1) >= power and not steady:
-        return n0, n1
-    held = 0
-    while held <= steady:  # rounding up one arm can cost more than it gives where arms differ in variance
-        held = held + 1 if power_of(*at(n0)) >= power else 0
+    low = max(math.ceil(least - 1e-9), math.ceil(2.0 / allocation - 1.0 + 1e-9), 2) - 1
+    high = low + 1
+    while power_of(*at(high)) < power:
+        low, high = high, 2 * high
+        if high > MOST:
+            raise AnalysisError(
+                f"a power of {power:g} that {MOST:.0e} patients in an arm do not reach", expected="an effect that can be shown",
+                remedy="plan for a larger effect or a smaller variance",
+            )  # fmt: skip
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power_of(*at(middle)) >= power else (middle, high)
+    held, n0 = 1, high
+    while held <= steady:
         n0 += 1
-    return at(n0 - held)
+        held = held + 1 if power_of(*at(n0)) >= power else 0
+    n0, n1 = at(n0 - held + 1)
+    while not steady and n1 - 1 > max(1.0, n0 * allocation - 1.0 + 1e-9) and power_of(n0, n1 - 1) >= power:
+        n1 -= 1
+    return n0, n1
 
 
 def smallest_control_arm(power_of: Power, n1: float, power: float, least: int = 2) -> int | None:
