@@ -8,8 +8,9 @@ of arm a, ``k_a^2 = s_a^2 (1 - r_a^2)`` what the score leaves of the outcome's v
 The last term is the *heterogeneity* of the effect over the score. Nobody knows it before the trial, so it is stated: by
 default what equal signs of the correlations imply, ``(d1 r1 s1 - d0 r0 s0)^2``; 0 for a constant effect; a number of your own.
 Beside it stand the worst case, in which the score means opposite things in the two arms, ``(|d1 r1 s1| + |d0 r0 s0|)^2``, and
-the bound of Hojbjerre-Frandsen et al. (arXiv 2503.22284), ``d0^2 s0^2 + d1^2 s1^2 + pi0 pi1 (|d0| k0/pi0 + |d1| k1/pi1)^2``,
-which also holds for a score that is not calibrated, and at 1:1 is worse than no adjustment below a correlation of 0.71.
+the published bound of Hojbjerre-Frandsen, van der Laan & Schuler (arXiv 2503.22284), ``d0^2 s0^2 + d1^2 s1^2 + pi0 pi1 (|d0|
+k0/pi0 + |d1| k1/pi1)^2``. It rests on potential outcomes that do not correlate negatively: with slopes of opposite sign the
+truth can lie above it. At 1:1 and below a correlation of 0.71 it is worse than no adjustment.
 
 Power ``second order``: the test rejects where ``W = estimate - null - c SE > 0``. W is a function of means and variances of
 the arms; its mean, variance and third cumulant by the delta method, skewness of the outcome and the correlation of the
@@ -31,7 +32,7 @@ from medtwin.trials.planning.wald import Power, z_power
 SECOND_ORDER = "second-order (Edgeworth), influence-function variance"
 ASYMPTOTIC = "asymptotic normal, influence-function variance"
 WORST = "asymptotic normal, worst-case heterogeneity"
-BOUND = "asymptotic normal, bound for a score that is not calibrated"
+BOUND = "asymptotic normal, published bound for slopes of one sign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class Marginal:
         return self._within(allocation) + (abs(self.treated.explained) + abs(self.control.explained)) ** 2
 
     def bound(self, allocation: float = 1.0) -> float:
-        """n Var at most, whatever the score's calibration."""
+        """n Var at most, where potential outcomes do not correlate negatively (arXiv 2503.22284)."""
         pi0, pi1 = shares(allocation)
         d0, d1 = self.control.slope, self.treated.slope
         cross = d0 * math.sqrt(self.control.residual) / pi0 + d1 * math.sqrt(self.treated.residual) / pi1

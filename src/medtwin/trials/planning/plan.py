@@ -207,7 +207,7 @@ def _particulars(plan: PlanInput, planned: Model, n0: int, n1: int, ratio: float
         if plan.correlation:
             made += [
                 Planned("n Var, worst-case heterogeneity", contrast.worst_variance(ratio), "asymptotic"),
-                Planned("n Var, bound for a score that is not calibrated", contrast.bound(ratio), "asymptotic"),
+                Planned("n Var, published bound for slopes of one sign", contrast.bound(ratio), "arXiv 2503.22284"),
                 Planned("heterogeneity of the effect", contrast.varied(), "stated, or as the correlations imply"),
             ]
         few = _fewest(planned, n0, n1)

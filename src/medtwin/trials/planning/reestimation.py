@@ -78,7 +78,7 @@ def promising_zone(z: float, n_interim: float, n_planned: float, *, power: float
     # the planned second stage alone must reach this Z; any other second stage keeps the conditional level with it
     second = (critical * math.sqrt(n_planned) - z * math.sqrt(n_interim)) / math.sqrt(planned)
     n = n_planned
-    if zone == "promising":
+    if zone == "promising" and z > 0.0:
         needed = n_interim / z**2 * (second + float(ndtri(power))) ** 2
         n = min(max(n_planned, n_interim + needed), most * n_planned)
     more = n - n_interim

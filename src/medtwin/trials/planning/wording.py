@@ -34,9 +34,8 @@ def analysis_plan(made: TrialPlan) -> str:
             stop = "no efficacy bound"
             if look.efficacy is not None:
                 stop = f"efficacy at Z {look.efficacy:.4f} (one-sided level {look.nominal:.6f})"
-            parts.append(
-                f"- Analysis {number} at {look.information:.1%} of the information ({look.patients:.0f} {what}): {stop}{low}; level spent {look.alpha_spent:.6f}."
-            )
+            at = f"at {look.information:.1%} of the information ({look.patients:.0f} {what})"
+            parts.append(f"- Analysis {number} {at}: {stop}{low}; level spent {look.alpha_spent:.6f}.")
     parts += ["", "Sensitivity", "Power of the planned trial by other methods:"]
     parts += [f"- {row.method}: {row.power:.1%}" for row in made.methods]
     parts += [f"- {n.name}: {n.value:.1%} [{n.method}]" for n in made.numbers if n.name == "assurance"]
