@@ -113,11 +113,32 @@ def test_assurance_and_drop_out():
 def test_one_sided_with_futility():
     made = planned("survival", alpha=0.025, sides=1, looks=[0.6, 1], futility="obrien-fleming", margin=1.0)
     assert made.looks[0].futility is not None
+    assert made.looks[0].time < made.looks[1].time == pytest.approx(24.0)
     assert "futility below Z" in analysis_plan(made)
     assert "(margin)" in analysis_plan(made)
     tiny = planned(looks=[0.01, 1])
     assert tiny.looks[0].efficacy is None
     assert "no efficacy bound" in analysis_plan(tiny)
+
+
+def test_a_score_at_each_visit_and_covariates_without_one():
+    same = planned("repeated", correlation=0.5)
+    assert planned("repeated", correlations=[0.5, 0.5, 0.5]).n_control == same.n_control
+    assert planned("repeated", correlations=[0.7, 0.6, 0.5]).n_control != same.n_control
+    small = {"n_control": 15, "n_treated": 15, "effect": 1.0}
+    assert planned(**small, covariates=5).power < planned(**small).power - 0.01
+
+
+def test_given_numbers_with_looks():
+    small = planned(correlation=0.5, looks=[0.5, 1], n_control=80, n_treated=80)
+    assert 0.4 < small.power < planned(correlation=0.5, n_control=80, n_treated=80).power
+    assert small.looks[0].stops_planned < planned(correlation=0.5, looks=[0.5, 1]).looks[0].stops_planned
+
+
+def test_millions_of_patients_take_no_longer():
+    made = planned("binary", risk_treated=0.301, figures=True)
+    assert made.n_control > 4e6
+    assert made.power == pytest.approx(0.9, abs=1e-5)
 
 
 def test_a_plan_file(tmp_path):
@@ -145,6 +166,8 @@ def test_a_plan_file(tmp_path):
         ({"correlation": 0.3, "baseline_correlation": 0.5}, "baseline correlation"),
         ({"correlation": 0.3, "covariates": 0}, "a correlation without covariates"),
         ({"covariates": -1}, "-1 covariates"),
+        ({"correlation_treated": 0.3}, "correlation_treated without"),
+        ({"heterogeneity": 0.1}, "heterogeneity without"),
         ({"n_control": 10}, "the size of one arm"),
         ({"n_control": 1, "n_treated": 5}, "patients in the control arm"),
         ({"allocation": 0.0}, "allocation"),

@@ -236,6 +236,23 @@ def test_last_visit_variance_is_that_of_the_estimate():
     assert made.asymptotic(80, 80) < complete.asymptotic(80, 80)
 
 
+def test_no_patients_are_refused_by_every_method():
+    endpoints = [
+        classical(0.5),
+        Continuous(effect=0.3, arms=Arms(sd0=1, sd1=2, correlation0=0.5, correlation1=0.2)),
+        Binary(risk0=0.3, risk1=0.4),
+        Binary(risk0=0.3, risk1=0.4, correlation0=0.3, correlation1=0.3),
+        Counts(rate0=1.0, ratio=0.5),
+        Survival(hazard0=0.1, hazard_ratio=0.7, accrual=1, followup=1),
+        Repeated(effect=1, covariance=((1.0,),), retention0=(1,), retention1=(1,)),
+    ]
+    for endpoint in endpoints:
+        for function in endpoint.methods().values():
+            for arms in ((0, 10), (10, 1), (-5, 10), (math.nan, 10)):
+                with pytest.raises(AnalysisError, match="patients in the"):
+                    function(*arms)
+
+
 @pytest.mark.parametrize(
     ("make", "found"),
     [

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from scipy.special import ndtr, ndtri
 
+from medtwin.trials.planning.checks import arms as check_arms
 from medtwin.trials.planning.checks import detectable, level, positive, target
 from medtwin.trials.planning.variance import Arms, ancova_1, ancova_2, shares
 from medtwin.trials.planning.wald import Power, quadrature_power, t_power, z_power
@@ -71,6 +72,7 @@ class Continuous:
 
     def standard_error(self, n0: float, n1: float) -> float:
         """Of the estimate, chance imbalance of covariates left out."""
+        check_arms(n0, n1)
         k0, k1 = self.arms.residual()
         return math.sqrt(k0 / n0 + k1 / n1 + self.varied() / (n0 + n1))
 
@@ -95,14 +97,17 @@ class Continuous:
 
     def asymptotic_1(self, n0: float, n1: float) -> float:
         """Normal, with the variance of ANCOVA I."""
+        check_arms(n0, n1)
         return z_power(self.away, math.sqrt(ancova_1(self.arms, n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def asymptotic_2(self, n0: float, n1: float) -> float:
         """Normal, with the variance of ANCOVA II that the arms' slopes imply."""
+        check_arms(n0, n1)
         return z_power(self.away, math.sqrt(ancova_2(self.arms, n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def guenther_schouten(self, n0: float, n1: float) -> float:
         """Power that Guenther-Schouten's number of patients has."""
+        check_arms(n0, n1)
         return guenther_schouten_power(
             n0 + n1, self.variance(n1 / n0) * shares(n1 / n0)[0] * shares(n1 / n0)[1], self.away, n1 / n0,
             alpha=self.alpha, sides=self.sides,

@@ -2,7 +2,7 @@
 
 ``assurance = E[ power(correlation, effect) ]`` (O'Hagan, Stevens & Campbell 2005, Pharm. Stat. 4:187). The correlation has a
 normal law on Fisher's scale, ``atanh(r) ~ N(atanh(r0), 1/(n - 3))`` after n historical patients, or with a standard error that
-is stated; the effect a normal law. Gauss-Hermite sums, 24 nodes each; an effect on the wrong side of the null value counts
+is stated; the effect a normal law. Gauss-Hermite sums, 15 nodes each; an effect on the wrong side of the null value counts
 as no success.
 """
 
@@ -17,7 +17,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import correlation, finite, positive
 
 METHOD = "Gauss-Hermite average over a normal law of Fisher's z and of the effect"
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 SHARES = WEIGHTS / WEIGHTS.sum()
 
 

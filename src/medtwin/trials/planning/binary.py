@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import gammaln, ndtr, ndtri, stdtrit
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.planning.checks import level, positive, share
+from medtwin.trials.planning.checks import arms, level, positive, share
 from medtwin.trials.planning.latent import residual_moments
 from medtwin.trials.planning.marginal import Arm, Marginal
 from medtwin.trials.planning.wald import Power
@@ -31,6 +31,7 @@ EFFECTIVE = (
 ENUMERATED_WALD = "exact, enumeration of all counts, Wald test"
 ENUMERATED_POOLED = "exact, enumeration of all counts, pooled test"
 POOLED = "asymptotic normal, pooled variance"
+MOST = 6.0e6  #: pairs of counts that are summed; beyond, second order and normal laws agree to 1e-4 and stand in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,10 @@ class Binary:
         With one, the counts of ``n_a / ((1 - r_a^2) loss)`` patients, averaged over neighbouring whole numbers since an
         adjusted risk has no lattice; ``loss``: chance imbalance of covariates, and heterogeneity.
         """
+        arms(n0, n1)
         contrast = self.contrast()
+        if self._too_many(n0, n1):
+            return contrast.second_order(n0, n1)
         if not self.adjusted:
             return self._summed(round(n0), round(n1), round(n0), round(n1), "influence")
         q, n = self.covariates, n0 + n1
@@ -109,11 +113,22 @@ class Binary:
 
     def enumerated_wald(self, n0: float, n1: float) -> float:
         """Exact power of the unadjusted Wald test with a normal critical value."""
+        arms(n0, n1)
+        if self._too_many(n0, n1):
+            return self.contrast().asymptotic(n0, n1)
         return self._summed(round(n0), round(n1), n0, n1, "wald")
 
     def enumerated_pooled(self, n0: float, n1: float) -> float:
         """Exact power of the unadjusted pooled test of no difference."""
+        arms(n0, n1)
+        if self._too_many(n0, n1):
+            return self.pooled(n0, n1)
         return self._summed(round(n0), round(n1), n0, n1, "pooled")
+
+    def _too_many(self, n0: float, n1: float) -> bool:
+        """Whether the pairs of counts are so many (some 100,000 patients an arm) that a normal law is as good."""
+        spreads = (n * p * (1.0 - p) + 1.0 for n, p in ((n0, self.risk0), (n1, self.risk1)))
+        return 256.0 * math.sqrt(math.prod(spreads)) > MOST
 
     def _summed(self, m0: int, m1: int, n0: float, n1: float, test: str) -> float:
         """``m``: patients of the counts, ``n``: patients of the degrees of freedom."""
@@ -153,6 +168,7 @@ class Binary:
 
     def pooled(self, n0: float, n1: float) -> float:
         """Normal power of the pooled test of no difference."""
+        arms(n0, n1)
         r = n1 / n0
         p = (self.risk0 + r * self.risk1) / (1.0 + r)
         null = math.sqrt((1.0 + 1.0 / r) * p * (1.0 - p))

@@ -79,12 +79,12 @@ def detectable(effect: float, margin: float, what: str = "effect") -> float:
     return away
 
 
-def arms(n0: float, n1: float, least: float = 2.0) -> tuple[float, float]:
-    """Both arms with ``least`` patients or more, or AnalysisError."""
+def arms(n0: float, n1: float, least: float = 1.999) -> tuple[float, float]:
+    """Both arms with ``least`` patients (two, a real number rounded) or more, or AnalysisError."""
     for name, n in (("control", n0), ("treated", n1)):
         if not (math.isfinite(n) and n >= least):
             raise AnalysisError(
-                f"{n:g} patients in the {name} arm", expected=f"{least:g} or more", remedy="add patients"
+                f"{n:g} patients in the {name} arm", expected=f"{math.ceil(least)} or more", remedy="add patients"
             )
     return float(n0), float(n1)
 

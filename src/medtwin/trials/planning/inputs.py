@@ -126,6 +126,8 @@ def plan_input(given: dict[str, Any], where: str = "the plan") -> PlanInput:
             f"{', '.join(strange)} with endpoint {made.endpoint}", expected="only what this endpoint uses", where=where,
             remedy="remove it, or name another endpoint",
         )  # fmt: skip
+    if made.correlations and not made.correlation:
+        made = msgspec.structs.replace(made, correlation=made.correlations[-1])
     _check(made)
     return made
 
@@ -152,6 +154,9 @@ def _check(made: PlanInput) -> None:
         raise AnalysisError(f"{made.covariates} covariates", expected="0 or more")
     if made.covariates == 0 and made.correlation:
         raise AnalysisError("a correlation without covariates", expected="covariates 1 or more")
+    for name in ("correlation_treated", "heterogeneity", "baseline_correlation"):
+        if getattr(made, name) and not made.correlation:
+            raise AnalysisError(f"{name} without a correlation", expected="the correlation among controls, too")
     if (made.n_control is None) != (made.n_treated is None):
         raise AnalysisError("the size of one arm", expected="n_control and n_treated, or neither")
     if made.n_control is not None and made.n_treated is not None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from scipy.special import ndtr, stdtrit
 
-from medtwin.trials.planning.checks import correlation, detectable, finite, level, positive
+from medtwin.trials.planning.checks import arms, correlation, detectable, finite, level, positive
 from medtwin.trials.planning.variance import shares
 from medtwin.trials.planning.wald import Power, z_power
 
@@ -115,18 +115,22 @@ class Marginal:
 
     def asymptotic(self, n0: float, n1: float) -> float:
         """Normal."""
+        arms(n0, n1)
         return z_power(self.away, math.sqrt(self.variance(n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def worst(self, n0: float, n1: float) -> float:
         """Normal, worst-case heterogeneity."""
+        arms(n0, n1)
         return z_power(self.away, math.sqrt(self.worst_variance(n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def bounded(self, n0: float, n1: float) -> float:
         """Normal, with the bound."""
+        arms(n0, n1)
         return z_power(self.away, math.sqrt(self.bound(n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def second_order(self, n0: float, n1: float) -> float:
         """Edgeworth; the planned tail alone."""
+        arms(n0, n1)
         sign = math.copysign(1.0, self.away)
         q, n = self.covariates, n0 + n1
         loss = 1.0 + q / max(n - 3.0 - q, 1.0)  # chance imbalance of q covariates, on average

@@ -26,7 +26,9 @@ def model(plan: PlanInput, *, correlation: float | None = None, effect: float | 
     r0 = discount.correlation(r)
     own = r if plan.correlation_treated is None else plan.correlation_treated * scale
     r1 = discount.correlation(max(min(own, 0.999), -0.999) if scale > 1.0 else own)
-    q = (1 if r else 0) if plan.covariates is None or not r else plan.covariates
+    q = 1 if r else 0
+    if plan.covariates is not None and (r or correlation is None):
+        q = plan.covariates
     both: dict[str, Any] = {"alpha": plan.alpha, "sides": plan.sides}
     at = effect_of(plan) if effect is None else effect
     if plan.endpoint == "continuous":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from scipy.special import ndtr
@@ -23,7 +24,7 @@ from medtwin.trials.planning.models import Model, effect_of, model, null_of
 from medtwin.trials.planning.planned import Planned
 from medtwin.trials.planning.repeated import Repeated
 from medtwin.trials.planning.sequential import GroupSequential, Looks, fixed_drift, group_sequential
-from medtwin.trials.planning.survival import Survival
+from medtwin.trials.planning.survival import FREEDMAN, SCHOENFELD, Survival, freedman_events, schoenfeld_events
 from medtwin.trials.planning.variance import ancova_1, ancova_2, unadjusted
 from medtwin.trials.planning.wald import Power, real_n0, whole_arms
 
@@ -46,6 +47,7 @@ class Look:
 
     information: float
     patients: float  #: in all; of a time to an event: events
+    time: float | None  #: expected, since the first patient; of a time to an event alone
     efficacy: float | None  #: Z; None: too little level to stop
     nominal: float  #: one-sided level at this look
     futility: float | None  #: Z
@@ -88,10 +90,7 @@ def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
     ratio = n1 / n0
 
     def achieved(function: Power) -> float:
-        found = function(n0, n1)
-        if design is None or found <= plan.alpha:
-            return found
-        return design.rejects(fixed_drift(plan.alpha, plan.sides, min(found, 1.0 - 1e-12)))
+        return _with_looks(plan, design, function(n0, n1))
 
     power = achieved(primary)
     rows = []
@@ -116,7 +115,8 @@ def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
     numbers += _assured(plan, n0, n1, achieved)
     looks: tuple[Look, ...] = ()
     if design is not None:
-        looks = _looks(plan, planned, design, n0, n1)
+        drift = _drift(plan, primary(n0, n1))
+        looks = _looks(plan, planned, design, drift, n0, n1)
         whole = planned.events(n0, n1) if isinstance(planned, Survival) else float(n0 + n1)
         what = "events" if isinstance(planned, Survival) else "patients"
         numbers += [
@@ -124,7 +124,7 @@ def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
             Planned(f"{what} expected without effect", design.expected(0.0) * whole, design.looks.method, what),
             Planned(
                 f"{what} expected with the planned effect",
-                design.expected(design.drift) * whole,
+                design.expected(drift) * whole,
                 design.looks.method,
                 what,
             ),
@@ -145,6 +145,16 @@ def _design(plan: PlanInput) -> GroupSequential | None:
         futility_z=tuple(plan.futility_z) if plan.futility_z else None, binding=plan.binding,
     )  # fmt: skip
     return group_sequential(chosen, alpha=plan.alpha, sides=plan.sides, power=plan.power)
+
+
+def _drift(plan: PlanInput, fixed: float) -> float:
+    """``E Z`` of a trial whose power without interim analyses is ``fixed``."""
+    return 0.0 if fixed <= plan.alpha else fixed_drift(plan.alpha, plan.sides, min(fixed, 1.0 - 1e-12))
+
+
+def _with_looks(plan: PlanInput, design: GroupSequential | None, fixed: float) -> float:
+    """Power with interim analyses of a trial whose power without them is ``fixed``."""
+    return fixed if design is None or fixed <= plan.alpha else design.rejects(_drift(plan, fixed))
 
 
 def _least(plan: PlanInput, planned: Model) -> float:
@@ -178,6 +188,14 @@ def _particulars(plan: PlanInput, planned: Model, n0: int, n1: int, ratio: float
     if isinstance(planned, Survival):
         events = planned.events(n0, n1)
         made.append(Planned("expected events", events, "exponential times, uniform accrual", "events"))
+        if plan.n_control is None:
+            wanted: dict[str, Any] = {"power": plan.power, "alpha": plan.alpha, "sides": plan.sides,
+                                      "correlation": planned.correlation}  # fmt: skip
+            needed = schoenfeld_events(planned.hazard_ratio, ratio, margin=planned.margin, **wanted)
+            made.append(Planned("events needed without interim analyses", needed, SCHOENFELD, "events"))
+            if planned.margin == 1.0:
+                needed = freedman_events(planned.hazard_ratio, ratio, **wanted)
+                made.append(Planned("events needed without interim analyses", needed, FREEDMAN, "events"))
         if planned.correlation:
             saved = 100.0 * planned.correlation**2
             made.append(
@@ -298,14 +316,17 @@ def _assured(plan: PlanInput, n0: int, n1: int, achieved: Callable[[Power], floa
     return [Planned("assurance", found, ASSURANCE)]
 
 
-def _looks(plan: PlanInput, planned: Model, design: GroupSequential, n0: int, n1: int) -> tuple[Look, ...]:
+def _looks(
+    plan: PlanInput, planned: Model, design: GroupSequential, drift: float, n0: int, n1: int
+) -> tuple[Look, ...]:
     whole = planned.events(n0, n1) if isinstance(planned, Survival) else float(n0 + n1)
-    null, real, spent = design.at(0.0).stopping, design.at(design.drift).stopping, design.alpha_spent
+    null, real, spent = design.at(0.0).stopping, design.at(drift).stopping, design.alpha_spent
     made = []
     for k, rate in enumerate(design.looks.information):
         low, high = float(design.lower[k]), float(design.upper[k])
+        time = planned.time_of(n0, n1, rate * whole) if isinstance(planned, Survival) else None
         made.append(Look(
-            information=rate, patients=rate * whole, efficacy=high if math.isfinite(high) else None,
+            information=rate, patients=rate * whole, time=time, efficacy=high if math.isfinite(high) else None,
             nominal=float(ndtr(-design.upper[k])), futility=low if plan.sides == 1 and math.isfinite(low) else None,
             alpha_spent=float(spent[k]), stops_null=float(null[k]), stops_planned=float(real[k]),
         ))  # fmt: skip
@@ -323,10 +344,7 @@ def _figures(plan: PlanInput, planned: Model, n0: int, n1: int, method: str) -> 
     design = _design(plan)
 
     def power(one: Model, a: float, b: float) -> float:
-        found = next(iter(one.methods().values()))(a, b)
-        if design is None or found <= plan.alpha:
-            return found
-        return design.rejects(fixed_drift(plan.alpha, plan.sides, min(found, 1.0 - 1e-12)))
+        return _with_looks(plan, design, next(iter(one.methods().values()))(a, b))
 
     low = max(math.ceil(_least(plan, planned)) + 3, round(0.25 * n0))
     sizes = sorted({round(low + (max(1.75 * n0, low + 10) - low) * i / 20.0) for i in range(21)})

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.planning.checks import correlation, detectable, level, positive
+from medtwin.trials.planning.checks import arms, correlation, detectable, level, positive
 from medtwin.trials.planning.variance import shares
 from medtwin.trials.planning.wald import Power, quadrature_power, z_power
 
@@ -102,10 +102,12 @@ class Repeated:
 
     def asymptotic(self, n0: float, n1: float) -> float:
         """Normal."""
+        arms(n0, n1)
         return z_power(self.away, math.sqrt(self.variance(n1 / n0) / (n0 + n1)), self.alpha, self.sides)
 
     def quadrature(self, n0: float, n1: float) -> float:
         """Non-central t averaged over the chance imbalance of covariates."""
+        arms(n0, n1)
         seen = n0 * self.retention0[-1] + n1 * self.retention1[-1] - 2.0
         se = math.sqrt(self.variance(n1 / n0) / (n0 + n1))
         return quadrature_power(self.away, se, seen, self.covariates, self.alpha, self.sides)

@@ -28,7 +28,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.planning.checks import correlation, detectable, level, positive, share, target
+from medtwin.trials.planning.checks import arms, correlation, detectable, level, positive, share, target
 from medtwin.trials.planning.variance import shares
 from medtwin.trials.planning.wald import Power, z_power
 
@@ -100,12 +100,14 @@ class Survival:
 
     def schoenfeld(self, n0: float, n1: float) -> float:
         """Power of the expected events by Schoenfeld's formula."""
+        arms(n0, n1)
         pi0, pi1 = shares(n1 / n0)
         informative = self.events(n0, n1) * pi0 * pi1 / (1.0 - self.correlation**2)
         return z_power(self.away, 1.0 / math.sqrt(informative), self.alpha, self.sides)
 
     def freedman(self, n0: float, n1: float) -> float:
         """Power of the expected events by Freedman's formula."""
+        arms(n0, n1)
         phi = n1 / n0
         left = self.events(n0, n1) / (1.0 - self.correlation**2)
         shift = math.sqrt(left * phi) * abs(1.0 - self.hazard_ratio) / (1.0 + phi * self.hazard_ratio)
@@ -113,6 +115,7 @@ class Survival:
 
     def integral(self, n0: float, n1: float) -> float:
         """Power by the log-rank integral (null hazard ratio 1)."""
+        arms(n0, n1)
         mean, estimated, true = self.log_rank(n1 / n0)
         z, left = float(ndtri(1.0 - level(self.alpha, self.sides))), 1.0 - self.correlation**2
         return float(ndtr((abs(mean) * math.sqrt(n0 + n1) - z * math.sqrt(estimated * left)) / math.sqrt(true * left)))

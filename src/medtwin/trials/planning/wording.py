@@ -34,7 +34,8 @@ def analysis_plan(made: TrialPlan) -> str:
             stop = "no efficacy bound"
             if look.efficacy is not None:
                 stop = f"efficacy at Z {look.efficacy:.4f} (one-sided level {look.nominal:.6f})"
-            at = f"at {look.information:.1%} of the information ({look.patients:.0f} {what})"
+            when = "" if look.time is None else f", expected at time {look.time:.1f}"
+            at = f"at {look.information:.1%} of the information ({look.patients:.0f} {what}{when})"
             parts.append(f"- Analysis {number} {at}: {stop}{low}; level spent {look.alpha_spent:.6f}.")
     parts += ["", "Sensitivity", "Power of the planned trial by other methods:"]
     parts += [f"- {row.method}: {row.power:.1%}" for row in made.methods]
