@@ -16,6 +16,20 @@ from medtwin.cli.main import app
 
 ALL = dict(reference.commands())
 ROOT = Path(__file__).resolve().parents[2]
+PLAN = [
+    "trial",
+    "plan",
+    "--endpoint",
+    "survival",
+    "--ratio",
+    "0.7",
+    "--median-control",
+    "9",
+    "--accrual",
+    "9",
+    "--followup",
+    "9",
+]
 WITHOUT_JSON = {"medtwin serve"}  # it never ends by itself: it has no result
 
 
@@ -30,7 +44,10 @@ def test_help_is_quick():
     assert median(cpu("-m", "medtwin.cli.main", "--help") for _ in range(3)) < 0.3
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["forecast", "--help"], ["ingest", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["forecast", "--help"], ["ingest", "--help"], ["serve", "--help"], ["trial", "plan", "--help"]],
+)
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\nfrom medtwin.cli.main import app\n"
@@ -42,7 +59,7 @@ def test_help_imports_nothing_heavy(arguments):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["patients"], ["quantities"], ["audit", "verify"], ["doctor"]])
+@pytest.mark.parametrize("arguments", [["patients"], ["quantities"], ["audit", "verify"], ["doctor"], PLAN])
 def test_what_needs_no_model_never_imports_jax(anna, arguments):
     code = (
         "import sys\nfrom medtwin.cli.main import app\n"

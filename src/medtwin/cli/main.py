@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from medtwin.cli import demo, futures, intake, keeping, moving, people, serve, study
+from medtwin.cli import demo, futures, intake, keeping, moving, people, serve, study, trial
 from medtwin.cli.common import Commands, examples
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ def root(
     """Options of every command stand after its name."""
 
 
-for group in (intake, people, futures, study, keeping, moving, serve, demo):
+for group in (intake, people, futures, study, trial, keeping, moving, serve, demo):
     group.register(app)
 
 

@@ -39,6 +39,29 @@ events:
   - {quantity: insulin_bolus, value: 3.5 U, at: +10m}
   - {quantity: carbohydrate_intake, value: 45 g, at: +20m, until: +35m}
 ```
+
+## A plan of a trial
+
+For `trial plan`; every option has its name here, with underscores. What an endpoint does not use is refused.
+
+```yaml
+dialect: medtwin-trial-plan/1
+title: pain at week 12
+endpoint: continuous         # binary, count, survival, repeated
+unit: points
+effect: -1.2                 # treated - control
+sd: 3.0                      # within an arm
+sd_treated: 3.2              # optional: arms that differ
+correlation: 0.6             # of baseline and score together with the outcome, within an arm
+baseline_correlation: 0.5    # of the baseline value alone: savings are printed against it, too
+covariates: 2
+deflation: 0.9               # caution, in the convention that is named
+convention: variance         # variance, R2; or standard-deviation: SD, correlation
+historical: 300              # patients behind the correlation: assurance
+allocation: 2                # treated patients per control
+looks: [0.5, 1]              # share of the information at each analysis
+spending: obrien-fleming     # pocock, power, hwang-shih-decani
+```
 """
 
 
