@@ -6,6 +6,8 @@ less their means as rows of ``Z`` (..., row, patient), one Cholesky factor ``Z Z
 
     effect  L[y, q] / L[q, q],    residual  L[y, y] W[y],    a = W[q] / L[q, q],    leverage  1/n + sum_{rows before y} W^2.
 
+``influence`` is ``sd(IF)/sqrt(n)`` with ``IF = (A - pi) e / (pi (1-pi))``, for the type I error it has in small trials.
+
 ``logrank_batch``: one sort of the times with arm and event carried in their last two bits. A trial with times that are equal
 (to 8 units in the last place) is counted the exact way, with the hypergeometric variance.
 """
@@ -20,7 +22,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.risk import risk_table
 
 CHUNK = 32_768  #: numbers of one row at a time, so that a chunk of trials stays in the cache
-VARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "HC4")
+VARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "HC4", "influence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +96,9 @@ def _chunk(
             error[:] = np.where(bad, np.nan, np.sqrt(residual.sum(axis=-1) / (patients - coefficients)) / pivot)
             return failed
         each = squared[..., q, :]
-        if variance == "HC1":
+        if variance == "influence":
+            each = z[..., q, :] ** 2 * (pivot**2 / size[..., q] ** 4 * patients / (patients - 1.0))[..., None]
+        elif variance == "HC1":
             each = each * (patients / (patients - coefficients))
         elif variance != "HC0":
             left = (1.0 - 1.0 / patients) - squared.sum(axis=-2)  # 1 - leverage

@@ -119,14 +119,14 @@ class TrialData:
             self, covariates=np.hstack([self.covariates, more]), covariate_names=(*self.covariate_names, *names)
         )
 
-    def interacting(self, asked: bool | Sequence[str]) -> np.ndarray:
-        """Which covariates have a slope of their own in each arm, (covariate,) of numbers: all, none, or those named."""
+    def interacting(self, asked: bool | Sequence[str]) -> tuple[str, ...]:
+        """The covariates that have a slope of their own in each arm: all, none, or those named."""
         if isinstance(asked, bool):
-            return np.arange(len(self.covariate_names) if asked else 0)
+            return self.covariate_names if asked else ()
         unknown = [name for name in asked if name not in self.covariate_names]
         if unknown:
-            raise AnalysisError(f"no covariate {unknown}", expected=f"{self.covariate_names}", where="interactions")
-        return np.array([number for number, name in enumerate(self.covariate_names) if name in asked], dtype=int)
+            raise AnalysisError(f"no covariate {unknown}", expected=f"some of {self.covariate_names}", where="interactions")
+        return tuple(asked)
 
     def independent(self) -> TrialData:
         """Without the covariates that are constant or a linear function of those before them; each is named in a note.
@@ -180,6 +180,9 @@ def read_trial(
         raise AnalysisError(f"no column {absent}", expected=f"some of {frame.columns}", where="the trial's table")
     if missing_outcome not in ("drop", "refuse") or missing_covariate not in ("drop", "refuse", "mean"):
         raise AnalysisError(f"{missing_outcome!r}, {missing_covariate!r}", expected="drop or refuse; drop, refuse or mean")
+    for name in (name for name in (outcome, event, exposure) if name):
+        if not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean):
+            raise AnalysisError(f"column {name} holds words or dates", expected="numbers", where="the trial's table")
     if subject:
         _nobody_twice(frame[subject].to_numpy(), frame.height)
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
@@ -211,9 +214,9 @@ def read_trial(
         for level in sorted(words.unique().to_list())[1:]:
             columns.append((words == level).cast(pl.Float64).to_numpy())
             names.append(f"{name}={level}")
-    given = frame.select(pl.concat_str(pl.col(name).cast(pl.String) for name in strata).alias("s")) if strata else None
-    if len(strata) > 1:
-        given = frame.select(pl.concat_str([pl.col(n).cast(pl.String) for n in strata], separator=", ").alias("s"))
+    given = None
+    if strata:
+        given = frame.select(pl.concat_str([pl.col(name).cast(pl.String) for name in strata], separator=", ").alias("s"))
     trial = TrialData.of(
         frame[outcome].cast(pl.Float64).to_numpy(), frame[arm].to_numpy(), control=control,
         covariates=np.column_stack(columns) if columns else None, covariate_names=names,

@@ -25,7 +25,7 @@ class SeparationError(AnalysisError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A fitted model. ``score_i = x_i factor_i (y_i - mean_i)``; its expected slope is ``-X' diag(weight) X``."""
+    """A fitted model. ``score_i = x_i factor_i (y_i - mean_i)``, with slope ``-X' diag(curvature) X``."""
 
     family: str
     coefficients: np.ndarray  #: (coefficient,)
@@ -33,6 +33,7 @@ class Fit:
     mean: np.ndarray  #: (patient,)
     weight: np.ndarray  #: (patient,) (d mean/d eta)^2 / variance
     factor: np.ndarray  #: (patient,) (d mean/d eta) / variance; 1 for a canonical link
+    curvature: np.ndarray  #: (patient,) observed; its expectation is ``weight``, which it equals for a canonical link
     leverage: np.ndarray  #: (patient,)
     log_likelihood: float
     theta: float = math.inf  #: of the negative binomial
@@ -146,8 +147,11 @@ def _finish(
     covariance = inverse @ inverse.T
     if family == "gaussian":
         covariance = covariance * float(((outcome - mean) ** 2).sum() / (len(outcome) - len(beta)))
+    curvature = weight
+    if math.isfinite(theta):
+        curvature = mean * (1.0 + outcome / theta) / (1.0 + mean / theta) ** 2
     return Fit(
-        family, beta, covariance, mean, weight, slope / variance, (orthonormal**2).sum(axis=1),
+        family, beta, covariance, mean, weight, slope / variance, curvature, (orthonormal**2).sum(axis=1),
         _log_likelihood(outcome, mean, family, theta), theta,
     )  # fmt: skip
 

@@ -63,12 +63,13 @@ def ancova(
         raise AnalysisError(f"{variance!r}, {df!r}", expected=f"{VARIANCES}; bell-mccaffrey, residual or normal")
     if strata and trial.strata is not None:
         trial = trial.with_strata_as_covariates()
-    trial = trial.independent()
-    arms, (patients, covariates) = len(trial.arm_names), trial.covariates.shape
+    interacting = trial.interacting(interactions)
+    trial, arms = trial.independent(), len(trial.arm_names)
+    own = np.flatnonzero([name in interacting for name in trial.covariate_names])
+    patients, covariates = trial.covariates.shape
     centred = trial.covariates - trial.covariates.mean(axis=0)
     dummies = (trial.arm[:, None] == np.arange(1, arms)).astype(float)
     blocks = [np.ones((patients, 1)), dummies, centred]
-    own = trial.interacting(interactions)
     blocks += [dummies[:, [number]] * centred[:, own] for number in range(arms - 1)]
     design = np.hstack(blocks)
     coefficients = design.shape[1]

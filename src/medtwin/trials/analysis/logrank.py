@@ -23,6 +23,7 @@ trial without covariates; gained is only precision. Under covariate-adaptive ran
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def logrank(
     for treated in range(1, len(trial.arm_names)):
         pair = trial.pair(treated)
         if not stratified:
-            pair = _without_strata(pair)
+            pair = replace(pair, strata=None, strata_names=())
         events_of(pair, f"log-rank, {trial.arm_names[treated]}")
         score = Score(pair, adjusted=adjusted)
         notes += tuple(note for note in score.notes if note not in notes)
@@ -66,12 +67,6 @@ def logrank(
                      method=f"marginal hazard ratio, {method}", confidence=confidence)
         )  # fmt: skip
     return Analysis(method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes)
-
-
-def _without_strata(trial: TrialData) -> TrialData:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(trial, strata=None, strata_names=())
 
 
 class Score:

@@ -12,8 +12,9 @@ Covariance of psi; e = Y - mu, pi_a = n_a/n, h leverage, k = 0, 1/2, 1:
 
 ``HC0 HC2 HC3``  mean over i of phi_i phi_i' / n, with the complete influence function of psi (Tsiatis 2006, ch. 3), residuals
     divided by (1-h_i)^k as in least squares, to which it reduces for ANCOVA I:
-        phi_ia = mu(a, X_i) - mean mu(a, X) + r_ia,   r_ia = [ 1(A_i=a)/pi_a + D_a' B^-1 x_i f_i ] e_i / (1-h_i)^k
-    f the score's factor, B = mean f mu' x x', D_a = mean_i mu'(a, X_i) x_i(a) - mean_{i in a} mu'(a, X_i) x_i.
+        phi_ia = mu(a, X_i) - mean mu(a, X) + r_ia
+        r_ia = [ 1(A_i=a)/pi_a (e_i - mean of e in a) + D_a' B^-1 x_i f_i e_i ] / (1-h_i)^k
+    f the score's factor, B minus the score's mean slope, D_a = mean_i mu'(a, X_i) x_i(a) - mean_{i in a} mu'(a, X_i) x_i.
 ``influence``    the same without the term in D_a, which vanishes in large trials: Ye et al. 2023 as ``sd(IF)/sqrt(n)``.
 ``robust``       decomposed (Ye et al. 2022, JASA 118:2370; Bannick et al. 2025), the usual report of large trials:
         V_aa = [var(Y|a) + var(mu_a) - 2 cov(Y, mu_a|a)]/pi_a + 2 C_aa - var(mu_a),  V_ab = C_ab + C_ba - cov(mu_a, mu_b),
@@ -74,9 +75,10 @@ def marginal_effects(
     given = trial
     if strata and trial.strata is not None:
         trial = trial.with_strata_as_covariates()
+    interacting = trial.interacting(interactions)
     trial = trial.independent()
     notes = trial.notes
-    slopes = trial.interacting(interactions)
+    slopes = np.flatnonzero([name in interacting for name in trial.covariate_names])
     designs = _designs(trial, slopes)
     own = designs[trial.arm, np.arange(len(trial.arm))]
     offset = None if trial.exposure is None else np.log(trial.exposure)
@@ -229,20 +231,19 @@ def _influence(
     own = designs[trial.arm, np.arange(patients)]
     if variance == "model":
         return gradient @ fitted.covariance @ gradient.T
-    weights = direct
+    rest = direct * residual
     if variance != "influence":
         if trial.exposure is None:
             gradient = gradient - np.einsum("ap,apc->ac", slopes * direct, own[None].repeat(arms, axis=0)) / patients
-        bread = np.linalg.inv((own * fitted.weight[:, None]).T @ own / patients)
-        weights = direct + gradient @ bread @ (own * fitted.factor[:, None]).T
+        bread = np.linalg.inv((own * fitted.curvature[:, None]).T @ own / patients)
+        rest = rest + gradient @ bread @ (own * (fitted.factor * (trial.outcome - fitted.mean))[:, None]).T
         power = {"HC0": 0.0, "HC2": 0.5, "HC3": 1.0}[variance]
         if power and (fitted.leverage > 1.0 - 1e-10).any():
             raise AnalysisError(
                 "patients whom the model fits exactly (leverage 1)", expected="leverage below 1", where=variance,
                 remedy="merge the small stratum or level",
             )  # fmt: skip
-        residual = residual / (1.0 - fitted.leverage) ** power
-    rest = weights * residual
+        rest = rest / (1.0 - fitted.leverage) ** power
     if fixed_covariates and variance != "influence":
         return rest @ rest.T / patients**2
     between = away @ rest.T
