@@ -106,7 +106,9 @@ def test_constant_and_collinear_covariates_are_named():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(30, 2))
     table = np.column_stack([x[:, 0], np.full(30, 7.0), x[:, 1], 3.0 * x[:, 0] - x[:, 1] + 2.0])
-    trial = TrialData.of(x[:, 0], np.arange(30) % 2, covariates=table, covariate_names=["a", "b", "c", "d"]).independent()
+    trial = TrialData.of(
+        x[:, 0], np.arange(30) % 2, covariates=table, covariate_names=["a", "b", "c", "d"]
+    ).independent()
     assert trial.covariate_names == ("a", "c")
     assert "b is the same for every patient" in trial.notes[0]
     assert "d is a linear function" in trial.notes[1]

@@ -113,7 +113,9 @@ def test_slopes_of_named_covariates_and_of_strata():
 def test_a_useless_covariate_is_left_out_and_named():
     data = trial()
     more = TrialData.of(
-        data.outcome, data.arm, covariates=np.column_stack([data.covariates, np.full(40, 3.0), data.covariates[:, 0] * 2.0])
+        data.outcome,
+        data.arm,
+        covariates=np.column_stack([data.covariates, np.full(40, 3.0), data.covariates[:, 0] * 2.0]),
     )
     found = ancova(more, interactions=["covariate 1", "covariate 4"])
     assert found["1 - 0"].value == pytest.approx(ancova(data, interactions=["covariate 1"])["1 - 0"].value)
@@ -131,10 +133,14 @@ def test_uneven_arms_with_common_slopes_are_remarked():
     [
         (lambda: ancova(trial(size=4, columns=3)), "more patients"),
         (lambda: ancova(trial(), variance="HC5"), "HC5"),
-        (lambda: ancova(TrialData.of(np.arange(8.0), [0, 1] * 4, covariates=np.array([[0.0, 2.0] * 4]).T)), "tells the arms"),
+        (
+            lambda: ancova(TrialData.of(np.arange(8.0), [0, 1] * 4, covariates=np.array([[0.0, 2.0] * 4]).T)),
+            "tells the arms",
+        ),
         (
             lambda: ancova(
-                TrialData.of(np.arange(8.0), [0, 1] * 4, covariates=np.array([[1, 2, 1, 5, 1, 3, 1, 4.0]]).T), interactions=True
+                TrialData.of(np.arange(8.0), [0, 1] * 4, covariates=np.array([[1, 2, 1, 5, 1, 3, 1, 4.0]]).T),
+                interactions=True,
             ),
             "constant within an arm",
         ),

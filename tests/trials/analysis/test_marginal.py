@@ -45,7 +45,9 @@ def test_two_by_two_table_by_hand():
 @pytest.mark.parametrize("interactions", [False, True])
 def test_gaussian_is_analysis_of_covariance(variance, interactions):
     data = trial("gaussian")
-    ours = marginal_effects(data, family="gaussian", variance=variance, interactions=interactions, fixed_covariates=True)
+    ours = marginal_effects(
+        data, family="gaussian", variance=variance, interactions=interactions, fixed_covariates=True
+    )
     theirs = ancova(data, variance=variance, interactions=interactions, fixed_covariates=True)
     assert ours["mean difference 1 - 0"].value == pytest.approx(theirs["1 - 0"].value, rel=1e-12)
     assert ours["mean difference 1 - 0"].standard_error == pytest.approx(theirs["1 - 0"].standard_error, rel=1e-12)
@@ -143,7 +145,11 @@ def test_minimisation_predicts_within_strata():
     strata, arm = np.repeat([0, 1], 50), np.tile([0, 1], 50)
     y = rng.normal(size=100) + strata
     found = marginal_effects(
-        TrialData.of(y, arm, strata=strata), family="gaussian", strata=False, randomisation="minimisation", variance="robust"
+        TrialData.of(y, arm, strata=strata),
+        family="gaussian",
+        strata=False,
+        randomisation="minimisation",
+        variance="robust",
     )
     by_hand = [np.mean([y[(arm == a) & (strata == z)].mean() for z in (0, 1)]) for a in (0, 1)]
     assert found.means == pytest.approx(by_hand)
@@ -165,7 +171,9 @@ def test_rates_per_time_at_risk():
 def test_three_arms():
     found = marginal_effects(trial("logistic", size=300, arms=3), family="logistic", measures=ALL)
     assert len(found.estimates) == 2 * 3 + 3
-    assert found["risk difference 2 - 0"].value == pytest.approx(found["mean risk 2"].value - found["mean risk 0"].value)
+    assert found["risk difference 2 - 0"].value == pytest.approx(
+        found["mean risk 2"].value - found["mean risk 0"].value
+    )
 
 
 def separated():

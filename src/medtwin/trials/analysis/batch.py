@@ -51,7 +51,9 @@ def ancova_batch(
     columns = table.shape[-2]
     coefficients = columns + 2
     if patients <= coefficients:
-        raise AnalysisError(f"{patients} patients for {coefficients} coefficients", expected="more patients", where="ANCOVA")
+        raise AnalysisError(
+            f"{patients} patients for {coefficients} coefficients", expected="more patients", where="ANCOVA"
+        )
     y = outcome.reshape(-1, patients)
     a = _flat(np.asarray(arm), shape, (patients,))
     c = _flat(table, shape, (columns, patients))
@@ -66,21 +68,30 @@ def ancova_batch(
         rows[:, :columns] = c[begin:end] if len(c) > 1 else c
         rows[:, columns] = a[begin:end] if len(a) > 1 else a
         rows[:, columns + 1] = y[begin:end]
-        rows -= rows.mean(axis=-1, keepdims=True)
-        failed += _chunk(rows, variance, bell_mccaffrey, value[begin:end], error[begin:end], df[begin:end])
+        mean = rows.mean(axis=-1, keepdims=True)
+        rows -= mean
+        failed += _chunk(
+            rows, mean[..., 0], variance, bell_mccaffrey, value[begin:end], error[begin:end], df[begin:end]
+        )
     return BatchFit(value.reshape(shape), error.reshape(shape), df.reshape(shape), failed)
 
 
 def _chunk(
-    z: np.ndarray, variance: str, bell_mccaffrey: bool, value: np.ndarray, error: np.ndarray, df: np.ndarray
+    z: np.ndarray,
+    mean: np.ndarray,
+    variance: str,
+    bell_mccaffrey: bool,
+    value: np.ndarray,
+    error: np.ndarray,
+    df: np.ndarray,
 ) -> int:
     patients, q = z.shape[-1], z.shape[-2] - 2  # q: row of the arm
     gram = z @ z.swapaxes(-1, -2)
     size = np.sqrt(np.einsum("...ii->...i", gram))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = gram / (size[..., :, None] * size[..., None, :])
-    scaled[..., -1, :-1] = np.where(size[..., -1:] > 0.0, scaled[..., -1, :-1], 0.0)
-    lower, bad = _cholesky(scaled[..., : q + 1, : q + 1])
+    constant = size <= 1e-12 * patients**0.5 * np.abs(mean)
+    size[constant] = 1.0
+    scaled = gram / (size[..., :, None] * size[..., None, :])
+    lower, bad = _cholesky(scaled[..., : q + 1, : q + 1], constant[..., : q + 1].any(axis=-1))
     failed = int(bad.sum())
     inverse = np.linalg.inv(lower)
     w = (inverse / size[..., None, : q + 1]) @ z[..., : q + 1, :]  # (trial, row, patient), orthonormal
@@ -120,9 +131,9 @@ def _chunk(
     return failed + int((~bad & ~np.isfinite(error)).sum())
 
 
-def _cholesky(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cholesky(gram: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lower factors of correlation matrices (trial, k, k), and which trials have none; those get the identity."""
-    bad = ~np.isfinite(gram).all(axis=(-1, -2))
+    bad = bad | ~np.isfinite(gram).all(axis=(-1, -2))
     eye = np.eye(gram.shape[-1])
     if bad.any():
         gram = np.where(bad[:, None, None], eye, gram)

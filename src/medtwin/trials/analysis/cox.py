@@ -48,10 +48,16 @@ def cox_fit(
     centre = design.mean(axis=0)
     scale = (design - centre).std(axis=0)
     if (scale <= 1e-12 * (1.0 + np.abs(centre))).any():
-        still = [name for name, spread, at in zip(names, scale, centre, strict=True) if spread <= 1e-12 * (1.0 + abs(at))]
-        raise AnalysisError(f"constant columns {still}", expected="columns that vary", where="Cox model", remedy="leave them out")
+        still = [
+            name for name, spread, at in zip(names, scale, centre, strict=True) if spread <= 1e-12 * (1.0 + abs(at))
+        ]
+        raise AnalysisError(
+            f"constant columns {still}", expected="columns that vary", where="Cox model", remedy="leave them out"
+        )
     groups = [np.arange(len(time))] if strata is None else [np.flatnonzero(strata == z) for z in np.unique(strata)]
-    parts = [_Part(time[rows], event[rows], ((design - centre) / scale)[rows], ties) for rows in groups if event[rows].any()]
+    parts = [
+        _Part(time[rows], event[rows], ((design - centre) / scale)[rows], ties) for rows in groups if event[rows].any()
+    ]
     beta = np.zeros(design.shape[1])
     best, slope, information = _evaluate(parts, beta)
     null = best
@@ -59,29 +65,33 @@ def cox_fit(
     score_statistic = float(slope @ first)
     for _ in range(60):
         step = _solve(information, slope, names)
+        reached = _evaluate(parts, beta + step)
         for _halving in range(30):
-            reached, new_slope, new_information = _evaluate(parts, beta + step)
-            if reached >= best - 1e-10 * abs(best):
+            if reached[0] >= best - 1e-10 * abs(best):
                 break
             step = step / 2.0
-        beta = beta + step
-        gained, best, slope, information = reached - best, reached, new_slope, new_information
+            reached = _evaluate(parts, beta + step)
+        beta, gained = beta + step, reached[0] - best
+        best, slope, information = reached
         if np.abs(step).max() <= 1e-10 * (1.0 + np.abs(beta).max()):
             break
         if np.abs(beta).max() > 15.0 and abs(gained) < 1e-4:
             raise _infinite(beta, names)
     else:
-        raise _infinite(beta, names) if np.abs(beta).max() > 10.0 else AnalysisError(
-            "no convergence after 60 steps", expected="convergence", where="Cox model", remedy="adjust for fewer covariates"
+        if np.abs(beta).max() > 10.0:
+            raise _infinite(beta, names)
+        raise AnalysisError(
+            "no convergence after 60 steps",
+            expected="convergence",
+            where="Cox model",
+            remedy="adjust for fewer covariates",
         )
     covariance = _solve(information, np.eye(len(beta)), names) / np.outer(scale, scale)
     return CoxFit(beta / scale, (covariance + covariance.T) / 2.0, best, null, score_statistic)
 
 
-def cox(
-    trial: TrialData, *, ties: str = "efron", stratified: bool = True, confidence: float = 0.95
-) -> Analysis:
-    """"hazard ratio treated / control" of each treated arm, conditional on the covariates (and strata)."""
+def cox(trial: TrialData, *, ties: str = "efron", stratified: bool = True, confidence: float = 0.95) -> Analysis:
+    """The "hazard ratio treated / control" of each treated arm, conditional on the covariates (and strata)."""
     events_of(trial, "Cox model")
     trial = trial.independent()
     assert trial.event is not None
@@ -106,7 +116,9 @@ def cox(
     )  # fmt: skip
     notes = trial.notes
     if trial.covariates.shape[1]:
-        notes += ("the hazard ratio is conditional on the covariates; the marginal one comes from the adjusted log-rank",)
+        notes += (
+            "the hazard ratio is conditional on the covariates; the marginal one comes from the adjusted log-rank",
+        )
     return Analysis(method=method, estimates=estimates, patients=trial.patients, notes=notes)
 
 

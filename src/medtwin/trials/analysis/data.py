@@ -65,7 +65,9 @@ class TrialData:
             flags = _finite(event, "event")
             _same_length(flags, size, "event")
             if not np.isin(flags, (0.0, 1.0)).all():
-                raise AnalysisError("event indicators other than 0 and 1", expected="1 event, 0 censored", where="event")
+                raise AnalysisError(
+                    "event indicators other than 0 and 1", expected="1 event, 0 censored", where="event"
+                )
             if (values < 0.0).any():
                 raise AnalysisError(
                     f"{int((values < 0.0).sum())} negative times, first in row {int(np.argmax(values < 0.0))}", where="time",
@@ -78,7 +80,9 @@ class TrialData:
             _same_length(at_risk, size, "exposure")
             if (at_risk <= 0.0).any():
                 raise AnalysisError(
-                    f"{int((at_risk <= 0.0).sum())} patients without time at risk", expected="positive", where="exposure"
+                    f"{int((at_risk <= 0.0).sum())} patients without time at risk",
+                    expected="positive",
+                    where="exposure",
                 )
         strata_names: tuple[str, ...] = ()
         stratum = None
@@ -112,7 +116,9 @@ class TrialData:
     def with_strata_as_covariates(self) -> TrialData:
         """Each stratum but the first as an indicator beside the covariates."""
         if self.strata is None:
-            raise AnalysisError("no strata", expected="the column by which randomisation was stratified", where="strata")
+            raise AnalysisError(
+                "no strata", expected="the column by which randomisation was stratified", where="strata"
+            )
         more = (self.strata[:, None] == np.arange(1, len(self.strata_names))).astype(float)
         names = tuple(f"stratum {name}" for name in self.strata_names[1:])
         return replace(
@@ -125,7 +131,9 @@ class TrialData:
             return self.covariate_names if asked else ()
         unknown = [name for name in asked if name not in self.covariate_names]
         if unknown:
-            raise AnalysisError(f"no covariate {unknown}", expected=f"some of {self.covariate_names}", where="interactions")
+            raise AnalysisError(
+                f"no covariate {unknown}", expected=f"some of {self.covariate_names}", where="interactions"
+            )
         return tuple(asked)
 
     def independent(self) -> TrialData:
@@ -172,14 +180,16 @@ def read_trial(
     ``missing_covariate``: the same, or ``mean``: the mean over all arms, which does not look at the arm or the outcome.
     A patient without an arm or a stratum is refused.
     """
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
     asked = [outcome, arm, *covariates, *strata, *(name for name in (event, exposure, subject) if name)]
     absent = [name for name in asked if name not in frame.columns]
     if absent:
         raise AnalysisError(f"no column {absent}", expected=f"some of {frame.columns}", where="the trial's table")
     if missing_outcome not in ("drop", "refuse") or missing_covariate not in ("drop", "refuse", "mean"):
-        raise AnalysisError(f"{missing_outcome!r}, {missing_covariate!r}", expected="drop or refuse; drop, refuse or mean")
+        raise AnalysisError(
+            f"{missing_outcome!r}, {missing_covariate!r}", expected="drop or refuse; drop, refuse or mean"
+        )
     for name in (name for name in (outcome, event, exposure) if name):
         if not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean):
             raise AnalysisError(f"column {name} holds words or dates", expected="numbers", where="the trial's table")
@@ -216,7 +226,9 @@ def read_trial(
             names.append(f"{name}={level}")
     given = None
     if strata:
-        given = frame.select(pl.concat_str([pl.col(name).cast(pl.String) for name in strata], separator=", ").alias("s"))
+        given = frame.select(
+            pl.concat_str([pl.col(name).cast(pl.String) for name in strata], separator=", ").alias("s")
+        )
     trial = TrialData.of(
         frame[outcome].cast(pl.Float64).to_numpy(), frame[arm].to_numpy(), control=control,
         covariates=np.column_stack(columns) if columns else None, covariate_names=names,
@@ -242,7 +254,9 @@ def _levels(labels: np.ndarray, where: str) -> list[Any]:
     try:
         kinds = np.unique(labels)
     except TypeError:
-        raise AnalysisError("labels of several kinds, or missing", expected="all words or all numbers", where=where) from None
+        raise AnalysisError(
+            "labels of several kinds, or missing", expected="all words or all numbers", where=where
+        ) from None
     if kinds.dtype.kind == "f" and not np.isfinite(kinds).all():
         raise AnalysisError("a label is missing", expected="one for every patient", where=where)
     return list(kinds)

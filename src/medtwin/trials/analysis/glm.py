@@ -55,10 +55,14 @@ def fit(design: np.ndarray, outcome: np.ndarray, family: str, offset: np.ndarray
     _fits_family(outcome, family)
     patients, coefficients = design.shape
     if patients <= coefficients:
-        raise AnalysisError(f"{patients} patients for {coefficients} coefficients", expected="more patients", where=family)
+        raise AnalysisError(
+            f"{patients} patients for {coefficients} coefficients", expected="more patients", where=family
+        )
     shift = np.zeros(patients) if offset is None else offset
     if family != "negative-binomial":
-        return _finish(design, outcome, family, shift, _weighted(design, outcome, family, shift, math.inf, None), math.inf)
+        return _finish(
+            design, outcome, family, shift, _weighted(design, outcome, family, shift, math.inf, None), math.inf
+        )
     beta = _weighted(design, outcome, "poisson", shift, math.inf, None)
     theta = _theta(outcome, np.exp(design @ beta + shift), None)
     for _ in range(200):
@@ -67,7 +71,9 @@ def fit(design: np.ndarray, outcome: np.ndarray, family: str, offset: np.ndarray
         before = beta, theta
         beta = _weighted(design, outcome, family, shift, theta, beta)
         theta = _theta(outcome, np.exp(design @ beta + shift), theta)
-        if abs(theta - before[1]) <= 1e-10 * before[1] and np.abs(beta - before[0]).max() <= 1e-10 * (1.0 + np.abs(beta).max()):
+        if abs(theta - before[1]) <= 1e-10 * before[1] and np.abs(beta - before[0]).max() <= 1e-10 * (
+            1.0 + np.abs(beta).max()
+        ):
             return _finish(design, outcome, family, shift, beta, theta)
     if math.isinf(theta):
         return _finish(design, outcome, "poisson", shift, beta, math.inf)
@@ -102,11 +108,12 @@ def _weighted(
         with np.errstate(divide="ignore", invalid="ignore"):
             working = np.where(slope > 0.0, (outcome - mean) / slope, 0.0)
         step = np.linalg.lstsq(root[:, None] * design, root * working, rcond=None)[0]
+        reached = _log_likelihood(outcome, inverse_link(family, design @ (beta + step) + shift)[0], family, theta)
         for _halving in range(40):
-            reached = _log_likelihood(outcome, inverse_link(family, design @ (beta + step) + shift)[0], family, theta)
             if reached >= best - 1e-9 * (1.0 + abs(best)):
                 break
             step = step / 2.0
+            reached = _log_likelihood(outcome, inverse_link(family, design @ (beta + step) + shift)[0], family, theta)
         beta, best = beta + step, max(best, reached)
         if np.abs(design @ step).max() <= 1e-11 * (1.0 + np.abs(design @ beta).max()):
             break
@@ -166,7 +173,9 @@ def _variance(mean: np.ndarray, family: str, theta: float) -> np.ndarray:
 
 def _log_likelihood(outcome: np.ndarray, mean: np.ndarray, family: str, theta: float) -> float:
     if family == "gaussian":
-        return float(-len(outcome) / 2.0 * (math.log(2.0 * math.pi * max(((outcome - mean) ** 2).mean(), 1e-300)) + 1.0))
+        return float(
+            -len(outcome) / 2.0 * (math.log(2.0 * math.pi * max(((outcome - mean) ** 2).mean(), 1e-300)) + 1.0)
+        )
     if family == "logistic":
         return float((special.xlogy(outcome, mean) + special.xlog1py(1.0 - outcome, -mean)).sum())
     if math.isinf(theta):

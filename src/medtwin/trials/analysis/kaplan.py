@@ -88,7 +88,12 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray) -> Curve:
 
 
 def survival_effects(
-    trial: TrialData, *, times: Sequence[float] = (), tau: float | None = None, confidence: float = 0.95, unit: str = "time"
+    trial: TrialData,
+    *,
+    times: Sequence[float] = (),
+    tau: float | None = None,
+    confidence: float = 0.95,
+    unit: str = "time",
 ) -> Analysis:
     """Differences at ``times``, and of the restricted mean up to ``tau`` with its ratio, of each treated arm against control.
 
@@ -99,7 +104,8 @@ def survival_effects(
         raise AnalysisError("no event indicators", expected="1 event, 0 censored", where="Kaplan-Meier")
     if not times and tau is None:
         raise AnalysisError("neither times nor tau", expected="one of them", where="survival effects")
-    curves = [kaplan_meier(trial.outcome[trial.arm == code], trial.event[trial.arm == code]) for code in range(len(trial.arm_names))]
+    each = [trial.arm == code for code in range(len(trial.arm_names))]
+    curves = [kaplan_meier(trial.outcome[mine], trial.event[mine]) for mine in each]
     method, estimates = "Kaplan-Meier, Greenwood, normal", []
     control = trial.arm_names[0]
     notes = trial.notes
@@ -108,7 +114,9 @@ def survival_effects(
 
     def add(name: str, value: float, error: float, scale: str = "identity", of: str = "1") -> None:
         estimates.append(
-            Estimate(name=name, value=value, standard_error=error, method=method, scale=scale, unit=of, confidence=confidence)
+            Estimate(
+                name=name, value=value, standard_error=error, method=method, scale=scale, unit=of, confidence=confidence
+            )
         )
 
     for time in times:
@@ -122,8 +130,8 @@ def survival_effects(
         first, first_error = found[0]
         for (mean, error), name in zip(found[1:], trial.arm_names[1:], strict=True):
             add(f"RMST to {tau:g} {name} - {control}", mean - first, math.hypot(error, first_error), of=unit)
-            add(f"RMST ratio to {tau:g} {name} / {control}", math.log(mean / first), math.hypot(error / mean, first_error / first),
-                scale="log")  # fmt: skip
+            relative = math.hypot(error / mean, first_error / first)
+            add(f"RMST ratio to {tau:g} {name} / {control}", math.log(mean / first), relative, scale="log")
         for (mean, error), name in zip(found, trial.arm_names, strict=True):
             add(f"RMST to {tau:g}, {name}", mean, error, of=unit)
     return Analysis(method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes)

@@ -44,10 +44,9 @@ def leverage_power(variance: str, leverage: np.ndarray, patients: int, coefficie
         return np.ones_like(leverage)
     if variance == "HC1":
         return np.full_like(leverage, patients / (patients - coefficients))
-    power = {"HC2": 1.0, "HC3": 2.0}.get(variance)
-    if power is None:
-        power = np.minimum(4.0, patients * leverage / coefficients)
-    return (1.0 - leverage) ** -power
+    if variance == "HC4":
+        return (1.0 - leverage) ** -np.minimum(4.0, patients * leverage / coefficients)
+    return (1.0 - leverage) ** (-1.0 if variance == "HC2" else -2.0)
 
 
 def ancova(
@@ -56,8 +55,9 @@ def ancova(
 ) -> Analysis:  # fmt: skip
     """Effect of each treated arm against control, ``treated - control``, and each arm's adjusted mean, ``mean treated``.
 
-    ``interactions``: model II; or the names of the covariates that have a slope in each arm. ``variance``: one of ``VARIANCES``. ``df``: ``bell-mccaffrey``, ``residual`` (n-p) or
-    ``normal``. ``strata``: the strata of randomisation, where there are any, become covariates too.
+    ``interactions``: model II; or the names of the covariates that have a slope in each arm. ``variance``: one of
+    ``VARIANCES``. ``df``: ``bell-mccaffrey``, ``residual`` (n-p) or ``normal``. ``strata``: the strata of randomisation, where
+    there are any, become covariates too.
     """
     if variance not in VARIANCES or df not in ("bell-mccaffrey", "residual", "normal"):
         raise AnalysisError(f"{variance!r}, {df!r}", expected=f"{VARIANCES}; bell-mccaffrey, residual or normal")
@@ -122,7 +122,9 @@ def ancova(
             method=method, confidence=confidence,
         )  # fmt: skip
 
-    shown = "normal" if df == "normal" else "t(n-p)" if df == "residual" or variance == "classical" else "Bell-McCaffrey df"
+    shown = (
+        "normal" if df == "normal" else "t(n-p)" if df == "residual" or variance == "classical" else "Bell-McCaffrey df"
+    )
     method = f"ANCOVA {'II' if len(own) else 'I'}, {variance}, {shown}"
     control = trial.arm_names[0]
     estimates = [

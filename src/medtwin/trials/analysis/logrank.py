@@ -35,7 +35,12 @@ from medtwin.trials.estimate import Estimate
 
 
 def logrank(
-    trial: TrialData, *, adjusted: bool = True, stratified: bool = True, hazard_ratio: bool = True, confidence: float = 0.95
+    trial: TrialData,
+    *,
+    adjusted: bool = True,
+    stratified: bool = True,
+    hazard_ratio: bool = True,
+    confidence: float = 0.95,
 ) -> Analysis:
     """Each treated arm against control: "log-rank treated", events beyond those expected, and "hazard ratio treated / control".
 
@@ -81,10 +86,15 @@ class Score:
         self.tables = [risk_table(trial.outcome[rows], self.event[rows], self.arm[rows], 2) for rows in self.rows]
         if not any(((table.at_risk > 0.0).all(axis=0)).any() for table in self.tables):
             raise AnalysisError(
-                "no event while both arms were at risk", expected="some", where="log-rank", remedy="merge strata, or wait"
+                "no event while both arms were at risk",
+                expected="some",
+                where="log-rank",
+                remedy="merge strata, or wait",
             )
         silent = sum(not len(table.times) or not (table.at_risk > 0.0).all(axis=0).any() for table in self.tables)
-        self.notes = (f"{silent} of {len(self.rows)} strata say nothing: no event while both arms are at risk",) if silent else ()
+        self.notes: tuple[str, ...] = ()
+        if silent:
+            self.notes = (f"{silent} of {len(self.rows)} strata say nothing: no event while both arms are at risk",)
         within = np.empty_like(trial.covariates)
         for rows in self.rows:
             within[rows] = trial.covariates[rows] - trial.covariates[rows].mean(axis=0)
@@ -149,7 +159,10 @@ class Score:
                     where="adjusted log-rank", remedy="leave it out",
                 )  # fmt: skip
             slopes.append(slope)
-        moved = self.covariates[self.arm == 1].sum(axis=0) @ slopes[1] - self.covariates[self.arm == 0].sum(axis=0) @ slopes[0]
+        moved = (
+            self.covariates[self.arm == 1].sum(axis=0) @ slopes[1]
+            - self.covariates[self.arm == 0].sum(axis=0) @ slopes[0]
+        )
         spread = np.zeros((self.covariates.shape[1],) * 2)
         used = 0
         for rows in self.rows:
@@ -176,13 +189,8 @@ class Score:
 
     def _root(self, target: float) -> float:
         """theta at which n U = target, by Newton kept within a bracket: n U falls in theta."""
-        highest = sum(
-            float(table.events[:, (table.at_risk > 0.0).all(axis=0)][1].sum()) for table in self.tables
-        ) - target  # at theta = -inf
-        lowest = -sum(
-            float(table.events[:, (table.at_risk > 0.0).all(axis=0)][0].sum()) for table in self.tables
-        ) - target  # at theta = +inf
-        if highest <= 0.0 or lowest >= 0.0:
+        telling = sum(table.events[:, (table.at_risk > 0.0).all(axis=0)].sum(axis=1) for table in self.tables)
+        if not -telling[0] < target < telling[1]:  # n U at theta = inf and -inf
             raise AnalysisError(
                 "all informative events in one arm: the hazard ratio is 0 or infinite", expected="events in both arms",
                 where="hazard ratio", remedy="report the log-rank test, RMST or survival difference",

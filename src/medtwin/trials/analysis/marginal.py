@@ -53,8 +53,8 @@ def marginal_effects(
 ) -> Analysis:  # fmt: skip
     """Each treated arm against control. ``measures``: ``difference``, ``ratio``, ``odds ratio``.
 
-    ``interactions``: a slope in each arm, for all covariates or those named. ``df``: ``residual``, t with n-p, or ``normal``. ``strata``: the strata become covariates too. ``exposure`` of the trial
-    makes counts rates per its unit. ``on_separation``: ``refuse``, or ``unadjusted``: the arms' plain means, said in a note.
+    ``interactions``: a slope in each arm, for all covariates or those named. ``df``: ``residual``, t with n-p, or
+    ``normal``. ``strata``: the strata become covariates too. ``exposure`` of the trial makes counts rates per its unit. ``on_separation``: ``refuse``, or ``unadjusted``: the arms' plain means, said in a note.
     Names: "risk difference treated - control", "rate ratio treated / control", "mean risk treated".
     """
     if variance not in VARIANCES or df not in ("residual", "normal") or randomisation not in RANDOMISATIONS:
@@ -64,7 +64,9 @@ def marginal_effects(
     if randomisation != "simple" and trial.strata is None:
         raise AnalysisError("no strata", expected="the strata of randomisation", where=f"{randomisation} randomisation")
     if trial.exposure is not None and (
-        family not in ("poisson", "negative-binomial") or variance in ("influence", "robust") or randomisation != "simple"
+        family not in ("poisson", "negative-binomial")
+        or variance in ("influence", "robust")
+        or randomisation != "simple"
     ):
         raise AnalysisError(
             f"time at risk with {family}, {variance}, {randomisation}", where="exposure",
@@ -84,12 +86,12 @@ def marginal_effects(
     offset = None if trial.exposure is None else np.log(trial.exposure)
     try:
         fitted = glm.fit(own, trial.outcome, family, offset)
-    except glm.SeparationError as error:
+    except glm.SeparationError as separated:
         if on_separation == "refuse":
             raise
         plain = replace(
             given, covariates=given.covariates[:, :0], covariate_names=(),
-            notes=(*notes, f"{error.found} ({error.where}): the arms' plain means instead, not adjusted for covariates"),
+            notes=(*notes, f"{separated.found} ({separated.where}): the arms' plain means instead, not adjusted for covariates"),
         )  # fmt: skip
         if given.exposure is not None:
             raise
@@ -123,10 +125,22 @@ def marginal_effects(
         error = math.sqrt(max(float(covariance[arm, arm]), 0.0))
         title = f"mean {name}" if word == "mean" else f"mean {word} {name}"
         estimates.append(
-            Estimate(name=title, value=float(means[arm]), standard_error=error, method=method, df=freedom, confidence=confidence)
+            Estimate(
+                name=title,
+                value=float(means[arm]),
+                standard_error=error,
+                method=method,
+                df=freedom,
+                confidence=confidence,
+            )
         )
     return Analysis(
-        method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes, means=means, covariance=covariance
+        method=method,
+        estimates=tuple(estimates),
+        patients=trial.patients,
+        notes=notes,
+        means=means,
+        covariance=covariance,
     )
 
 
@@ -172,7 +186,9 @@ def _means(
     if trial.exposure is None:
         groups = trial.strata if randomisation == "minimisation" else None
         predicted = predicted + _bias(raw, inside, groups)
-    residual = trial.outcome - (fitted.mean if trial.exposure is not None else predicted[trial.arm, np.arange(patients)])
+    residual = trial.outcome - (
+        fitted.mean if trial.exposure is not None else predicted[trial.arm, np.arange(patients)]
+    )
     means = predicted.mean(axis=1)
     if variance == "robust":
         covariance = _decomposed(trial.outcome, predicted, inside, share)

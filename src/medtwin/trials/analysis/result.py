@@ -18,8 +18,9 @@ class Analysis:
     estimates: tuple[Estimate, ...]
     patients: dict[str, int]  #: analysed, by arm, control first
     notes: tuple[str, ...] = ()
-    means: np.ndarray | None = field(default=None, compare=False)  #: (arm,) what each arm would reach, on the outcome's scale
-    covariance: np.ndarray | None = field(default=None, compare=False)  #: (arm, arm) of ``means``
+    #: (arm,) what each arm would reach, on the outcome's scale; and its (arm, arm) covariance
+    means: np.ndarray | None = field(default=None, compare=False)
+    covariance: np.ndarray | None = field(default=None, compare=False)
 
     def __getitem__(self, name: str) -> Estimate:
         """The estimate of this name."""
