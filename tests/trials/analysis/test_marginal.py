@@ -155,6 +155,20 @@ def test_minimisation_predicts_within_strata():
     assert found.means == pytest.approx(by_hand)
 
 
+def test_minimisation_has_no_leverage_corrected_variance():
+    with pytest.raises(AnalysisError, match="HC2 under minimisation"):
+        marginal_effects(
+            TrialData.of(np.arange(8.0), [0, 1] * 4, strata=[0] * 8), family="gaussian", randomisation="minimisation"
+        )
+
+
+def test_small_arms_are_remarked():
+    assert (
+        "fewer than 60" in marginal_effects(trial("logistic", size=100), family="logistic", variance="robust").notes[0]
+    )
+    assert not marginal_effects(trial("logistic", size=100), family="logistic").notes
+
+
 def test_rates_per_time_at_risk():
     rng = np.random.default_rng(2)
     time, arm = rng.uniform(0.5, 2.0, 300), np.arange(300) % 2

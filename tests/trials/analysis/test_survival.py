@@ -97,7 +97,7 @@ def test_survival_effects_and_their_names():
 @pytest.mark.parametrize("ties", [False, True])
 def test_score_and_contributions_by_definition(theta, ties):
     data = trial(size=60, ties=ties, strata=["a", "b", "b"] * 20)
-    score = Score(data, adjusted=False)
+    score = Score(data, adjusted=False, small_sample=False)
     total = 0.0
     each = np.zeros(60)
     for z in (0, 1):
@@ -139,6 +139,26 @@ def test_permutation_gives_the_same_p_value():
             drawn.append(logrank(mixed, adjusted=adjusted, hazard_ratio=False)["log-rank 1"].statistic)
         share = (np.abs(drawn) >= abs(seen.statistic)).mean()
         assert share == pytest.approx(seen.p_value, abs=3 * math.sqrt(share * (1 - share) / 1000) + 0.015)
+
+
+@pytest.mark.slow
+def test_type_one_error_of_small_adjusted_trials():
+    rng, arm, rejected = np.random.default_rng(12), np.arange(60) % 2, np.zeros((3000, 2))
+    for number in range(3000):
+        x = rng.normal(size=(60, 3))
+        time, censored = rng.exponential(np.exp(-0.4 * x.sum(axis=1))), rng.exponential(2.0, 60)
+        data = TrialData.of(np.minimum(time, censored), arm, covariates=x, event=time <= censored)
+        for place, small in enumerate((True, False)):
+            rejected[number, place] = logrank(data, hazard_ratio=False, small_sample=small)["log-rank 1"].p_value < 0.05
+    ours, paper = rejected.mean(axis=0)
+    assert ours == pytest.approx(0.05, abs=3 * 0.004)
+    assert ours < paper
+
+
+def test_the_small_sample_variance_is_the_larger_and_fades():
+    for size, most in ((60, 1.2), (4000, 1.003)):
+        small, paper = (logrank(trial(size=size), small_sample=it)["log-rank 1"].standard_error for it in (True, False))
+        assert 1.0 < small / paper < most
 
 
 def test_adjustment_sharpens_and_keeps_the_marginal_ratio():
@@ -249,6 +269,14 @@ def test_silent_strata_and_useless_covariates_are_named():
 def test_what_is_refused(make, words):
     with pytest.raises(AnalysisError, match=words):
         make()
+
+
+def test_too_few_patients_for_the_slopes():
+    data = trial(size=8)
+    with pytest.raises(AnalysisError, match="for 3 slopes"):
+        logrank(
+            TrialData.of(data.outcome, data.arm, covariates=np.random.default_rng(0).normal(size=(8, 3)), event=[1] * 8)
+        )
 
 
 def test_a_covariate_constant_within_an_arm_is_refused():

@@ -18,6 +18,18 @@ and is regressed on the covariates X within each arm (and, centred, within strat
 
 with b at theta = 0 for the test and at the unadjusted theta for the ratio. The hazard ratio stays the marginal one, of the
 trial without covariates; gained is only precision. Under covariate-adaptive randomisation put its strata in X or stratify.
+
+``small_sample`` allows for the slopes' own error, which vanishes in large trials. With V the sum of their covariances by
+least squares (residual variance on n_a - strata - q), b' S_X b is too large by tr(S_X V) on average, and the imbalance that
+multiplies the slopes' error adds as much again, so that ``(b1+b0)' S_X (b1+b0) - 2 tr(S_X V)`` is taken. Type I error at
+5 %, two-sided, 6,000 null trials each (Monte Carlo error .003), the paper's variance in brackets:
+
+    patients, covariates   log-rank      hazard ratio
+    15 + 15, 1             .051 (.058)   .049 (.056)
+    20 + 20, 1             .056 (.063)   .051 (.059)
+    30 + 30, 3             .051 (.065)   .050 (.064)
+    50 + 50, 3             .051 (.058)   .049 (.058)
+    50 + 50, 6             .049 (.065)   .048 (.066)
 """
 
 from __future__ import annotations
@@ -35,17 +47,13 @@ from medtwin.trials.estimate import Estimate
 
 
 def logrank(
-    trial: TrialData,
-    *,
-    adjusted: bool = True,
-    stratified: bool = True,
-    hazard_ratio: bool = True,
-    confidence: float = 0.95,
-) -> Analysis:
+    trial: TrialData, *, adjusted: bool = True, stratified: bool = True, hazard_ratio: bool = True,
+    small_sample: bool = True, confidence: float = 0.95,
+) -> Analysis:  # fmt: skip
     """Each treated arm against control: "log-rank treated", events beyond those expected, and "hazard ratio treated / control".
 
     ``adjusted``: for the trial's covariates, where it has any. ``stratified``: by its strata, where it has any; else they
-    are left alone.
+    are left alone. ``small_sample``: see above; false for the paper's variance.
     """
     events_of(trial, "log-rank")
     estimates: list[Estimate] = []
@@ -56,7 +64,7 @@ def logrank(
         if not stratified:
             pair = replace(pair, strata=None, strata_names=())
         events_of(pair, f"log-rank, {trial.arm_names[treated]}")
-        score = Score(pair, adjusted=adjusted)
+        score = Score(pair, adjusted=adjusted, small_sample=small_sample)
         notes += tuple(note for note in score.notes if note not in notes)
         name, control, method = trial.arm_names[treated], trial.arm_names[0], score.method
         value, variance = score.test()
@@ -77,8 +85,9 @@ def logrank(
 class Score:
     """The score of a two-arm trial, and what is made of it."""
 
-    def __init__(self, trial: TrialData, *, adjusted: bool) -> None:
+    def __init__(self, trial: TrialData, *, adjusted: bool, small_sample: bool) -> None:
         assert trial.event is not None
+        self.small_sample = small_sample
         self.size = len(trial.arm)
         self.share = float(trial.arm.mean())
         self.arm, self.event = trial.arm, trial.event
@@ -106,6 +115,7 @@ class Score:
         self.covariates = centred.covariates if adjusted else centred.covariates[:, :0]
         words = [f"stratified by {len(self.rows)} strata"] if len(self.rows) > 1 else []
         words += [f"adjusted for {self.covariates.shape[1]} covariates"] if self.covariates.shape[1] else []
+        words += ["small-sample variance"] if self.covariates.shape[1] and small_sample else []
         self.method = ", ".join(["log-rank", *(words or ["unadjusted"])])
 
     def plain(self, theta: float, *, ties: bool) -> tuple[float, float]:
@@ -143,7 +153,7 @@ class Score:
         if not self.covariates.shape[1]:
             return 0.0, 0.0
         contributions = self.contributions(theta)
-        slopes = []
+        slopes, uncertain = [], np.zeros((self.covariates.shape[1],) * 2)
         for arm in (0, 1):
             table, wanted = [], []
             for rows in self.rows:
@@ -159,6 +169,15 @@ class Score:
                     where="adjusted log-rank", remedy="leave it out",
                 )  # fmt: skip
             slopes.append(slope)
+            left = len(design) - len(table) - design.shape[1]
+            if self.small_sample:
+                if left < 1:
+                    raise AnalysisError(
+                        f"{len(design)} patients of an arm for {design.shape[1]} slopes", expected="more", where=self.method,
+                        remedy="adjust for fewer covariates",
+                    )  # fmt: skip
+                noise = float(((np.concatenate(wanted) - design @ slope) ** 2).sum()) / left
+                uncertain += noise * np.linalg.inv(design.T @ design)
         moved = (
             self.covariates[self.arm == 1].sum(axis=0) @ slopes[1]
             - self.covariates[self.arm == 0].sum(axis=0) @ slopes[0]
@@ -170,7 +189,8 @@ class Score:
                 spread += np.atleast_2d(np.cov(self.covariates[rows], rowvar=False)) * len(rows)
                 used += len(rows)
         both = slopes[0] + slopes[1]
-        return float(moved), float(self.size * self.share * (1.0 - self.share) * (both @ spread @ both) / used)
+        saved = float(both @ spread @ both - 2.0 * np.trace(spread @ uncertain)) / used
+        return float(moved), self.size * self.share * (1.0 - self.share) * saved
 
     def test(self) -> tuple[float, float]:
         """(events of the treated arm beyond those expected, its variance)."""
