@@ -224,6 +224,16 @@ def test_an_arm_without_events():
         marginal_effects(TrialData.of(y, arm), family="poisson")
 
 
+def test_rare_events_are_not_mistaken_for_none():
+    rng = np.random.default_rng(3)
+    arm, x = np.arange(400) % 2, rng.normal(size=(400, 1)) * 12.0
+    y = rng.poisson(np.exp(0.6 * x[:, 0] - 4.0)).astype(float)
+    design = np.column_stack([np.ones(400), arm, x])
+    fitted = glm.fit(design, y, "poisson")
+    assert (design @ fitted.coefficients).min() < -15.0
+    assert not glm.is_vanishing(design, y)
+
+
 def test_counts_that_vary_less_than_poisson():
     y = np.tile([2.0, 3.0, 3.0, 4.0], 20)
     found = marginal_effects(TrialData.of(y, np.arange(80) // 40), family="negative-binomial")

@@ -93,6 +93,12 @@ def test_survival_effects_and_their_names():
     assert "does not adjust" in found.notes[0]
 
 
+def test_an_arm_without_events_is_remarked():
+    found = survival_effects(TrialData.of([1.0, 2, 3, 4], [0, 0, 1, 1], event=[1, 0, 0, 0]), times=[1.5])
+    assert found["survival at 1.5 1 - 0"].value == 0.5
+    assert "no event in arm 1 by 1.5" in found.notes[0]
+
+
 @pytest.mark.parametrize("theta", [0.0, -0.7])
 @pytest.mark.parametrize("ties", [False, True])
 def test_score_and_contributions_by_definition(theta, ties):

@@ -92,6 +92,17 @@ def is_separated(design: np.ndarray, outcome: np.ndarray) -> bool:
     return bool(found.status == 0 and -found.fun > 1e-7)
 
 
+def is_vanishing(design: np.ndarray, outcome: np.ndarray) -> bool:
+    """Whether some combination of columns picks out patients without events only, so that their rate is zero (Correia 2019)."""
+    scaled = design / np.abs(design).max(axis=0)
+    none, some = scaled[outcome == 0.0], scaled[outcome > 0.0]
+    found = optimize.linprog(
+        none.sum(axis=0), A_ub=none, b_ub=np.zeros(len(none)), A_eq=some, b_eq=np.zeros(len(some)), bounds=(-1.0, 1.0),
+        method="highs",
+    )  # fmt: skip
+    return bool(found.status == 0 and found.fun < -1e-7)
+
+
 def _weighted(
     design: np.ndarray, outcome: np.ndarray, family: str, shift: np.ndarray, theta: float, start: np.ndarray | None
 ) -> np.ndarray:
@@ -124,7 +135,11 @@ def _weighted(
                             remedy="adjust for fewer covariates")  # fmt: skip
     if family == "logistic" and np.abs(design @ beta).max() > 12.0 and is_separated(design, outcome):
         raise _separation()
-    if family in ("poisson", "negative-binomial") and (design @ beta).min() < -20.0:
+    if (
+        family in ("poisson", "negative-binomial")
+        and (design @ beta + shift).min() < -15.0
+        and is_vanishing(design, outcome)
+    ):
         raise SeparationError(
             "a level of arm or covariate without any event, whose rate is zero", expected="events in every level",
             where=f"{family} model", remedy="leave that covariate out, or merge the level",

@@ -112,6 +112,13 @@ def survival_effects(
     if trial.covariates.shape[1]:
         notes += ("Kaplan-Meier does not adjust: the covariates were not used",)
 
+    latest = max([*times, tau or 0.0])
+    for curve, name in zip(curves, trial.arm_names, strict=True):
+        if not (curve.times <= latest).any():
+            notes += (
+                f"no event in arm {name} by {latest:g}: its standard error is 0, and says nothing of what may yet come",
+            )
+
     def add(name: str, value: float, error: float, scale: str = "identity", of: str = "1") -> None:
         estimates.append(
             Estimate(

@@ -16,7 +16,7 @@ Variance of ``c'beta`` with ``a = X (X'X)^-1 c``, leverage ``h`` and residual ``
     HC2  sum a_i^2 e_i^2/(1-h_i)    HC3  .../(1-h_i)^2              HC4  .../(1-h_i)^min(4, n h_i/p)
 
 In II and in the arms' means the covariates' mean is itself a draw: ``g' S_C g / n`` is added (S_C their covariance), unless
-``fixed_covariates``. Degrees of freedom: ``n-p``, or those of Bell & McCaffrey (2002; Imbens & Kolesar 2016, eq. 2.6) by
+``fixed_covariates``. Degrees of freedom: ``n-p``, or those of Bell & McCaffrey (2002; Imbens & Kolesar 2016) by
 Satterthwaite's rule on the variance's own quadratic form under equal residual variances, with ``d_i = a_i^2/(1-h_i)^k``:
 
     df = (sum_i d_i (1-h_i))^2 / (sum_i d_i^2 (1-2h_i) + || Q' diag(d) Q ||^2),   X = QR.
@@ -38,7 +38,7 @@ from medtwin.trials.estimate import Estimate
 VARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "HC4")
 
 
-def leverage_power(variance: str, leverage: np.ndarray, patients: int, coefficients: int) -> np.ndarray:
+def inflation(variance: str, leverage: np.ndarray, patients: int, coefficients: int) -> np.ndarray:
     """What ``e_i^2`` is multiplied with, (patient,)."""
     if variance == "HC0":
         return np.ones_like(leverage)
@@ -110,7 +110,7 @@ def ancova(
         if variance == "classical":
             given, freedom = float(weights @ weights * (residual @ residual) / residual_df), residual_df
         else:
-            each = weights**2 * leverage_power(variance, leverage, patients, coefficients)
+            each = weights**2 * inflation(variance, leverage, patients, coefficients)
             given = float(each @ residual**2)
             freedom = bell_mccaffrey(each, orthonormal, leverage) if df == "bell-mccaffrey" else residual_df
         if df == "normal":
@@ -136,7 +136,7 @@ def ancova(
     if variance == "classical":
         covariance = lift.T @ lift * (residual @ residual) / residual_df
     else:
-        weight = residual**2 * leverage_power(variance, leverage, patients, coefficients)
+        weight = residual**2 * inflation(variance, leverage, patients, coefficients)
         covariance = lift.T @ (weight[:, None] * lift)
     if not fixed_covariates:
         covariance = covariance + slopes @ spread @ slopes.T / patients

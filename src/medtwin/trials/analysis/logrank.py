@@ -7,7 +7,7 @@ With Y1, Y0 at risk, Y = e^theta Y1 + Y0 and N the events, per patient (n of the
 The log-rank statistic is ``sqrt(n) U(0) / sqrt(g(0))`` with the hypergeometric factor (d fewer of Y at risk)/(Y-1) for d
 tied events; U(theta) = 0 gives the Breslow Cox estimate of a two-arm trial.
 
-Adjusted (Ye, Shao & Yi 2024, Biometrika 111:691, eqs. 2-6, 10-12): each patient's contribution to U is
+Adjusted (Ye, Shao & Yi 2024, Biometrika 111:691): each patient's contribution to U is
 
     O_i1 = integral Y0/Y (dN_i - e^theta Y_i dN/Y)   in arm 1,      O_i0 = integral e^theta Y1/Y (dN_i - Y_i dN/Y)  in arm 0
 

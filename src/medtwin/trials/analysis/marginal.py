@@ -15,7 +15,7 @@ Covariance of psi; e = Y - mu, pi_a = n_a/n, h leverage, k = 0, 1/2, 1:
         phi_ia = mu(a, X_i) - mean mu(a, X) + r_ia
         r_ia = [ 1(A_i=a)/pi_a (e_i - mean of e in a) + D_a' B^-1 x_i f_i e_i ] / (1-h_i)^k
     f the score's factor, B minus the score's mean slope, D_a = mean_i mu'(a, X_i) x_i(a) - mean_{i in a} mu'(a, X_i) x_i.
-``influence``    the same without the term in D_a, which vanishes in large trials: Ye et al. 2023 as ``sd(IF)/sqrt(n)``.
+``influence``    ``sd(phi)/sqrt(n)`` without leverage and the term in D_a, which vanish in large trials.
 ``robust``       decomposed (Ye et al. 2022, JASA 118:2370; Bannick et al. 2025), the usual report of large trials:
         V_aa = [var(Y|a) + var(mu_a) - 2 cov(Y, mu_a|a)]/pi_a + 2 C_aa - var(mu_a),  V_ab = C_ab + C_ba - cov(mu_a, mu_b),
     C_ab = cov(Y, mu_b | A = a), and Cov = V/n.
