@@ -15,16 +15,24 @@ from medtwin.trials.analysis.logrank import logrank
 
 
 @pytest.mark.parametrize("variance", VARIANCES[:-1])
-@pytest.mark.parametrize("columns", [0, 3])
-def test_ancova_of_each_trial(variance, columns):
+@pytest.mark.parametrize("columns, interactions", [(0, False), (3, False), (1, True), (3, True)])
+def test_ancova_of_each_trial(variance, columns, interactions):
     rng = np.random.default_rng(0)
     x, y = rng.normal(3.0, 2.0, (2, 4, columns, 30)), rng.normal(size=(2, 4, 30))
     arm = rng.permuted(np.tile([0, 1, 1], (2, 4, 10)), axis=-1)
-    got = ancova_batch(y, arm, x if columns else None, variance=variance, bell_mccaffrey=variance != "classical")
+    got = ancova_batch(
+        y,
+        arm,
+        x if columns else None,
+        variance=variance,
+        bell_mccaffrey=variance != "classical",
+        interactions=interactions,
+    )
     assert got.value.shape == (2, 4)
     assert got.failed == 0
     for place in np.ndindex(2, 4):
-        alone = ancova(TrialData.of(y[place], arm[place], covariates=x[place].T), variance=variance)["1 - 0"]
+        data = TrialData.of(y[place], arm[place], covariates=x[place].T)
+        alone = ancova(data, variance=variance, interactions=interactions, df="bell-mccaffrey")["1 - 0"]
         assert got.value[place] == pytest.approx(alone.value, rel=1e-9)
         assert got.standard_error[place] == pytest.approx(alone.standard_error, rel=1e-9)
         assert got.df[place] == pytest.approx(alone.df, rel=1e-9)
@@ -38,6 +46,8 @@ def test_shared_arms_and_covariates_and_many_chunks():
     assert got.value == pytest.approx(spread.value)
     assert got.standard_error == pytest.approx(spread.standard_error)
     assert (got.df == 46.0).all()
+    second = ancova(TrialData.of(y[0], arm, covariates=x.T), interactions=True)["1 - 0"]
+    assert ancova_batch(y, arm, x, interactions=True).df[0] == pytest.approx(second.df)
 
 
 def test_influence_function_by_its_definition():
@@ -64,6 +74,11 @@ def test_trials_that_cannot_be_estimated_are_counted_not_hidden():
     assert np.isnan(got.standard_error).tolist() == [True] * 5 + [False]
     with pytest.raises(AnalysisError, match="more patients"):
         ancova_batch(y[:, :4], arm[:, :4], x[:, :, :4])
+    assert np.isnan(got.value).tolist() == np.isnan(got.df).tolist() == [True] * 5 + [False]
+    x[5, 0] = np.where(arm[5] == 1, 0.0, x[5, 0])  # the same for all of an arm
+    assert ancova_batch(y, arm, x, interactions=True).failed == 6
+    with pytest.raises(AnalysisError, match="influence"):
+        ancova_batch(y, arm, x, interactions=True, variance="influence")
     with pytest.raises(AnalysisError, match="HC9"):
         ancova_batch(y, arm, x, variance="HC9")
 
@@ -110,6 +125,8 @@ def rejected(rng, row, count, bell_mccaffrey=False):
     out["unadj_t"] = float((np.abs(fit.value / fit.standard_error) > stats.t.ppf(0.975, fit.df)).mean())
     fit = ancova_batch(y, arm, x, bell_mccaffrey=True)
     out["default"] = float((np.abs(fit.value / fit.standard_error) > stats.t.ppf(0.975, fit.df)).mean())
+    fit = ancova_batch(y, arm, x, interactions=True)
+    out["default II"] = float((np.abs(fit.value / fit.standard_error) > stats.t.ppf(0.975, fit.df)).mean())
     return out
 
 
@@ -126,6 +143,7 @@ def test_type_one_error_of_small_trials(shared_data):
             away.append((ours[name] - theirs) / error)
             assert abs(away[-1]) < 4.0, (row, name)
         assert 0.044 <= ours["default"] <= 0.056, row  # HC2 with Bell-McCaffrey df
+        assert 0.044 <= ours["default II"] <= 0.056, row  # HC2 with n-p
     assert np.mean(np.square(away)) < 2.0
 
 

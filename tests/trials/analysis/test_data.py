@@ -67,6 +67,12 @@ def test_words_as_outcome_are_refused():
         read_trial(TABLE, outcome="sex", arm="arm", control="old")
 
 
+def test_dates_as_covariates_are_refused():
+    dated = TABLE.with_columns(day=pl.lit("2024-01-02").str.to_date())
+    with pytest.raises(AnalysisError, match="dates or lists"):
+        read_trial(dated, outcome="time", arm="arm", control="old", covariates=["day"])
+
+
 def test_a_patient_twice_is_refused():
     twice = TABLE.with_columns(id=pl.Series(["a", "a", "c", "d", "e", "f", "g", "h"]))
     with pytest.raises(AnalysisError, match="1 rows of patients who have a row already"):

@@ -42,7 +42,9 @@ def test_variances_and_degrees_of_freedom_by_dense_algebra(variance, interaction
         "HC3": e**2 / (1 - h) ** 2, "HC4": e**2 / (1 - h) ** np.minimum(4.0, n * h / p),
     }[variance]  # fmt: skip
     covariance = inverse @ design.T @ np.diag(omega) @ design @ inverse
-    got = ancova(data, interactions=interactions, variance=variance, fixed_covariates=True)["1 - 0"]
+    got = ancova(data, interactions=interactions, variance=variance, df="bell-mccaffrey", fixed_covariates=True)[
+        "1 - 0"
+    ]
     assert got.value == pytest.approx(beta[1], rel=1e-12)
     assert got.standard_error == pytest.approx(math.sqrt(covariance[1, 1]), rel=1e-12)
     if variance == "classical":

@@ -1,6 +1,6 @@
 """Kernels for a simulator: many two-arm trials at once, patients along the last axis.
 
-``ancova_batch``: common slopes, as :func:`medtwin.trials.analysis.linear.ancova`. With the columns (covariates, arm, outcome)
+``ancova_batch``: as :func:`medtwin.trials.analysis.linear.ancova`. With the columns (covariates, interactions, arm, outcome)
 less their means as rows of ``Z`` (..., row, patient), one Cholesky factor ``Z Z' = L L'`` gives everything: the rows of
 ``W = L^-1 Z`` are orthonormal, so that with q the arm's row and y the outcome's
 
@@ -39,19 +39,22 @@ class BatchFit:
 
 def ancova_batch(
     outcome: np.ndarray, arm: np.ndarray, covariates: np.ndarray | None = None, *, variance: str = "HC2",
-    bell_mccaffrey: bool = False,
+    interactions: bool = False, bell_mccaffrey: bool = False,
 ) -> BatchFit:  # fmt: skip
     """``outcome`` (..., patient), ``arm`` of 0 and 1 and ``covariates`` (..., covariate, patient), both broadcast.
 
+    ``interactions``: model II, the covariates' mean a draw. Degrees of freedom: n-p, or ``bell_mccaffrey``.
+
     Normal equations of centred columns: agrees with ``ancova`` to about 1e-10 where covariates are not nearly collinear.
     """
-    if variance not in VARIANCES:
-        raise AnalysisError(f"variance {variance!r}", expected=f"one of {VARIANCES}")
+    if variance not in VARIANCES or (interactions and variance == "influence"):
+        raise AnalysisError(f"variance {variance!r}", expected=f"one of {VARIANCES}, the last without interactions")
     outcome = np.asarray(outcome, dtype=float)
     shape, patients = outcome.shape[:-1], outcome.shape[-1]
     table = np.zeros((0, patients)) if covariates is None else np.asarray(covariates, dtype=float)
     columns = table.shape[-2]
-    coefficients = columns + 2
+    q = columns * (2 if interactions else 1)  # row of the arm
+    coefficients = q + 2
     if patients <= coefficients:
         raise AnalysisError(
             f"{patients} patients for {coefficients} coefficients", expected="more patients", where="ANCOVA"
@@ -62,16 +65,19 @@ def ancova_batch(
     trials = len(y)
     value, error, df = np.full(trials, np.nan), np.full(trials, np.nan), np.full(trials, float(patients - coefficients))
     failed = 0
-    step = min(trials, max(1, CHUNK // patients))
-    z, space = np.empty((step, columns + 2, patients)), np.empty((2, step, columns + 2, patients))
+    step = max(1, min(trials, CHUNK // patients))
+    z, space = np.empty((step, q + 2, patients)), np.empty((2, step, q + 2, patients))
     for begin in range(0, trials, step):
         end = min(begin + step, trials)
         rows = z[: end - begin]
         rows[:, :columns] = c[begin:end] if len(c) > 1 else c
-        rows[:, columns] = a[begin:end] if len(a) > 1 else a
-        rows[:, columns + 1] = y[begin:end]
+        rows[:, q] = a[begin:end] if len(a) > 1 else a
+        rows[:, q + 1] = y[begin:end]
+        if interactions:
+            rows[:, :columns] -= rows[:, :columns].mean(axis=-1, keepdims=True)
+            np.multiply(rows[:, :columns], rows[:, q, None], out=rows[:, columns:q])
         fits = (value[begin:end], error[begin:end], df[begin:end])
-        failed += _chunk(rows, space[:, : end - begin], variance, bell_mccaffrey, fits)
+        failed += _chunk(rows, space[:, : end - begin], variance, interactions, bell_mccaffrey, fits)
     return BatchFit(value.reshape(shape), error.reshape(shape), df.reshape(shape), failed)
 
 
@@ -79,11 +85,12 @@ def _chunk(
     z: np.ndarray,
     space: np.ndarray,
     variance: str,
+    interactions: bool,
     bell_mccaffrey: bool,
     fits: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> int:
     """Everything large is written into ``z`` and ``space``: fresh memory costs more than the arithmetic."""
-    value, error, df = fits
+    value, _, df = fits
     patients, q = z.shape[-1], z.shape[-2] - 2  # q: row of the arm; the outcome's is q + 1
     coefficients = q + 2
     mean = z.mean(axis=-1, keepdims=True)
@@ -103,14 +110,14 @@ def _chunk(
     turn[:, q + 1, : q + 1] = -(project.swapaxes(-1, -2) @ turn[:, : q + 1, : q + 1])[:, 0]
     turn[:, q + 1, q + 1] = 1.0
     pivot = lower[:, q, q] * size[:, q]
-    value[:] = np.where(bad, np.nan, project[:, q, 0] / pivot)
+    value[:] = project[:, q, 0] / pivot
     w, squared = space
     np.matmul(turn, z, out=w)
     np.multiply(w, w, out=squared)
     each, residual, left = squared[:, q], squared[:, q + 1], z[:, q + 1]
     if variance == "classical":
-        error[:] = np.where(bad, np.nan, np.sqrt(residual.sum(axis=-1) / (patients - coefficients)) / pivot)
-        return int(bad.sum())
+        given = residual.sum(axis=-1) / (patients - coefficients) / pivot**2
+        return _finish(turn, gram, bad, given, patients if interactions else 0, fits)
     np.subtract(1.0 - 1.0 / patients, each, out=left)  # 1 - leverage
     for row in range(q):
         np.subtract(left, squared[:, row], out=left)
@@ -128,12 +135,37 @@ def _chunk(
         np.divide(each, left, out=each)
         if variance == "HC3":
             np.divide(each, left, out=each)
-    error[:] = np.where(bad, np.nan, np.sqrt(_dot(each, residual)) / pivot)
+    given = _dot(each, residual) / pivot**2
     if bell_mccaffrey:
         w[:, q + 1] = patients**-0.5  # the intercept's row
         middle = (w * each[:, None, :]) @ w.swapaxes(-1, -2)
         below = _dot(each**2, 2.0 * left - 1.0) + (middle**2).sum(axis=(-1, -2))
-        df[:] = np.where(bad, np.nan, _dot(each, left) ** 2 / np.where(bad, 1.0, below))
+        df[:] = _dot(each, left) ** 2 / np.where(bad, 1.0, below)
+    return _finish(turn, gram, bad, given, patients if interactions else 0, fits)
+
+
+def _finish(
+    turn: np.ndarray,
+    gram: np.ndarray,
+    bad: np.ndarray,
+    given: np.ndarray,
+    patients: int,
+    fits: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> int:
+    """Adds the sampling of the covariates to model II, by Satterthwaite's rule; blanks what is not estimated.
+
+    ``patients``: how many, 0 for model I.
+    """
+    value, error, df = fits
+    if patients:
+        columns = (turn.shape[-1] - 2) // 2
+        slope = -turn[:, -1, columns : 2 * columns, None]
+        sampled = (slope.swapaxes(-1, -2) @ gram[:, :columns, :columns] @ slope)[:, 0, 0] / (patients - 1.0) / patients
+        total = given + sampled
+        df[:] = total**2 / np.where(bad, 1.0, given**2 / df + sampled**2 / (patients - 1.0))
+        given = total
+    error[:] = np.sqrt(np.where(bad, np.nan, given))
+    value[bad] = df[bad] = np.nan
     return int(bad.sum())
 
 

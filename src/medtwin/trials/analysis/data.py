@@ -220,6 +220,10 @@ def read_trial(
             columns.append(frame[name].cast(pl.Float64).to_numpy())
             names.append(name)
             continue
+        if kind.is_temporal() or kind.is_nested():
+            raise AnalysisError(
+                f"covariate {name} holds dates or lists", expected="numbers or words", where="the trial's table"
+            )
         words = frame[name].cast(pl.String)
         for level in sorted(words.unique().to_list())[1:]:
             columns.append((words == level).cast(pl.Float64).to_numpy())

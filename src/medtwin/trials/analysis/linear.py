@@ -20,6 +20,16 @@ In II and in the arms' means the covariates' mean is itself a draw: ``g' S_C g /
 Satterthwaite's rule on the variance's own quadratic form under equal residual variances, with ``d_i = a_i^2/(1-h_i)^k``:
 
     df = (sum_i d_i (1-h_i))^2 / (sum_i d_i^2 (1-2h_i) + || Q' diag(d) Q ||^2),   X = QR.
+
+Two-sided type I error at 5 %, 30,000 null trials each (Monte Carlo error .0013), R2 .25, q covariates, treated SD s:
+
+    control + treated, q, s   I: HC2, Bell-McCaffrey   HC2, t(n-p)   HC3, t(n-p)   II: HC2, Bell-McCaffrey   HC2, t(n-p)
+    15 + 15, 1, 1             .050                     .051          .041          .048                      .049
+    15 + 30, 1, 2             .046                     .050          .042          .043                      .048
+    15 + 30, 5, 1             .049                     .056          .037          .037                      .049
+    30 + 60, 1, 2             .046                     .049          .046          .046 (q = 3)              .049 (q = 3)
+
+hence the defaults.
 """
 
 from __future__ import annotations
@@ -50,15 +60,16 @@ def inflation(variance: str, leverage: np.ndarray, patients: int, coefficients: 
 
 
 def ancova(
-    trial: TrialData, *, interactions: bool | Sequence[str] = False, variance: str = "HC2", df: str = "bell-mccaffrey",
+    trial: TrialData, *, interactions: bool | Sequence[str] = False, variance: str = "HC2", df: str = "",
     strata: bool = True, fixed_covariates: bool = False, confidence: float = 0.95, unit: str = "1",
 ) -> Analysis:  # fmt: skip
     """Effect of each treated arm against control, ``treated - control``, and each arm's adjusted mean, ``mean treated``.
 
     ``interactions``: model II; or the names of the covariates that have a slope in each arm. ``variance``: one of
-    ``VARIANCES``. ``df``: ``bell-mccaffrey``, ``residual`` (n-p) or ``normal``. ``strata``: the strata of randomisation, where
-    there are any, become covariates too.
+    ``VARIANCES``. ``df``: ``bell-mccaffrey`` (if nothing is said, for I), ``residual`` (n-p; for II) or ``normal``.
+    ``strata``: the strata of randomisation, where there are any, become covariates too.
     """
+    df = df or ("bell-mccaffrey" if interactions is False else "residual")
     if variance not in VARIANCES or df not in ("bell-mccaffrey", "residual", "normal"):
         raise AnalysisError(f"{variance!r}, {df!r}", expected=f"{VARIANCES}; bell-mccaffrey, residual or normal")
     if strata and trial.strata is not None:
