@@ -217,7 +217,8 @@ def test_an_arm_without_events():
     with pytest.raises(glm.SeparationError):
         marginal_effects(TrialData.of(y, arm), family="logistic")
     found = marginal_effects(TrialData.of(y, arm), family="logistic", on_separation="unadjusted", variance="HC2")
-    assert found.estimates[0].value == pytest.approx(-y[arm == 0].mean())
+    assert found["risk difference 1 - 0"].value == pytest.approx(-y[arm == 0].mean())
+    assert found["risk difference 1 - 0"].standard_error == pytest.approx(y[arm == 0].std(ddof=1) / math.sqrt(30))
     with pytest.raises(AnalysisError, match="report the difference"):
         marginal_effects(TrialData.of(y, arm), family="logistic", on_separation="unadjusted", measures=("ratio",))
     with pytest.raises(glm.SeparationError, match="rate is zero"):

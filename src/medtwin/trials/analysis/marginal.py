@@ -10,7 +10,7 @@ the model, carries the inference. Reported: differences, and logarithms of ratio
 
 Covariance of psi; e = Y - mu, pi_a = n_a/n, h leverage, k = 0, 1/2, 1:
 
-``HC0 HC2 HC3``  mean over i of phi_i phi_i' / n, with the complete influence function of psi (Tsiatis 2006, ch. 3), residuals
+``HC0 HC2 HC3``  mean over i of phi_i phi_i' / n, with the complete influence function of psi (Tsiatis 2006), residuals
     divided by (1-h_i)^k as in least squares, to which it reduces for ANCOVA I:
         phi_ia = mu(a, X_i) - mean mu(a, X) + r_ia
         r_ia = [ 1(A_i=a)/pi_a (e_i - mean of e in a) + D_a' B^-1 x_i f_i e_i ] / (1-h_i)^k
@@ -104,18 +104,14 @@ def marginal_effects(
     try:
         fitted = glm.fit(own, trial.outcome, family, offset)
     except glm.SeparationError as separated:
-        if on_separation == "refuse":
+        if on_separation == "refuse" or trial.exposure is not None:
             raise
-        plain = replace(
-            given, covariates=given.covariates[:, :0], covariate_names=(),
-            notes=(*notes, f"{separated.found} ({separated.where}): the arms' plain means instead, not adjusted for covariates"),
-        )  # fmt: skip
-        if given.exposure is not None:
-            raise
-        return marginal_effects(
-            plain, family="gaussian", measures=measures, variance=variance, df=df, randomisation=randomisation,
-            strata=False, confidence=confidence,
-        )  # fmt: skip
+        notes += (f"{separated.found} ({separated.where}): the arms' plain means instead, not adjusted for covariates",)
+        trial = replace(given, covariates=given.covariates[:, :0], covariate_names=())
+        slopes = slopes[:0]
+        designs = _designs(trial, slopes)
+        own = designs[trial.arm, np.arange(len(trial.arm))]
+        fitted = glm.fit(own, trial.outcome, "gaussian")
     if family == "negative-binomial" and math.isinf(fitted.theta):
         notes += ("counts vary no more than Poisson's: poisson instead of negative-binomial",)
     means, covariance = _means(trial, fitted, designs, variance, randomisation, fixed_covariates)
