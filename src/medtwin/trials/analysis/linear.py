@@ -21,7 +21,7 @@ Satterthwaite's rule on the variance's own quadratic form under equal residual v
 
     df = (sum_i d_i (1-h_i))^2 / (sum_i d_i^2 (1-2h_i) + || Q' diag(d) Q ||^2),   X = QR.
 
-Two-sided type I error at 5 %, 30,000 null trials each (Monte Carlo error .0013), R2 .25, q covariates, treated SD s:
+Two-sided type I error at 5 %, 30,000 to 40,000 null trials each (Monte Carlo error .0013), R2 .25, q covariates, treated SD s:
 
     control + treated, q, s   I: HC2, Bell-McCaffrey   HC2, t(n-p)   HC3, t(n-p)   II: HC2, Bell-McCaffrey   HC2, t(n-p)
     15 + 15, 1, 1             .050                     .051          .041          .048                      .049
