@@ -1,0 +1,144 @@
+"""Kaplan-Meier survival (1958) with Greenwood's variance (1926); what is read off it: survival at a time, restricted mean.
+
+At the event times t_k with d_k events among Y_k at risk,
+
+    S(t) = prod_{t_k <= t} (1 - d_k/Y_k),        Var S(t) = S(t)^2 sum_{t_k <= t} d_k / (Y_k (Y_k - d_k))
+    RMST(tau) = integral_0^tau S,                Var = sum_{t_k <= tau} (integral_{t_k}^tau S)^2 d_k / (Y_k (Y_k - d_k))
+
+(Irwin 1949; Royston & Parmar 2013). Neither needs proportional hazards. Times in the unit of the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.data import TrialData
+from medtwin.trials.analysis.result import Analysis
+from medtwin.trials.analysis.risk import risk_table
+from medtwin.trials.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A Kaplan-Meier curve, a step at each event time."""
+
+    times: np.ndarray  #: (time,)
+    survival: np.ndarray  #: (time,) just after it
+    greenwood: np.ndarray  #: (time,) sum d / (Y (Y - d)); inf once everyone at risk has had the event
+    events: np.ndarray  #: (time,)
+    at_risk: np.ndarray  #: (time,) just before it
+    followed_until: float  #: the last time of anyone
+    ends_in_event: bool  #: nobody was left at risk after the last event
+
+    def at(self, time: float) -> tuple[float, float]:
+        """(survival, standard error). Raises beyond the last follow-up, unless nobody was left."""
+        self._reaches(time, "survival")
+        step = int(np.searchsorted(self.times, time, side="right"))
+        if not step:
+            return 1.0, 0.0
+        survival = float(self.survival[step - 1])
+        return survival, survival * math.sqrt(self.greenwood[step - 1]) if survival > 0.0 else 0.0
+
+    def interval(self, time: float, confidence: float = 0.95) -> tuple[float, float]:
+        """Pointwise, on the scale log(-log S), on which it stays within 0 and 1 (Kalbfleisch & Prentice 1980)."""
+        survival, error = self.at(time)
+        if not 0.0 < survival < 1.0:
+            return survival, survival
+        reach = float(stats.norm.ppf(0.5 + confidence / 2.0)) * error / (survival * abs(math.log(survival)))
+        return survival ** math.exp(reach), survival ** math.exp(-reach)
+
+    def restricted_mean(self, tau: float) -> tuple[float, float]:
+        """(mean time lived up to tau, standard error)."""
+        self._reaches(tau, "RMST")
+        if not tau > 0.0:
+            raise AnalysisError(f"tau {tau:g}", expected="above 0", where="RMST")
+        inside = self.times <= tau
+        edges = np.concatenate([[0.0], self.times[inside], [tau]])
+        pieces = np.diff(edges) * np.concatenate([[1.0], self.survival[inside]])
+        later = np.cumsum(pieces[::-1])[::-1][1:]  # area after each event time
+        left = self.at_risk[inside] - self.events[inside]
+        each = np.where(left > 0.0, self.events[inside] / (self.at_risk[inside] * np.maximum(left, 1.0)), 0.0)
+        return float(pieces.sum()), math.sqrt(float(later**2 @ each))
+
+    def _reaches(self, time: float, what: str) -> None:
+        if time > self.followed_until and not self.ends_in_event:
+            raise AnalysisError(
+                f"time {time:g} after the last follow-up {self.followed_until:g}", expected="a time that patients have reached",
+                where=what, remedy="choose an earlier time; it must be fixed before the data are seen",
+            )  # fmt: skip
+
+
+def kaplan_meier(time: np.ndarray, event: np.ndarray) -> Curve:
+    """The curve of ``time`` and ``event``, both (patient,)."""
+    event = np.asarray(event, dtype=bool)
+    table = risk_table(np.asarray(time, dtype=float), event, np.zeros(len(time), dtype=int), 1)
+    events, at_risk = table.events[0], table.at_risk[0]
+    with np.errstate(divide="ignore"):
+        greenwood = np.cumsum(events / (at_risk * (at_risk - events)))
+    done = bool(len(events)) and bool(events[-1] == at_risk[-1])
+    return Curve(
+        table.times, np.cumprod((at_risk - events) / at_risk), greenwood, events, at_risk, float(np.max(time)), done
+    )
+
+
+def survival_effects(
+    trial: TrialData,
+    *,
+    times: Sequence[float] = (),
+    tau: float | None = None,
+    confidence: float = 0.95,
+    unit: str = "time",
+) -> Analysis:
+    """Differences at ``times``, and of the restricted mean up to ``tau`` with its ratio, of each treated arm against control.
+
+    Names: "survival at 365 treated - control", "RMST to 1000 treated - control", "RMST ratio to 1000 treated / control",
+    and of each arm "survival at 365, treated", "RMST to 1000, treated".
+    """
+    if trial.event is None:
+        raise AnalysisError("no event indicators", expected="1 event, 0 censored", where="Kaplan-Meier")
+    if not times and tau is None:
+        raise AnalysisError("neither times nor tau", expected="one of them", where="survival effects")
+    each = [trial.arm == code for code in range(len(trial.arm_names))]
+    curves = [kaplan_meier(trial.outcome[mine], trial.event[mine]) for mine in each]
+    method, estimates = "Kaplan-Meier, Greenwood, normal", []
+    control = trial.arm_names[0]
+    notes = trial.notes
+    if trial.covariates.shape[1]:
+        notes += ("Kaplan-Meier does not adjust: the covariates were not used",)
+
+    latest = max([*times, tau or 0.0])
+    for curve, name in zip(curves, trial.arm_names, strict=True):
+        if not (curve.times <= latest).any():
+            notes += (
+                f"no event in arm {name} by {latest:g}: its standard error is 0, and says nothing of what may yet come",
+            )
+
+    def add(name: str, value: float, error: float, scale: str = "identity", of: str = "1") -> None:
+        estimates.append(
+            Estimate(
+                name=name, value=value, standard_error=error, method=method, scale=scale, unit=of, confidence=confidence
+            )
+        )
+
+    for time in times:
+        found = [curve.at(time) for curve in curves]
+        for (survival, error), name in zip(found[1:], trial.arm_names[1:], strict=True):
+            add(f"survival at {time:g} {name} - {control}", survival - found[0][0], math.hypot(error, found[0][1]))
+        for (survival, error), name in zip(found, trial.arm_names, strict=True):
+            add(f"survival at {time:g}, {name}", survival, error)
+    if tau is not None:
+        found = [curve.restricted_mean(tau) for curve in curves]
+        first, first_error = found[0]
+        for (mean, error), name in zip(found[1:], trial.arm_names[1:], strict=True):
+            add(f"RMST to {tau:g} {name} - {control}", mean - first, math.hypot(error, first_error), of=unit)
+            relative = math.hypot(error / mean, first_error / first)
+            add(f"RMST ratio to {tau:g} {name} / {control}", math.log(mean / first), relative, scale="log")
+        for (mean, error), name in zip(found, trial.arm_names, strict=True):
+            add(f"RMST to {tau:g}, {name}", mean, error, of=unit)
+    return Analysis(method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes)
