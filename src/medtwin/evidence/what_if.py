@@ -75,6 +75,8 @@ def ask(kind: str, people: int, days: int, seed: int, *, widen: bool = True) -> 
                 plans = events(planned([what], f"+{LATER}m", until), at, ZONE)
                 made = forecast(twin, choice, known, learnt, at, planned=plans, model_error=1.0 if widen else 0.0)
                 for hours in ASKED:
+                    if 12 * hours > len(made.quantiles):  # withheld, or the last reading too old for one this far
+                        continue
                     low, _, middle, _, high = made.quantiles[12 * hours - 1]
                     true = float(truth[60 * hours - LATER - 1, k])
                     found.append(Answer(k, name, hours, true, float(low), float(middle), float(high)))

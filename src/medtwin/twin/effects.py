@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 #: hours since the first planned event; sd of the logarithm of the effect
 HOURS = (2 / 3, 5 / 3, 8 / 3, 11 / 3, 17 / 3)
-ERROR = (0.59, 0.46, 0.41, 0.42, 0.79)
+ERROR = (0.64, 0.46, 0.41, 0.42, 0.79)
 
 
 def model_error(hours: ArrayLike) -> NDArray[np.float64]:
