@@ -18,8 +18,9 @@ from medtwin.trials.mmrm.structures.curve import Array
 from medtwin.trials.mmrm.structures.scaled import Structure
 
 DECREMENT, ITERATIONS, LONGEST = 1e-13, 100, 2.0
-#: A correlation matrix with a smaller eigenvalue is at the edge of what is possible.
-EDGE = 1e-7
+#: A correlation matrix with a smaller eigenvalue is at the edge of what is possible, and so is a variance parameter (all
+#: are logarithms or without unit) with a larger standard error.
+EDGE, VAGUE = 1e-7, 50.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ def maximise(layout: Layout, structure: Structure, *, reml: bool) -> Optimum:
         step, decrement, newton = _step(now)
         if newton and decrement < DECREMENT:
             _inside(layout, at, where)
-            return Optimum(at, now, linalg.inv(now.hessian), iteration, decrement)
+            spread = linalg.inv(now.hessian)
+            if float(np.diag(spread).max()) > VAGUE**2:
+                raise AnalysisError(
+                    "no maximum: a variance parameter runs to the edge of what is possible", expected="one inside",
+                    where=where, remedy="the structure says more than the data can: name simpler ones as fall-backs",
+                )  # fmt: skip
+            return Optimum(at, now, 0.5 * (spread + spread.T), iteration, decrement)
         step *= min(1.0, LONGEST / float(np.abs(step).max()))
         slope = float(now.gradient @ step)
         length = 1.0

@@ -27,18 +27,24 @@ class SpatialExponential:
         return 1
 
     def start(self, correlation: Array, distance: Array | None) -> Array:
-        """A correlation of one half at the median distance."""
-        apart = np.zeros(0) if distance is None else distance[distance > 0.0]
-        rho = 0.5 ** (1.0 / float(np.median(apart))) if len(apart) else 0.5
-        held = min(max(rho, 1e-6), 1.0 - 1e-9)
-        return np.array([np.log(held / (1.0 - held))])
+        """The mean correlation of a subject's neighbouring measurements, at their median distance."""
+        assert distance is not None
+        apart = np.diagonal(distance, 1, 1, 2)
+        typical = float(np.median(apart[apart > 0.0])) if (apart > 0.0).any() else 1.0
+        seen = float(np.clip(np.diag(correlation, 1).mean(), 0.05, 0.95)) if len(correlation) > 1 else 0.5
+        log_rho = np.log(seen) / typical
+        return np.array([log_rho - np.log(-np.expm1(log_rho))])
 
     def curve(self, parameters: Array, visits: int, distance: Array | None) -> Jet:
         """``exp(d log ρ)``, one matrix for each pattern of coordinates."""
         assert distance is not None
 
-        def power(rho: Array) -> tuple[Array, Array, Array]:
-            value = rho**distance
-            return value, distance * value / rho, distance * (distance - 1.0) * value / rho**2
+        def log_logistic(x: Array) -> tuple[Array, Array, Array]:
+            p = logistic(x)[0]
+            return -np.logaddexp(0.0, -x), 1.0 - p, -p * (1.0 - p)
 
-        return variables(parameters).through(logistic)[0].through(power)
+        def power(log_rho: Array) -> tuple[Array, Array, Array]:
+            value = np.exp(distance * log_rho)
+            return value, distance * value, distance**2 * value
+
+        return variables(parameters).through(log_logistic)[0].through(power)
