@@ -5,5 +5,6 @@
 
 from medtwin.trials.mmrm.fit import COVARIANCES, DEGREES, Fit, FTest, fit
 from medtwin.trials.mmrm.structures import STRUCTURES
+from medtwin.trials.mmrm.table import TableFit, fit_table
 
-__all__ = ["COVARIANCES", "DEGREES", "STRUCTURES", "FTest", "Fit", "fit"]
+__all__ = ["COVARIANCES", "DEGREES", "STRUCTURES", "FTest", "Fit", "TableFit", "fit", "fit_table"]

@@ -30,7 +30,9 @@ from medtwin.trials.mmrm.optimise import Optimum, maximise
 from medtwin.trials.mmrm.structures import Structure, structure
 from medtwin.trials.mmrm.structures.curve import Array
 
-DEGREES = ("kenward-roger", "kenward-roger linear", "satterthwaite", "between-within", "residual")
+#: The linear form of Kenward-Roger is the default: it does not depend on how a structure is parametrised, and of complete
+#: data with an unstructured covariance it is Hotelling's exact test.
+DEGREES = ("kenward-roger linear", "kenward-roger", "satterthwaite", "between-within", "residual")
 COVARIANCES = ("model", *POWERS)
 
 
@@ -81,7 +83,9 @@ class Fit:
         """(p,)."""
         return np.sqrt(np.diag(self.covariance))
 
-    def estimate(self, contrast: ArrayLike, name: str, *, confidence: float = 0.95, unit: str = "1", null: float = 0.0) -> Estimate:
+    def estimate(
+        self, contrast: ArrayLike, name: str, *, confidence: float = 0.95, unit: str = "1", null: float = 0.0
+    ) -> Estimate:
         """``contrast @ β`` with its standard error and degrees of freedom; contrast (p,)."""
         c = self._contrasts(contrast)[0]
         return Estimate(
@@ -105,7 +109,9 @@ class Fit:
         """F test that all ``contrasts @ β``, contrasts (c, p), are zero; linearly dependent rows are an error."""
         c = self._contrasts(contrasts)
         if np.linalg.matrix_rank(c) < len(c):
-            raise AnalysisError(f"{len(c)} contrasts of rank {np.linalg.matrix_rank(c)}", expected="independent rows", where=name)
+            raise AnalysisError(
+                f"{len(c)} contrasts of rank {np.linalg.matrix_rank(c)}", expected="independent rows", where=name
+            )
         value = c @ self.coefficients
         df, scale = self.inference.denominator(c)
         statistic = float(value @ linalg.solve(c @ self.covariance @ c.T, value, assume_a="pos")) / len(c)
@@ -114,7 +120,9 @@ class Fit:
     def _contrasts(self, contrasts: ArrayLike) -> Array:
         c = np.atleast_2d(np.asarray(contrasts, float))
         if c.shape[1] != len(self.names) or not np.isfinite(c).all() or not np.abs(c).max(1, initial=0.0).all():
-            raise AnalysisError(f"contrast of shape {c.shape}", expected=f"{len(self.names)} finite numbers, not all zero")
+            raise AnalysisError(
+                f"contrast of shape {c.shape}", expected=f"{len(self.names)} finite numbers, not all zero"
+            )
         return c
 
 
@@ -131,9 +139,10 @@ def fit(
     names: Sequence[str] | None = None,
     visits: Sequence[Any] | None = None,
     reml: bool = True,
-    degrees: str = "kenward-roger",
+    degrees: str = "kenward-roger linear",
     covariance: str = "model",
     fallbacks: Sequence[str | Structure] = (),
+    notes: Sequence[str] = (),
 ) -> Fit:
     """Fit ``y = X β`` with correlated visits. One row for each measurement; ``N`` rows, ``p`` columns.
 
@@ -143,11 +152,11 @@ def fit(
     variance of a measurement is divided by its weight. ``coordinates (N,)`` or ``(N, d)``: of a spatial structure.
     ``degrees``: one of :data:`DEGREES`, ``covariance``: one of :data:`COVARIANCES`; with a sandwich "satterthwaite" means
     Bell and McCaffrey's. ``fallbacks``: structures to take, in order, where the one before has no maximum; the fit says so
-    in its notes. Raises :class:`AnalysisError`.
+    in its notes, after the ``notes`` given. Raises :class:`AnalysisError`.
     """
     _chosen(degrees, covariance, reml)
     wanted = [_named(one) for one in (structure, *fallbacks)]
-    notes: list[str] = []
+    told = list(notes)
     for k, own in enumerate(wanted):
         layout = lay_out(
             response, design, subject, visit, group=group, weights=weights, coordinates=coordinates, names=names,
@@ -158,9 +167,9 @@ def fit(
         except AnalysisError as failed:
             if k + 1 == len(wanted):
                 raise
-            notes.append(f"{own.name} covariance was given up ({failed.found}); {wanted[k + 1].name} was fitted instead")
+            told.append(f"{own.name} covariance was given up ({failed.found}); {wanted[k + 1].name} was fitted instead")
             continue
-        return _finish(layout, own, optimum, degrees, covariance, notes)
+        return _finish(layout, own, optimum, degrees, covariance, told)
     raise AssertionError("unreachable: the last structure returns or raises")
 
 

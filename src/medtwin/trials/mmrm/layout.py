@@ -6,6 +6,7 @@ which the design's columns are orthonormal, so that neither their units nor thei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,16 +76,12 @@ def lay_out(
     if len(labels) != x.shape[1] or len(set(labels)) != len(labels):
         raise AnalysisError(f"{len(labels)} names for {x.shape[1]} columns", expected="one name of its own for each")
     w = np.ones_like(y) if weights is None else np.asarray(weights, float)
-    if w.shape != y.shape or not (np.isfinite(w).all() and (w > 0.0).all()):
-        raise AnalysisError("weights that are missing, not positive or of another length", expected="a positive number each")
     places = None
     if spatial:
         if coordinates is None:
             raise AnalysisError("no coordinates", expected="coordinates, such as the day, of each measurement",
-                                where="a spatial covariance structure", remedy="name them, or choose another structure")  # fmt: skip
+                                where="a spatial structure", remedy="name them, or choose another structure")  # fmt: skip
         places = np.asarray(coordinates, float).reshape(len(y), -1)
-        if not np.isfinite(places).all():
-            raise AnalysisError("coordinates that are missing or infinite", expected="a number for each measurement")
     if np.isinf(y).any() or np.isinf(x).any():
         raise AnalysisError("infinite numbers in outcome or design", expected="finite or missing (NaN)")
     visit_label, visit_code = _codes(visit, visits, "visit")
@@ -102,6 +99,12 @@ def lay_out(
         notes.append(f"{gone} of {len(subject_label)} subjects have no row that can be used")
     _complete(visit_label, visit_code[used], "visit")
     _complete(group_label, group_code[used], "group")
+    if w.shape != y.shape or not (np.isfinite(w[used]).all() and (w[used] > 0.0).all()):
+        raise AnalysisError(
+            "weights that are missing, not positive or of another length", expected="a positive number each"
+        )
+    if places is not None and not np.isfinite(places[used]).all():
+        raise AnalysisError("coordinates that are missing or infinite", expected="a number for each measurement")
     y, x, w = y[used], x[used], w[used]
     visit_code, group_code = visit_code[used], group_code[used]
     _, subject_code = np.unique(subject_code[used], return_inverse=True)
@@ -159,23 +162,34 @@ def lay_out(
     )
 
 
-def _codes(given: Sequence[Any] | np.ndarray, order: Sequence[Any] | None, what: str) -> tuple[tuple[str, ...], np.ndarray]:
+def _codes(
+    given: Sequence[Any] | np.ndarray, order: Sequence[Any] | None, what: str
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels in order and each row's place among them."""
     raw = np.asarray(given)
-    missing = np.isnan(raw) if raw.dtype.kind == "f" else raw == None if raw.dtype == object else np.zeros(len(raw), bool)  # noqa: E711
+    missing = (
+        np.isnan(raw) if raw.dtype.kind == "f" else raw == None if raw.dtype == object else np.zeros(len(raw), bool)
+    )  # noqa: E711
     if np.any(missing):
         raise AnalysisError(f"{int(np.sum(missing))} rows without a {what}", expected=f"a {what} in every row")
     if raw.dtype == object:
         raw = raw.astype(str)
     distinct, code = np.unique(raw, return_inverse=True)
-    if order is None:
-        return tuple(str(label) for label in distinct), code
-    wanted = [str(label) for label in order]
+    wanted = (
+        sorted((str(label) for label in distinct), key=natural) if order is None else [str(label) for label in order]
+    )
     unknown = [str(label) for label in distinct if str(label) not in wanted]
     if unknown or len(set(wanted)) != len(wanted):
         raise AnalysisError(f"{what} {unknown[:3]}", expected=f"one of {wanted}",
                             remedy=f"name every {what} of the plan, in order and once, or correct the rows")  # fmt: skip
-    return tuple(wanted), np.array([wanted.index(str(label)) for label in distinct])[code]
+    place = {label: k for k, label in enumerate(wanted)}
+    return tuple(wanted), np.array([place[str(label)] for label in distinct], int)[code]
+
+
+def natural(label: str) -> tuple[tuple[bool, float, str], ...]:
+    """Sorts numbers in labels by their value: week 2 before week 10."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return tuple((not part[:1].isdigit(), float(part) if part[:1].isdigit() else 0.0, part) for part in parts if part)
 
 
 def _complete(labels: tuple[str, ...], code: np.ndarray, what: str) -> None:
@@ -203,11 +217,11 @@ def _orthonormal(x: Array, names: tuple[str, ...]) -> tuple[Array, Array]:
         j = int(np.argmax(short))
         if length[j] == 0.0:
             raise AnalysisError(f"column {names[j]} is zero in every usable row", expected="columns that vary",
-                                remedy="a level, arm or visit without data cannot be estimated: leave it out by name")  # fmt: skip
+                                remedy="a level, arm or visit without data: leave it out by name")  # fmt: skip
         weight = linalg.lstsq(scaled[:, :j], scaled[:, j])[0]
         with_ = [names[k] for k in np.flatnonzero(np.abs(weight) > 1e-6)]
         raise AnalysisError(f"column {names[j]} is a combination of {with_}", expected="columns that are not collinear",
-                            remedy="a constant or repeated covariate, or a level or visit without data: leave one out")  # fmt: skip
+                            remedy="a constant or repeated covariate, or a cell without data: leave one out")  # fmt: skip
     return basis, linalg.solve_triangular(upper, np.eye(len(upper))) / length[:, None]
 
 

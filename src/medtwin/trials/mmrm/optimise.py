@@ -1,7 +1,7 @@
 """Newton's method on the exact derivatives, from the residuals' own covariance.
 
-Converged means that the Newton decrement, twice what another step could still gain in log likelihood, is below ``1e-13``:
-every variance parameter is then within about ``3e-7`` of its standard error from the maximum.
+Converged means that the Newton decrement, twice what another step could still gain in log likelihood, is below ``1e-16``:
+every variance parameter is then within about ``1e-8`` of its standard error from the maximum.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from medtwin.trials.mmrm.likelihood import Slopes, Solved, slopes, solve
 from medtwin.trials.mmrm.structures.curve import Array
 from medtwin.trials.mmrm.structures.scaled import Structure
 
-DECREMENT, ITERATIONS, LONGEST = 1e-13, 100, 2.0
+DECREMENT, ITERATIONS, LONGEST = 1e-16, 100, 2.0
 #: A correlation matrix with a smaller eigenvalue is at the edge of what is possible, and so is a variance parameter (all
 #: are logarithms or without unit) with a larger standard error.
 EDGE, VAGUE = 1e-7, 50.0

@@ -60,7 +60,7 @@ class KenwardRoger:
 def kenward_roger(ground: Ground, *, linear: bool) -> KenwardRoger:
     """The adjusted covariance. All sums over parameters are taken before those over subjects::
 
-        Σ_hl W_hl Q_hl = Σ_i U_i' Z_i U_i     Z = Σ_hl W_hl V_h S V_l, linear in S     U_i = S_i X_i Φ^½
+    Σ_hl W_hl Q_hl = Σ_i U_i' Z_i U_i     Z = Σ_hl W_hl V_h S V_l, linear in S     U_i = S_i X_i Φ^½
     """
     layout, optimum = ground.layout, ground.optimum
     p, weight = len(layout.names), optimum.theta_covariance
@@ -87,7 +87,7 @@ def _between(first: Array, weight: Array, inverse: Array) -> Array:
     h, k, m = len(first), len(inverse), inverse.shape[-1]
     if first.ndim == 3:
         flat = first.reshape(h, m * m)
-        tensor = (flat.T @ weight @ flat).reshape(m, m, m, m)  # [ac, db]
-        tensor = tensor.transpose(1, 2, 0, 3).reshape(m * m, m * m)  # [cd, ab]
-        return np.asarray((inverse.reshape(k, m * m) @ tensor).reshape(k, m, m))
+        pairs = (flat.T @ weight @ flat).reshape(m, m, m, m)  # [ac, db]
+        turned = pairs.transpose(1, 2, 0, 3).reshape(m * m, m * m)  # [cd, ab]
+        return np.asarray((inverse.reshape(k, m * m) @ turned).reshape(k, m, m))
     return np.asarray(np.einsum("hl,hkac,kcd,lkdb->kab", weight, first, inverse, first, optimize=True))

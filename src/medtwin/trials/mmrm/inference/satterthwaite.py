@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from medtwin.trials.mmrm.inference.method import Ground, by_directions, positive
 from medtwin.trials.mmrm.structures.curve import Array

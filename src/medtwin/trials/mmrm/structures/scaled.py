@@ -112,4 +112,6 @@ class Scaled:
         pairs = np.moveaxis(mixed[:, None] + mixed[None], -1, 0)  # (ρ, m, m)
         pairs = pairs.reshape(len(pairs), *(1,) * (self.value.ndim - 2), *pairs.shape[1:])
         scales = (own[:, None] + own[None] + 2.0 * w) * self.value
-        return scales + 2.0 * (pairs * self.first[count:]).sum(0) + self.outer * self.shape.along(weight[count:, count:])
+        return (
+            scales + 2.0 * (pairs * self.first[count:]).sum(0) + self.outer * self.shape.along(weight[count:, count:])
+        )
