@@ -167,9 +167,7 @@ def _codes(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels in order and each row's place among them."""
     raw = np.asarray(given)
-    missing = (
-        np.isnan(raw) if raw.dtype.kind == "f" else raw == None if raw.dtype == object else np.zeros(len(raw), bool)
-    )  # noqa: E711
+    missing = [value is None or value != value for value in raw] if raw.dtype.kind in "fO" else [False]
     if np.any(missing):
         raise AnalysisError(f"{int(np.sum(missing))} rows without a {what}", expected=f"a {what} in every row")
     if raw.dtype == object:

@@ -100,7 +100,7 @@ class Scaled:
         held = (weight * self.value).reshape(-1, visits, visits).sum(0)
         scales = 2.0 * self.spread @ (np.diag(held.sum(-1)) + held) @ self.spread.T
         moved = (weight * self.first[count:]).sum(-1)
-        mixed = 2.0 * moved.reshape(len(moved), -1, visits).sum(1) @ self.spread.T  # (ρ, τ)
+        mixed = 2.0 * moved.reshape(len(moved), weight.size // visits**2, visits).sum(1) @ self.spread.T  # (ρ, τ)
         return np.block([[scales, mixed.T], [mixed, self.shape.against(self.outer * weight)]])
 
     def along(self, weight: Array) -> Array:
