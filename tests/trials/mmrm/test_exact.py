@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from medtwin.trials.mmrm import fit
-
 from trials.mmrm.data import trial
 
 

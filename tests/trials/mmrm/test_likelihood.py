@@ -8,7 +8,6 @@ from medtwin.trials.mmrm import STRUCTURES, fit
 from medtwin.trials.mmrm.layout import lay_out
 from medtwin.trials.mmrm.likelihood import slopes, solve
 from medtwin.trials.mmrm.optimise import start
-
 from trials.mmrm.data import dense, trial
 
 NONE = {"weights": None, "coordinates": None, "names": None, "visits": None, "spatial": False}

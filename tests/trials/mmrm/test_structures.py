@@ -6,7 +6,9 @@ import pytest
 from medtwin.errors import AnalysisError
 from medtwin.trials.mmrm.structures import STRUCTURES, structure
 
-DISTANCE = np.abs(np.subtract.outer([0.0, 1.0, 2.5, 7.0], [0.0, 1.0, 2.5, 7.0]))[None] * np.array([1.0, 0.3])[:, None, None]
+DISTANCE = (
+    np.abs(np.subtract.outer([0.0, 1.0, 2.5, 7.0], [0.0, 1.0, 2.5, 7.0]))[None] * np.array([1.0, 0.3])[:, None, None]
+)
 
 
 def at(name, seed=0, m=4):

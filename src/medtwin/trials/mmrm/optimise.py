@@ -46,13 +46,13 @@ def maximise(layout: Layout, structure: Structure, *, reml: bool) -> Optimum:
         step, decrement, newton = _step(now)
         if newton and decrement < DECREMENT:
             _inside(layout, at, where)
-            spread = linalg.inv(now.hessian)
+            spread = _inverse(now.hessian)
             if float(np.diag(spread).max()) > VAGUE**2:
                 raise AnalysisError(
                     "no maximum: a variance parameter runs to the edge of what is possible", expected="one inside",
                     where=where, remedy="the structure says more than the data can: name simpler ones as fall-backs",
                 )  # fmt: skip
-            return Optimum(at, now, 0.5 * (spread + spread.T), iteration, decrement)
+            return Optimum(at, now, spread, iteration, decrement)
         step *= min(1.0, LONGEST / float(np.abs(step).max()))
         slope = float(now.gradient @ step)
         length = 1.0
@@ -119,6 +119,15 @@ def _step(now: Slopes) -> tuple[Array, float, bool]:
         half = linalg.solve_triangular(lower, now.gradient / scale, lower=True)
         return -linalg.solve_triangular(lower.T, half) / scale, float(half @ half), newton
     return -now.gradient / max(float(np.linalg.norm(now.gradient)), 1.0), float(now.gradient @ now.gradient), False
+
+
+def _inverse(matrix: Array) -> Array:
+    """Of a positive definite matrix, whose units may differ."""
+    scale = np.sqrt(np.diag(matrix))
+    half = linalg.solve_triangular(
+        linalg.cholesky(matrix / np.outer(scale, scale), lower=True), np.diag(1.0 / scale), lower=True
+    )  # fmt: skip
+    return np.asarray(half.T @ half)
 
 
 def _inside(layout: Layout, at: Solved, where: str) -> None:

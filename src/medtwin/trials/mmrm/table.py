@@ -136,6 +136,10 @@ def fit_table(
     for name in (subject, visit, arm):
         if missing := labels(table, name).null_count():
             raise AnalysisError(f"{missing} rows without {name!r}", expected="a value in every row")
+    in_arms = pl.DataFrame({"subject": labels(table, subject), "arm": labels(table, arm)}).unique()["subject"]
+    if moved := in_arms.filter(in_arms.is_duplicated()).n_unique():
+        raise AnalysisError(f"{moved} subjects in more than one arm", expected="one arm for each subject",
+                            where=arm, remedy="name the column of the randomised arm")  # fmt: skip
     used = np.isfinite(y)
     for name in covariates:
         used = used & np.isfinite(number(table, name))
