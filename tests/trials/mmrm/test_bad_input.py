@@ -66,7 +66,7 @@ def never_together():
 def test_a_pair_of_visits_that_nobody_had():
     y, seen = never_together(), V < 3
     x = np.column_stack([(k == V) for k in range(3)]).astype(float)
-    with pytest.raises(AnalysisError, match="both visit 1 and visit 3"):
+    with pytest.raises(AnalysisError, match="both visit '0' and '2'"):
         fit(y[seen], x[seen], S[seen], V[seen])
     own = fit(y[seen], x[seen], S[seen], V[seen], fallbacks=["toeplitz heterogeneous", "ar1 heterogeneous", "ar1"])
     given_up = [note for note in own.notes if "given up" in note]

@@ -225,7 +225,7 @@ def _finish(
         iterations=optimum.iterations,
         decrement=optimum.decrement,
         converged=True,
-        notes=(*layout.notes, *notes),
+        notes=(*layout.notes, *notes, *optimum.notes),
         inference=method,
     )
 

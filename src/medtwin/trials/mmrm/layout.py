@@ -85,7 +85,7 @@ def lay_out(
     if np.isinf(y).any() or np.isinf(x).any():
         raise AnalysisError("infinite numbers in outcome or design", expected="finite or missing (NaN)")
     visit_label, visit_code = _codes(visit, visits, "visit")
-    subject_label, subject_code = _codes(subject, None, "subject")
+    everybody, subject_code = _distinct(subject, "subject")
     group_label, group_code = (("all",), np.zeros(len(y), int)) if group is None else _codes(group, None, "group")
 
     used, notes = np.isfinite(y) & np.isfinite(x).all(1), []
@@ -94,9 +94,9 @@ def lay_out(
         notes.append(f"{lost_y} of {len(y)} rows without an outcome are not used")
     if lost_x:
         notes.append(f"{lost_x} of {len(y)} rows with an outcome but without a covariate are not used")
-    gone = len(subject_label) - len(np.unique(subject_code[used]))
+    gone = len(everybody) - len(np.unique(subject_code[used]))
     if gone:
-        notes.append(f"{gone} of {len(subject_label)} subjects have no row that can be used")
+        notes.append(f"{gone} of {len(everybody)} subjects have no row that can be used")
     _complete(visit_label, visit_code[used], "visit")
     _complete(group_label, group_code[used], "group")
     if w.shape != y.shape or not (np.isfinite(w[used]).all() and (w[used] > 0.0).all()):
@@ -166,22 +166,25 @@ def _codes(
     given: Sequence[Any] | np.ndarray, order: Sequence[Any] | None, what: str
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels in order and each row's place among them."""
+    distinct, code = _distinct(given, what)
+    labels = [str(label) for label in distinct]
+    wanted = sorted(labels, key=natural) if order is None else [str(label) for label in order]
+    place = {label: k for k, label in enumerate(wanted)}
+    unknown = [label for label in labels if label not in place]
+    if unknown or len(place) != len(wanted):
+        raise AnalysisError(f"{what} {unknown[:3]}", expected=f"one of {wanted}",
+                            remedy=f"name every {what} of the plan, in order and once, or correct the rows")  # fmt: skip
+    return tuple(wanted), np.array([place[label] for label in labels], int)[code]
+
+
+def _distinct(given: Sequence[Any] | np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values and each row's place among them; a row without one is an error."""
     raw = np.asarray(given)
     missing = [value is None or value != value for value in raw] if raw.dtype.kind in "fO" else [False]
     if np.any(missing):
         raise AnalysisError(f"{int(np.sum(missing))} rows without a {what}", expected=f"a {what} in every row")
-    if raw.dtype == object:
-        raw = raw.astype(str)
-    distinct, code = np.unique(raw, return_inverse=True)
-    wanted = (
-        sorted((str(label) for label in distinct), key=natural) if order is None else [str(label) for label in order]
-    )
-    unknown = [str(label) for label in distinct if str(label) not in wanted]
-    if unknown or len(set(wanted)) != len(wanted):
-        raise AnalysisError(f"{what} {unknown[:3]}", expected=f"one of {wanted}",
-                            remedy=f"name every {what} of the plan, in order and once, or correct the rows")  # fmt: skip
-    place = {label: k for k, label in enumerate(wanted)}
-    return tuple(wanted), np.array([place[str(label)] for label in distinct], int)[code]
+    distinct, code = np.unique(raw.astype(str) if raw.dtype == object else raw, return_inverse=True)
+    return distinct, code
 
 
 def natural(label: str) -> tuple[tuple[bool, float, str], ...]:
@@ -191,7 +194,8 @@ def natural(label: str) -> tuple[tuple[bool, float, str], ...]:
 
 
 def _complete(labels: tuple[str, ...], code: np.ndarray, what: str) -> None:
-    absent = [label for k, label in enumerate(labels) if k not in set(np.unique(code).tolist())]
+    seen = set(np.unique(code).tolist())
+    absent = [label for k, label in enumerate(labels) if k not in seen]
     if absent:
         raise AnalysisError(f"no usable measurement for {what} {absent[:5]}", expected=f"some for every {what}",
                             remedy=f"leave the {what} out of the analysis by name, or find its data")  # fmt: skip

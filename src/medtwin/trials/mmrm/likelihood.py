@@ -110,7 +110,7 @@ def slopes(layout: Layout, at: Solved) -> Slopes:
         bent = curve.against(gap)
         trace = _traces(first, inverse, scaled)
         if block.distance is None:
-            tensor = (flat := factor.reshape(n, m * q)).T @ flat  # T
+            tensor = _square(factor.reshape(n, m * q))  # T
             tensor = tensor.reshape(m, q, m, q).transpose(0, 2, 1, 3).reshape(m * m, q * q)
             mine = (first.reshape(len(first), m * m) @ tensor).reshape(-1, q, q)
         else:
@@ -157,6 +157,12 @@ def roots(block: Block, sigma: Array) -> tuple[Array, Array] | None:
         return None
     log_det = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)
     return np.swapaxes(np.linalg.inv(lower), 1, 2) * both, log_det
+
+
+def _square(flat: Array) -> Array:
+    """``flat' flat``, by half."""
+    upper = linalg.blas.dsyrk(1.0, flat.T)  # of the transpose, which is laid out as BLAS has it
+    return np.asarray(upper + np.triu(upper, 1).T)
 
 
 def _traces(first: Array, inverse: Array, other: Array) -> Array:
