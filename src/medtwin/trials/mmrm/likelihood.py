@@ -6,8 +6,8 @@ residuals at the generalised least-squares coefficients::
 
     -2 log L_REML = (N - p) log 2π + Σ log|Σ_i| + log|Φ^-1| + Σ r_i' S_i r_i          (ML: N log 2π, without log|Φ^-1|)
 
-(Patterson and Thompson, Biometrika 58 (1971): 545; Harville, JASA 72 (1977): 320; the constant ``log|X'X|`` is left out,
-as SAS and nlme's successors do). With ``V_h = ∂Σ/∂θ_h`` and, summed over a pattern's subjects,
+(Patterson and Thompson, Biometrika 58 (1971): 545; Harville, JASA 72 (1977): 320; the constant ``-log|X'X|`` that
+some add is left out). With ``V_h = ∂Σ/∂θ_h`` and, summed over a pattern's subjects,
 ``Q = Σ S (X Φ X' + r r') S`` (ML: ``S r r' S``)::
 
     ∂(-2 log L)/∂θ_h       = <V_h, n S - Q>

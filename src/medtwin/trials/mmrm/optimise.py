@@ -17,11 +17,12 @@ from medtwin.trials.mmrm.likelihood import Slopes, Solved, invert, slopes, solve
 from medtwin.trials.mmrm.structures.curve import Array
 from medtwin.trials.mmrm.structures.scaled import Structure
 
-DECREMENT, ITERATIONS, LONGEST, EXPECTATIONS = 1e-16, 100, 2.0, 3
-FEW = 50
+DECREMENT, ITERATIONS, LONGEST = 1e-16, 60, 2.0
+#: Steps of the starting covariance towards its maximum; subjects in a group below which a second start is tried.
+EXPECTATIONS, FEW = 3, 50
 #: A correlation matrix with a smaller eigenvalue is at the edge of what is possible, and so is a variance parameter (all
-#: are logarithms or without unit) with a larger standard error. ``NEAR``: where the search has not ended after all its steps.
-EDGE, NEAR, VAGUE = 1e-7, 1e-3, 50.0
+#: are logarithms or without unit) with a larger standard error. ``NEAR``: where a search has not ended after ``LONG`` steps.
+EDGE, NEAR, VAGUE, LONG = 1e-7, 1e-5, 50.0, 12
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ def _search(layout: Layout, structure: Structure, theta: Array, where: str, *, r
         else:
             break
         at = next_
+        if iteration >= LONG:
+            _inside(layout, at, where, NEAR)
         now = slopes(layout, at)
-    _inside(layout, at, where, NEAR)
+    _inside(layout, at, where, 1e-3)
     raise AnalysisError(
         f"no convergence: Newton decrement {decrement:.1e} after {ITERATIONS} iterations", expected=f"below {DECREMENT:g}",
         where=where, remedy="name simpler structures as fall-backs, in order, such as toeplitz heterogeneous",
