@@ -111,7 +111,7 @@ def timeline(made: Fixture, identity: str, quantity: str, since: float, until: f
 
 def parameters(made: Fixture, identity: str) -> dict[str, Any]:
     common = {"model": "Glucose-insulin S2008", "level": 0.9, "updated": iso(made.start), "reason": None}
-    calibration = {"coverage": 0.902, "level": 0.9, "n": 400}
+    calibration = {"coverage": 0.902, "level": 0.9, "n": 400, "days": 3.0, "even": True}
     return {
         "now": iso(time.time()),
         "patient": identity,
@@ -173,7 +173,7 @@ def parameters(made: Fixture, identity: str) -> dict[str, Any]:
                 "shrinkage": None,
                 "state": "withheld",
                 "reason": "90 % intervals cover 71 %, outside 86 to 94 %",
-                "calibration": {"coverage": 0.71, "level": 0.9, "n": 400},
+                "calibration": {"coverage": 0.71, "level": 0.9, "n": 400, "days": 3.0, "even": True},
             },
         ],
     }

@@ -25,6 +25,8 @@ class Calibration(msgspec.Struct, kw_only=True):
     coverage: float
     level: float
     n: int
+    days: float  #: of readings after which it was counted
+    even: bool  #: whether ranks are even too (Kolmogorov, p > 0.01): else the middle of the interval leans to one side
 
 
 @cache
@@ -37,7 +39,11 @@ def _evidence() -> dict[str, dict[str, Calibration]]:
     found: dict[str, dict[str, Calibration]] = {}
     for row in content.get("parameters", []):
         found.setdefault(row["model"], {})[row["parameter"]] = Calibration(
-            coverage=float(row["coverage"]), level=float(row.get("level", 0.9)), n=int(row["n"])
+            coverage=float(row["coverage"]),
+            level=float(row.get("level", 0.9)),
+            n=int(row["n"]),
+            days=float(row["days"]),
+            even=float(row["uniform_p"]) > 0.01,
         )
     return found
 

@@ -233,7 +233,7 @@ export interface ParameterBelief {
   shrinkage: number | null; // 1 - posterior variance / prior variance: 0 nothing learnt, 1 known
   state: 'learnt' | 'unknown' | 'withheld'; // unknown: the posterior is as wide as the prior
   reason: string | null; // withheld: why
-  calibration: { coverage: number; level: number; n: number } | null; // simulation-based, before this person
+  calibration: { coverage: number; level: number; n: number; days: number; even: boolean } | null; // simulation-based, before this person
   updated: Time | null; // the last fact that moved it
 }
 
