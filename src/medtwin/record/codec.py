@@ -150,6 +150,8 @@ def encode(event: Event) -> Row:
         more["zone"] = time.zone
     if time.local.fold:
         more["fold"] = 1
+    if time.settled:
+        more["settled"] = True
     if event.until is not None:
         until = event.until
         more["until"] = (_wall(until.local), until.local.fold, int(until.precision), until.offset, until.zone)
@@ -218,10 +220,20 @@ def decode(row: Any, subject: SourcePatient, quantities: dict[int, str], sources
         if "fold" in more:
             local = local.replace(fold=1)
         _more(fields, more)
-    fields["time"] = Moment(local, _PRECISION_OF[precision], offset, zone)
+    fields["time"] = Moment(local, _PRECISION_OF[precision], offset, zone, "settled" in more)
     event = object.__new__(Event)
     _set(event, "__dict__", fields)
     return event
+
+
+def offset_known(start: int, body: Any) -> bool:
+    """:attr:`Moment.offset_known` of a stored row, from its ``start`` and its decoded body."""
+    _, _, _, _, precision, offset, shift, more = body
+    if offset is not None or "zone" not in more:
+        return offset is not None
+    local = _LOCAL_EPOCH + timedelta(microseconds=start + shift * 1_000_000)
+    local = local.replace(fold=more.get("fold", 0))
+    return Moment(local, _PRECISION_OF[precision], None, more["zone"], "settled" in more).offset_known
 
 
 def _more(fields: dict[str, Any], more: dict[str, Any]) -> None:

@@ -94,15 +94,16 @@ class Facts:
         where: str, comparator: Comparator | None, until: Moment | None, available: datetime | None, intent: Intent,
         status: Status, basis: Basis, group: str | None, flags: tuple[Flag, ...],
     ) -> Event:  # fmt: skip
-        instant = time.instant
-        if time.offset is None and time.zone is None:
+        instant = latest = time.instant
+        if not time.offset_known:
+            latest = time.latest
             flags = (*flags, Flag.OFFSET_UNKNOWN)
         if instant > self._now and intent is Intent.HAPPENED:
             flags = (*flags, Flag.FUTURE)
         if available is None:
-            available = known_at(time, until, self.latency)
-        elif available < instant and intent is Intent.HAPPENED:
-            available = instant  # nothing that happened is known before it was true: the issuing clock is wrong
+            available = known_at(time, until, self.latency) + (latest - instant)
+        elif available < latest and intent is Intent.HAPPENED:
+            available = latest  # nothing that happened is known before it was true: the issuing clock is wrong
         return Event(
             subject=self.owner, quantity=quantity, value=value, time=time, available=available,
             source=Source(self.system, self._dialect, self._raw, where, self._file), key=key, text=text,
