@@ -110,7 +110,9 @@ def test_both_orders_of_versions_agree(store, versions, random, lot):
         assert [event.supersedes for event in chain] == [None, *(event.id for event in chain[:-1])]
         assert [standing[event.recorded] for event in chain[:-1]] == [0] * (len(chain) - 1)
         assert standing[chain[-1].recorded] == (2 if chain[-1].status is Status.ENTERED_IN_ERROR else 1)
-        if any(event.time.offset_known for event in chain):
+        if any(event.status is not Status.PRELIMINARY for event in chain):
+            assert chain[-1].status is not Status.PRELIMINARY
+        if any(event.time.offset_known and event.status is not Status.PRELIMINARY for event in chain):
             assert chain[-1].time.offset_known or chain[-1].status is not Status.FINAL
     happened = [event.instant for event in history if standing[event.recorded] == 1]
     (entry,) = (entry for entry in store.patients(grant) if entry.id == patient)

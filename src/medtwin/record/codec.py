@@ -37,7 +37,7 @@ _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (wall clocks have no zone)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-_STATUS = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
+_STATUS = {Status.PRELIMINARY: -1, Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
 _STATUS_OF = {code: status for status, code in _STATUS.items()}
 _INTENT_OF = {intent.value: intent for intent in Intent}
 _FLAG_OF = {flag.value: flag for flag in Flag}

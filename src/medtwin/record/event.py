@@ -29,6 +29,7 @@ class Intent(StrEnum):
 class Status(StrEnum):
     """What the source says of the fact's standing."""
 
+    PRELIMINARY = "preliminary"  #: a first result that its source has yet to confirm
     FINAL = "final"
     CORRECTED = "corrected"
     ENTERED_IN_ERROR = "entered-in-error"
@@ -177,12 +178,13 @@ def _plain(value: float | Code | ArtifactId | None) -> object:
     return None if value is None else float(value)  # 100 and 100.0 are one statement
 
 
-_STANDING = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
+_STANDING = {Status.PRELIMINARY: -1, Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
 
 
-def version(event: Event) -> tuple[bool, datetime, int, bool, int, str]:
+def version(event: Event) -> tuple[bool, bool, datetime, int, bool, int, str]:
     """Sort key of the versions of one fact (same subject, source system and key): the last one is current.
 
+    A preliminary result loses to whatever its source says of it later, and a late message undoes no final one.
     A wall clock whose offset nobody knows loses to one whose offset is known: when it was available is then not known
     either, and the same fact read again with its zone must win, east of Greenwich too. What a source corrects or takes
     back does not lose so: it is issued at a time of its own, and an old statement that is read again with a zone must
@@ -193,8 +195,8 @@ def version(event: Event) -> tuple[bool, datetime, int, bool, int, str]:
     """
     known = event.time.offset_known
     return (
-        known or event.status is not Status.FINAL, event.available, _STANDING[event.status], known, event.recorded,
-        event.id,
+        event.status is not Status.PRELIMINARY, known or _STANDING[event.status] > 0, event.available,
+        _STANDING[event.status], known, event.recorded, event.id,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from medtwin.record.store import Receipt
 from medtwin.record.writer import Work
 
 _NONE: frozenset[int] = frozenset()
-FINAL, ENTERED_IN_ERROR = 0, 2  #: of fact.status, as the codec writes them
+PRELIMINARY, FINAL, ENTERED_IN_ERROR = -1, 0, 2  #: of fact.status, as the codec writes them
 _decode = msgspec.msgpack.Decoder().decode
 
 
@@ -113,7 +113,9 @@ def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, by
         key = told[0]
         intents[sequence] = told[7].get("intent", Intent.HAPPENED)
         known = offset_known(row[7], told)
-        ranks[sequence] = (known or status != FINAL, available, status, known, sequence, bytes(identity))
+        ranks[sequence] = (
+            status != PRELIMINARY, known or status > FINAL, available, status, known, sequence, bytes(identity),
+        )  # fmt: skip
         chains.setdefault((row[0], row[5], key), []).append(row)  # the full key too: 64 bits may collide
     said = []
     for chain in chains.values():

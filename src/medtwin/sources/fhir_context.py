@@ -18,7 +18,8 @@ from medtwin.sources.item import Item, Reason
 UCUM = "http://unitsofmeasure.org"
 STATUS = {
     "entered-in-error": Status.ENTERED_IN_ERROR, "amended": Status.CORRECTED, "corrected": Status.CORRECTED,
-    "appended": Status.CORRECTED,
+    "appended": Status.CORRECTED, "preliminary": Status.PRELIMINARY, "registered": Status.PRELIMINARY,
+    "partial": Status.PRELIMINARY,
 }  # fmt: skip
 #: SNOMED CT "no known ..." codes: negations that a system writes as if they were findings
 _NONE_KNOWN = {"716186003", "409137002", "428607008", "429625007", "160244002", "1003774007", "160245001"}
@@ -84,7 +85,7 @@ def issued_at(
     """When it could be known: the issue time; for a correction, the later of that and ``meta.lastUpdated``."""
     moment = iso(stated, zone) if stated else fallback
     issued = moment.instant if moment else None
-    if status is not Status.FINAL and meta is not None and meta.lastUpdated:
+    if status in (Status.CORRECTED, Status.ENTERED_IN_ERROR) and meta is not None and meta.lastUpdated:
         updated = iso(meta.lastUpdated, zone).instant
         return updated if issued is None or updated > issued else issued
     return issued

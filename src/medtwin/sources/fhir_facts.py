@@ -1,7 +1,8 @@
 """FHIR R4 resources to facts, one function a resource type; the clause of FHIR R4 (4.0.1) stands at each.
 
-Status (each resource's own value set): ``entered-in-error`` retracts, ``amended`` and ``corrected`` correct; an order
-is ordered, a statement stated, an administration happened.
+Status (each resource's own value set): ``entered-in-error`` retracts, ``amended`` and ``corrected`` correct,
+``preliminary`` and ``partial`` stand until the final result; an order is ordered, a statement stated, an administration
+happened.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from medtwin.record.event import Basis, Code, Comparator, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
+from medtwin.sources.fact import amount
 from medtwin.sources.fhir_context import (
     STATUS,
     UCUM,
@@ -111,20 +113,20 @@ def _value(
     time, until, available, status, basis = shared
     facts = context.facts
     quantity = _mapped(found.code)
-    amount = found.valueQuantity
-    if amount is not None or there(found.valueInteger):
+    stated = found.valueQuantity
+    if stated is not None or there(found.valueInteger):
         if quantity is None or quantity.kind is Kind.CODE:
             return Unmapped(f"Observation {_named(found.code)}")
-        raw = amount.value if amount is not None else found.valueInteger
+        raw = stated.value if stated is not None else found.valueInteger
         if not there(raw):
             return Unmapped("Observation without value")
         unit, comparator, assumed = quantity.unit if quantity.unit.startswith("{") else "", None, True
-        if amount is not None:
-            if amount.code and amount.system == UCUM:
-                unit, assumed = amount.code, False
-            elif amount.unit or amount.code:
-                unit, assumed = amount.unit or amount.code, False
-            comparator = _COMPARATORS.get(amount.comparator or "")
+        if stated is not None:
+            if stated.code and stated.system == UCUM:
+                unit, assumed = stated.code, False
+            elif stated.unit or stated.code:
+                unit, assumed = stated.unit or stated.code, False
+            comparator = _COMPARATORS.get(stated.comparator or "")
         text = bytes(raw).decode()
         return facts.number(
             quantity, text, unit, time, key, where, comparator=comparator, until=until, available=available,
@@ -137,6 +139,8 @@ def _value(
     if found.valueCodeableConcept is not None:
         coded = concept_code(found.valueCodeableConcept)
         text = f"{asked}: {coded.display or coded.code}" if coded else asked
+    elif found.valueString is not None and quantity is not None and quantity.kind is not Kind.CODE:
+        return _written(found.valueString, quantity, key, where, group, shared, context)
     elif found.valueString is not None:
         coded, text = question, found.valueString
     elif found.valueBoolean is not None:
@@ -151,6 +155,41 @@ def _value(
     return facts.coded(
         name, coded, time, key, where, text=text, until=until, available=available, status=status, group=group
     )
+
+
+def _written(
+    text: str, quantity: Quantity, key: str, where: str, group: str | None, shared: _Shared, context: Context
+) -> Item:
+    """A valueString where the code names a quantity: read where it is a number with its unit, else no fact."""
+    time, until, available, status, basis = shared
+    item: Item
+    read = amount(text)
+    if read is None:
+        item = Reason(
+            found=f"the text {text[:40]!r} as a value of {quantity.name}", where=where,
+            expected=f"a number with its unit, such as 1 {quantity.unit}", remedy="ask the sender for valueQuantity",
+        )  # fmt: skip
+    else:
+        value, comparator, unit = read
+        assumed = not unit and quantity.unit.startswith("{")
+        item = context.facts.number(
+            quantity, text, quantity.unit if assumed else unit, time, key, where, value=value, comparator=comparator,
+            until=until, available=available, status=status, basis=basis, group=group, assumed=assumed,
+        )  # fmt: skip
+    if isinstance(item, Reason) and status is Status.ENTERED_IN_ERROR:
+        item = context.facts.coded(
+            quantity.name,
+            None,
+            time,
+            key,
+            where,
+            text=text,
+            until=until,
+            available=available,
+            status=status,
+            group=group,
+        )
+    return item
 
 
 # Condition 9.2, AllergyIntolerance 9.1, Procedure 9.3, Encounter 8.11, DiagnosticReport 10.3, Immunization 11.5

@@ -269,7 +269,7 @@ export interface EventRow {
   recorded: number; // our commit sequence
   recorded_at: Time;
   intent: 'happened' | 'planned' | 'ordered' | 'stated';
-  status: 'final' | 'corrected' | 'entered-in-error';
+  status: 'preliminary' | 'final' | 'corrected' | 'entered-in-error';
   basis: 'observed' | 'derived';
   flags: string[];
   group: string | null;
