@@ -56,7 +56,7 @@ _values = st.one_of(
     st.none(),
     st.floats(),
     st.integers(-(10**6), 10**6),
-    st.builds(Code, _text, _text, _text, st.booleans()),
+    st.builds(Code, _text, _text, _text, st.booleans(), st.booleans()),
     st.builds(ArtifactId, _text),
 )
 _aware = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)) | st.just(  # noqa: DTZ001

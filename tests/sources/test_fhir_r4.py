@@ -547,3 +547,41 @@ def test_recognised_by_content() -> None:
     assert named(json.dumps(observation()).encode(), "anything.bin") == "fhir_r4"
     assert named(b"\xef\xbb\xbf" + json.dumps(observation()).encode()) == "fhir_r4"
     assert named(b'{"a": 1}') is None
+
+
+def test_a_suspicion_says_so_and_what_is_over_has_an_end() -> None:
+    def condition(**more: Any) -> Any:
+        code = {"coding": [{"system": SNOMED, "code": "46635009"}]}
+        return one(statement("Condition", code=code, onsetDateTime="2001", recordedDate="2002-05-06", **more))
+
+    def coded(code: str) -> dict[str, Any]:
+        return {"coding": [{"code": code}]}
+
+    assert condition().until is None
+    for code in ("provisional", "differential", "unconfirmed"):
+        event = condition(verificationStatus=coded(code))
+        assert (event.value.unconfirmed, event.value.negated, event.status) == (True, False, Status.FINAL)
+    assert condition(verificationStatus=coded("confirmed")).id == condition().id  # no word of doubt, the same statement
+    assert condition(clinicalStatus=coded("resolved"), abatementDateTime="2005").until.text == "2005"
+    assert condition(clinicalStatus=coded("resolved")).until.text == "2002-05-06"  # it held when it was recorded
+    assert condition(abatementString="in childhood").until.text == "2002-05-06"
+    allergy = {"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": "Patient/p1"},
+               "code": {"text": "peanut"}, "recordedDate": "2011", "clinicalStatus": coded("inactive"),
+               "verificationStatus": coded("unconfirmed")}  # fmt: skip
+    event = one(allergy)
+    assert (event.value, event.until.text) == (Code("", "", "peanut", unconfirmed=True), "2011")
+
+
+@pytest.mark.parametrize("words", [("differential", "confirmed"), ("confirmed", "provisional")])
+def test_a_diagnosis_that_is_confirmed_or_doubted_later_is_a_new_version(
+    store: SqlStore, grant: Grant, words: tuple[str, str]
+) -> None:
+    code = {"coding": [{"system": SNOMED, "code": "46635009"}]}
+    for word in words:
+        resource = statement(
+            "Condition", code=code, recordedDate="2002-05-06", verificationStatus={"coding": [{"code": word}]}
+        )
+        ingest_bytes(json.dumps(resource).encode(), "m", store, grant, patient="jane")
+        (event,) = store.record("jane", grant).events
+        assert isinstance(event.value, Code)
+        assert event.value.unconfirmed == (word != "confirmed")

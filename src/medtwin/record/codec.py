@@ -135,7 +135,7 @@ def encode(event: Event) -> Row:
             raise FormatError("a number beyond 64 bits", expected="a float", where=event.quantity) from None
     if value is not None:
         if isinstance(value, Code):
-            more["code"] = (value.system, value.code, value.display, value.negated)
+            more["code"] = value.content
         elif isinstance(value, ArtifactId):
             more["artifact"] = value.hash
         else:

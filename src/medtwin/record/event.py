@@ -71,12 +71,22 @@ class SourcePatient:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A coded statement. ``negated`` is 'no known allergy', 'not pregnant': never store it as its opposite."""
+    """A coded statement. ``negated`` is 'no known allergy', 'not pregnant': never store it as its opposite.
+
+    ``unconfirmed`` is a suspicion: a provisional or differential diagnosis, an allergy that nobody has verified.
+    """
 
     system: str
     code: str
     display: str = ""
     negated: bool = False
+    unconfirmed: bool = False
+
+    @property
+    def content(self) -> tuple[str | bool, ...]:
+        """Its parts in order, as they are stored and hashed; a confirmed one has four, as before there was the fifth."""
+        said = (self.system, self.code, self.display, self.negated)
+        return (*said, True) if self.unconfirmed else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +182,7 @@ class Event:
 
 def _plain(value: float | Code | ArtifactId | None) -> object:
     if isinstance(value, Code):
-        return (value.system, value.code, value.display, value.negated)
+        return value.content
     if isinstance(value, ArtifactId):
         return ("artifact", value.hash)
     return None if value is None else float(value)  # 100 and 100.0 are one statement

@@ -51,18 +51,23 @@ def no_time(resource: Resource, field: str) -> Reason:
     )  # fmt: skip
 
 
-def concept_code(concept: shape.CodeableConcept | None, *, negated: bool = False) -> Code | None:
+def concept_code(
+    concept: shape.CodeableConcept | None, *, negated: bool = False, unconfirmed: bool = False
+) -> Code | None:
     if concept is None:
         return None
     for coding in concept.coding:
         if coding.code:
             return Code(
-                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN
-            )
-    return Code("", "", concept.text, negated) if concept.text else None
+                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN,
+                unconfirmed,
+            )  # fmt: skip
+    return Code("", "", concept.text, negated, unconfirmed) if concept.text else None
 
 
-def codes_of(concept: shape.CodeableConcept | None) -> set[str]:
+def codes_of(concept: shape.CodeableConcept | str | None) -> set[str]:
+    if isinstance(concept, str):  # DSTU2 and STU3 have a bare code
+        return {concept}
     return {coding.code for coding in concept.coding} if concept else set()
 
 

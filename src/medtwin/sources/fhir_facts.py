@@ -202,10 +202,20 @@ _report = msgspec.json.Decoder(shape.DiagnosticReport)
 _immunization = msgspec.json.Decoder(shape.Immunization)
 
 
-def _verified(concept: shape.CodeableConcept | None) -> tuple[Status, bool]:
-    """(status, negated) of condition-ver-status and allergyintolerance-verification."""
-    codes = codes_of(concept)
-    return (Status.ENTERED_IN_ERROR if "entered-in-error" in codes else Status.FINAL), "refuted" in codes
+_SUSPECTED = frozenset(("unconfirmed", "provisional", "differential"))
+_OVER = frozenset(("inactive", "remission", "resolved"))
+
+
+def _verified(found: shape.Condition | shape.AllergyIntolerance) -> tuple[Status, Code | None]:
+    """Status and code as condition-ver-status and allergyintolerance-verification have them."""
+    codes = codes_of(found.verificationStatus)
+    status = Status.ENTERED_IN_ERROR if "entered-in-error" in codes else Status.FINAL
+    return status, concept_code(found.code, negated="refuted" in codes, unconfirmed=bool(codes & _SUSPECTED))
+
+
+def _last_held(*moments: Moment | None) -> Moment | None:
+    """The latest of several moments: where something is over and nobody says since when, it held then, and is over now."""
+    return max((moment for moment in moments if moment is not None), key=lambda moment: moment.instant, default=None)
 
 
 def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
@@ -215,26 +225,32 @@ def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
 
 def condition(resource: Resource, context: Context) -> Iterator[Item]:
     found = _condition.decode(resource.raw)
-    status, negated = _verified(found.verificationStatus)
+    status, code = _verified(found)
     zone = context.zone
     recorded = iso(found.recordedDate, zone) if found.recordedDate else None
     start, _ = period_of(found.onsetDateTime, found.onsetPeriod, zone)
     start = start or recorded or _updated(found.meta, zone)
     end, later = period_of(found.abatementDateTime, found.abatementPeriod, zone)
+    end = later or end
+    undated = there(found.abatementAge) or there(found.abatementRange) or there(found.abatementString)
+    if end is None and (undated or codes_of(found.clinicalStatus) & _OVER):  # con-4: what has abated is not active
+        end = _last_held(start, recorded)
     yield statement(
-        "diagnosis", concept_code(found.code, negated=negated), resource, context, start, later or end,
+        "diagnosis", code, resource, context, start, end,
         issued_at(None, status, found.meta, zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
 def allergy(resource: Resource, context: Context) -> Iterator[Item]:
     found = _allergy.decode(resource.raw)
-    status, negated = _verified(found.verificationStatus)
+    status, code = _verified(found)
     recorded = iso(found.recordedDate, context.zone) if found.recordedDate else None
     start, until = period_of(found.onsetDateTime, found.onsetPeriod, context.zone)
     start = start or recorded or _updated(found.meta, context.zone)
+    if until is None and codes_of(found.clinicalStatus) & _OVER:
+        until = _last_held(start, recorded)
     yield statement(
-        "allergy", concept_code(found.code, negated=negated), resource, context, start, until,
+        "allergy", code, resource, context, start, until,
         issued_at(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
