@@ -44,18 +44,19 @@ def readings(count, **more):
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-_moments = st.builds(
-    Moment,
+_stated = (
     st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),  # noqa: DTZ001
     st.sampled_from(Precision),
     st.one_of(st.none(), st.integers(-14 * 60, 14 * 60)),
     st.sampled_from([None, "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
 )
+_moments = st.builds(Moment, *_stated)
+_times = st.builds(Moment, *_stated, st.booleans())
 _values = st.one_of(
     st.none(),
     st.floats(),
     st.integers(-(10**6), 10**6),
-    st.builds(Code, _text, _text, _text, st.booleans()),
+    st.builds(Code, _text, _text, _text, st.booleans(), st.booleans()),
     st.builds(ArtifactId, _text),
 )
 _aware = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)) | st.just(  # noqa: DTZ001
@@ -68,7 +69,7 @@ odd_events = st.builds(
     subject=st.builds(SourcePatient, st.sampled_from(["a", "b"]), st.sampled_from(["1", "2"])),
     quantity=st.sampled_from(["glucose", "heart_rate", "condition", "a quantity of another version"]),
     value=_values,
-    time=_moments,
+    time=_times,
     available=_aware,
     source=st.builds(Source, _text.filter(lambda text: "\x00" not in text), _text, _text, _text, _text),
     key=_text,

@@ -1,12 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import example, given
 
 from medtwin.errors import FormatError
 from medtwin.record import Moment, Precision, Source, SourcePatient
-from medtwin.record.codec import decode, encode, moment
+from medtwin.record.codec import decode, encode, moment, offset_known
 from medtwin.record.event import order, version
 from record.making import START, fact, odd_events
 
@@ -32,6 +33,7 @@ def there_and_back(event, sequence=7):
 @given(odd_events)
 @example(fact(0, 100))
 @example(fact(0, time=Moment(wall(2024, 10, 27, 2, 30).replace(fold=1), Precision.MINUTE, None, "Europe/Berlin")))
+@example(fact(0, time=Moment(wall(2024, 10, 27, 2, 30), Precision.MINUTE, None, "Europe/Berlin", True)))
 @example(fact(0, time=Moment(wall(1, 1, 1), Precision.YEAR, 14 * 60)))
 @example(fact(0, time=Moment(wall(9999, 12, 31, 23, 59), Precision.MINUTE, -14 * 60)))
 def test_a_stored_fact_is_the_fact_that_came_in(event):
@@ -43,6 +45,7 @@ def test_a_stored_fact_is_the_fact_that_came_in(event):
     assert (back.available, back.available.tzinfo) == (event.available, UTC)
     assert back.id == event.id
     assert back.time.local.fold == event.time.local.fold
+    assert offset_known(encode(event).start, msgspec.msgpack.decode(encode(event).body)) == event.time.offset_known
     assert order(back) == order(event)
     assert version(back)[:4] == version(event)[:4]
 

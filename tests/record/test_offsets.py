@@ -110,7 +110,9 @@ def test_both_orders_of_versions_agree(store, versions, random, lot):
         assert [event.supersedes for event in chain] == [None, *(event.id for event in chain[:-1])]
         assert [standing[event.recorded] for event in chain[:-1]] == [0] * (len(chain) - 1)
         assert standing[chain[-1].recorded] == (2 if chain[-1].status is Status.ENTERED_IN_ERROR else 1)
-        if any(event.time.offset_known for event in chain):
+        if any(event.status is not Status.PRELIMINARY for event in chain):
+            assert chain[-1].status is not Status.PRELIMINARY
+        if any(event.time.offset_known and event.status is not Status.PRELIMINARY for event in chain):
             assert chain[-1].time.offset_known or chain[-1].status is not Status.FINAL
     happened = [event.instant for event in history if standing[event.recorded] == 1]
     (entry,) = (entry for entry in store.patients(grant) if entry.id == patient)
@@ -140,7 +142,56 @@ def test_a_store_of_the_schema_before_is_folded_anew(opened, store, grant):
     assert again.patients(grant)[0].last == record.events[-1].instant
     with again.access.database.reading(snapshot=True) as connection:
         assert unfolded(connection) == []
-        assert [row[0] for row in connection.rows("SELECT version FROM schema ORDER BY version")] == [1, 2]
+        assert [row[0] for row in connection.rows("SELECT version FROM schema ORDER BY version")] == [1, 2, 3]
+
+
+BERLIN = datetime(2024, 10, 27, 2, 30)  # noqa: DTZ001  (shown twice)
+
+
+def turned(fold=None, zone="Europe/Berlin", local=BERLIN, **more):
+    """A reading of the hour that is shown twice: ``fold`` is which of the two, None where nobody knows."""
+    time = Moment(local.replace(fold=fold or 0), Precision.MINUTE, None, zone, fold is not None)
+    return fact(0, **({"time": time, "available": time.latest, "key": "k"} | more))
+
+
+def test_an_hour_that_is_shown_twice_is_known_where_it_was_told_apart(store, grant):
+    store.link(JANE, "P1", grant)
+    first, second, either = turned(0), turned(1), turned()
+    assert [event.time.offset_known for event in (first, second, either)] == [True, True, False]
+    assert second.instant - first.instant == timedelta(hours=1)
+    assert (either.instant, either.available) == (first.instant, second.instant)
+    assert len({first.id, second.id, either.id}) == 3
+    for event, stands in ((either, either), (first, first), (second, second), (turned(value=7.0), second)):
+        store.append([event], grant)
+        assert [now.id for now in store.record("P1", grant).events] == [stands.id]
+    with store.access.database.reading(snapshot=True) as connection:
+        assert unfolded(connection) == []
+
+
+def test_an_hour_that_is_never_shown_is_not_known():
+    for fold in (None, 0, 1):
+        never = turned(fold, local=datetime(2024, 3, 31, 2, 30)).time  # noqa: DTZ001
+        assert not never.offset_known
+    assert Moment(datetime(2024, 3, 31), Precision.DAY, None, "America/Havana").offset_known  # noqa: DTZ001
+
+
+def test_a_store_that_took_either_hour_for_the_first_is_folded_anew(opened, store, grant):
+    """The schema before held every stated zone for known: a later reading that nobody could place stood."""
+    store.link(JANE, "P1", grant)
+    known = turned(1, zone="Europe/Berlin")
+    other = fact(0, time=Moment(BERLIN, Precision.MINUTE, 60), available=known.available - timedelta(hours=9), key="k")
+    either = turned()
+    store.append([other, either], grant)
+    with store.access.database.writing() as connection:
+        for event, standing, supersedes in ((other, 0, None), (either, 1, bytes.fromhex(other.id))):
+            connection.run("UPDATE fact SET standing = ?, supersedes = ? WHERE id = ?",
+                           (standing, supersedes, bytes.fromhex(event.id)))  # fmt: skip
+        connection.run("DELETE FROM schema WHERE version > 2")
+    store.close()
+    again = opened()
+    assert [event.id for event in again.record("P1", again.issue_grant()).events] == [other.id]
+    with again.access.database.reading(snapshot=True) as connection:
+        assert unfolded(connection) == []
 
 
 def test_a_backup_of_the_schema_before_is_brought_along(tmp_path, url):

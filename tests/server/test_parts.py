@@ -8,11 +8,13 @@ import pytest
 from medtwin.evidence import calibrated
 from medtwin.evidence.calibrated import Calibration
 from medtwin.quantities import registry
+from medtwin.record import Record
 from medtwin.server import fresh, words
 from medtwin.server.living import PieceShelf
 from medtwin.server.raw import place
 from medtwin.twin.snapshot import MemoryShelf, Snapshot
 from server.conftest import NOW
+from twin.people import committed, event
 
 TABLE = b"a,b\n1,2\n\xc3\xa9,4\nlast"
 BUNDLE = b'{"resourceType":"Bundle","entry":[{"resource":{"id":"x"}},{"resource":{"id":"x"}}, {"resource":{"id":"y"}}]}'
@@ -59,11 +61,35 @@ def test_a_regular_channel_makes_a_promise_and_an_irregular_one_none():
         (21, 300, "late"),
         (181, 300, "silent"),
         (181, 1800, "late"),
-        (9999, None, "fresh"),
+        (9999, None, None),
     ],
 )
 def test_fresh_late_silent(age, every, state):
     assert fresh.state(NOW - timedelta(minutes=age), every, NOW) == state
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "every", "age", "state"),
+    [
+        (40, 5 * DAY, 3 * DAY, "fresh"),
+        (40, 5 * DAY, 21 * DAY, "late"),
+        (40, 5 * DAY, 996 * DAY, "silent"),
+        (6, DAY / 24, DAY / 2, "fresh"),  # a few readings of one morning: nobody expects the next within the hour
+        (6, DAY / 24, 2 * DAY, "late"),
+        (6, DAY / 24, 996 * DAY, "silent"),
+        (2, DAY, 996 * DAY, None),  # a height
+        (30, 91 * DAY, 200 * DAY, None),  # an HbA1c
+    ],
+)
+def test_without_a_promise_a_channel_is_judged_by_its_own_pace(count, every, age, state):
+    times = moments(count, every, NOW - age)
+    assert fresh.interval(times) is None
+    assert fresh.state(times[-1], None, NOW, fresh.pace(times)) == state
+    record = Record("ada", committed([event("body_weight", 70.0, time) for time in times]))
+    assert [channel.state for channel in fresh.channels(record, NOW, "glucose")] == [state]
 
 
 def snapshot(name, piece, last):

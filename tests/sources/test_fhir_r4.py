@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 
 from medtwin.errors import FormatError
+from medtwin.governance.grant import Grant
 from medtwin.record.event import Basis, Code, Comparator, Flag, Intent, SourcePatient, Status
 from medtwin.record.moment import Precision
+from medtwin.record.sql import SqlStore
+from medtwin.sources.fact import amount
 from medtwin.sources.fhir_r4 import Reader
+from medtwin.sources.ingest import ingest_bytes
 from medtwin.sources.item import Origin
 from sources.reading import events, items, named, parts, reasons, unmapped
 
 FHIR = Reader()
 UCUM = "http://unitsofmeasure.org"
+AMOUNT = {"unit": "mg/dL", "system": UCUM, "code": "mg/dL"}
+KILOGRAMS = {"unit": "kg", "system": UCUM, "code": "kg"}
 
 
 def loinc(code: str, text: str = "") -> dict[str, Any]:
@@ -86,10 +92,77 @@ def test_a_period_has_an_end() -> None:
 @pytest.mark.parametrize(
     ("stated", "status"),
     [("amended", Status.CORRECTED), ("corrected", Status.CORRECTED), ("entered-in-error", Status.ENTERED_IN_ERROR),
-     ("preliminary", Status.FINAL)],
+     ("preliminary", Status.PRELIMINARY), ("registered", Status.PRELIMINARY), ("final", Status.FINAL)],
 )  # fmt: skip
 def test_status(stated: str, status: Status) -> None:
     assert one(observation(status=stated)).status is status
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("issued", ["2024-01-01T11:00:00Z", "2024-01-01T10:00:00Z", None])
+def test_a_final_result_supersedes_the_preliminary_one(
+    store: SqlStore, grant: Grant, turn: int, issued: str | None
+) -> None:
+    """Whichever came first, and whatever the two say of their times of issue."""
+    first = observation(status="preliminary", issued="2024-01-01T10:30:00Z", valueQuantity=AMOUNT | {"value": 90})
+    last = observation(
+        issued=issued, valueQuantity=AMOUNT | {"value": 95}, meta={"lastUpdated": "2024-01-01T10:10:00Z"}
+    )
+    for resource in (first, last)[::turn]:
+        ingest_bytes(json.dumps(resource).encode(), "m", store, grant, patient="jane")
+        stands = [(event.value, event.status) for event in store.record("jane", grant).events]
+        assert stands == [(90, Status.PRELIMINARY) if resource is first and turn == 1 else (95, Status.FINAL)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "comparator", "unit"),
+    [
+        ("7.4 mmol/L", 133.315, None, "mmol/L"), (" <40mg/dL ", 40, Comparator.BELOW, "mg/dL"),
+        (">= 95 mg/dL", 95, Comparator.AT_LEAST, "mg/dL"),
+    ],
+)  # fmt: skip
+def test_a_number_with_its_unit_in_a_text_is_a_value(
+    text: str, value: float, comparator: Comparator | None, unit: str
+) -> None:
+    event = one(observation(valueQuantity=None, valueString=text))
+    assert (event.quantity, event.text, event.unit_text) == ("blood_glucose", text, unit)
+    assert event.value == pytest.approx(value, abs=1e-3)
+    assert event.comparator == comparator
+
+
+def test_powers_and_annotations_are_units_in_a_text() -> None:
+    count = one(observation(code=loinc("55423-8"), valueQuantity=None, valueString="120"))
+    assert (count.quantity, count.value, count.flags) == ("step_count", 120, (Flag.UNIT_ASSUMED,))
+    assert amount("5.2 10*3/uL") == (5.2, None, "10*3/uL")
+    assert amount("16/min") == (16, None, "/min")
+
+
+@pytest.mark.parametrize("text", ["7.4", "7,4 mmol/L", "120/80", "high", "7.4 mmol/L, fasting", "7.4 stone", "1 2", ""])
+def test_any_other_text_where_a_number_belongs_waits_with_its_reason(text: str) -> None:
+    resource = observation(valueQuantity=None, valueString=text)
+    assert events(json.dumps(resource).encode(), FHIR) == []
+    assert len(reasons(json.dumps(resource).encode(), FHIR)) == 1
+    wrong = one(resource | {"status": "entered-in-error"})  # still retracts
+    assert (wrong.quantity, wrong.value, wrong.status) == ("blood_glucose", None, Status.ENTERED_IN_ERROR)
+
+
+def test_several_values_of_one_moment_contradict_each_other_as_in_a_table() -> None:
+    def weight(name: str, kilograms: float, **more: Any) -> dict[str, Any]:
+        return observation(id=name, code=loinc("29463-7"), valueQuantity=KILOGRAMS | {"value": kilograms}, **more)
+
+    def flags(*resources: dict[str, Any]) -> list[bool]:
+        found = sorted(events(bundle(*resources), FHIR), key=lambda event: event.key)
+        return [Flag.CONTRADICTED in event.flags for event in found]
+
+    three = [weight("a", 70), weight("b", 80), weight("c", 90)]
+    assert flags(*three) == [True] * 3
+    assert flags(*three[:2], weight("c", 90, effectiveDateTime="2024-01-02T10:00:00Z")) == [True, True, False]
+    assert flags(weight("a", 70), weight("b", 70)) == [False] * 2
+    assert flags(weight("a", 70), weight("b", 80, status="entered-in-error")) == [False] * 2
+    assert flags(weight("a", 70), weight("a", 80, status="corrected")) == [False] * 2  # a version replaces another
+    assert flags(weight("a", 70), weight("b", 80, derivedFrom=[{"reference": "x"}])) == [False] * 2
+    lines = b"\n".join(json.dumps(resource).encode() for resource in three) + b"\n"
+    assert all(Flag.CONTRADICTED in event.flags for event in events(lines, FHIR))
 
 
 def test_a_correction_is_known_when_the_server_updated_it() -> None:
@@ -474,3 +547,41 @@ def test_recognised_by_content() -> None:
     assert named(json.dumps(observation()).encode(), "anything.bin") == "fhir_r4"
     assert named(b"\xef\xbb\xbf" + json.dumps(observation()).encode()) == "fhir_r4"
     assert named(b'{"a": 1}') is None
+
+
+def test_a_suspicion_says_so_and_what_is_over_has_an_end() -> None:
+    def condition(**more: Any) -> Any:
+        code = {"coding": [{"system": SNOMED, "code": "46635009"}]}
+        return one(statement("Condition", code=code, onsetDateTime="2001", recordedDate="2002-05-06", **more))
+
+    def coded(code: str) -> dict[str, Any]:
+        return {"coding": [{"code": code}]}
+
+    assert condition().until is None
+    for code in ("provisional", "differential", "unconfirmed"):
+        event = condition(verificationStatus=coded(code))
+        assert (event.value.unconfirmed, event.value.negated, event.status) == (True, False, Status.FINAL)
+    assert condition(verificationStatus=coded("confirmed")).id == condition().id  # no word of doubt, the same statement
+    assert condition(clinicalStatus=coded("resolved"), abatementDateTime="2005").until.text == "2005"
+    assert condition(clinicalStatus=coded("resolved")).until.text == "2002-05-06"  # it held when it was recorded
+    assert condition(abatementString="in childhood").until.text == "2002-05-06"
+    allergy = {"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": "Patient/p1"},
+               "code": {"text": "peanut"}, "recordedDate": "2011", "clinicalStatus": coded("inactive"),
+               "verificationStatus": coded("unconfirmed")}  # fmt: skip
+    event = one(allergy)
+    assert (event.value, event.until.text) == (Code("", "", "peanut", unconfirmed=True), "2011")
+
+
+@pytest.mark.parametrize("words", [("differential", "confirmed"), ("confirmed", "provisional")])
+def test_a_diagnosis_that_is_confirmed_or_doubted_later_is_a_new_version(
+    store: SqlStore, grant: Grant, words: tuple[str, str]
+) -> None:
+    code = {"coding": [{"system": SNOMED, "code": "46635009"}]}
+    for word in words:
+        resource = statement(
+            "Condition", code=code, recordedDate="2002-05-06", verificationStatus={"coding": [{"code": word}]}
+        )
+        ingest_bytes(json.dumps(resource).encode(), "m", store, grant, patient="jane")
+        (event,) = store.record("jane", grant).events
+        assert isinstance(event.value, Code)
+        assert event.value.unconfirmed == (word != "confirmed")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from medtwin.record.event import Basis, SourcePatient
+from medtwin.record.event import Basis, Flag, SourcePatient
 from medtwin.sources.item import Reason
 from medtwin.sources.open_mhealth import Reader
 from sources.reading import events, items, named, parts, reasons, unmapped
@@ -186,3 +186,18 @@ FRAGMENTS = {
     "temporal-relationship-to-sleep", "diastolic-blood-pressure", "expiratory-time", "inspiratory-time", "rr-interval",
     "hk-category-sample", "hk-quantity-sample",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_several_values_of_one_moment_contradict_each_other(named: bool) -> None:
+    def point(number: int, value: int, **more: Any) -> dict[str, Any]:
+        body = glucose(blood_glucose={"unit": "mg/dL", "value": value}, **more)
+        header = {"id": f"p{number}", "user_id": "u", "creation_date_time": "2024-01-01T00:00:00Z",
+                  "schema_id": {"namespace": "omh", "name": "blood-glucose", "version": "3.0"}}  # fmt: skip
+        return {"header": header, "body": body} if named else body
+
+    found = events(encoded([point(1, 70), point(2, 90)]), OMH)
+    assert len({event.key for event in found}) == 2
+    assert all(Flag.CONTRADICTED in event.flags for event in found)
+    for second in (point(2, 70), point(2, 90, descriptive_statistic="maximum")):
+        assert not any(Flag.CONTRADICTED in event.flags for event in events(encoded([point(1, 70), second]), OMH))

@@ -49,7 +49,7 @@ def _with_raw(event, raw):
 def odd(source: Source):
     """Facts with everything that a fact can have."""
     at = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-    fold = Moment(datetime(2025, 10, 26, 2, 30, fold=1), Precision.MINUTE, None, "Europe/Berlin")  # noqa: DTZ001
+    fold = Moment(datetime(2025, 10, 26, 2, 30, fold=1), Precision.MINUTE, None, "Europe/Berlin", True)  # noqa: DTZ001
     common = {"subject": OWNER, "source": source, "available": at}
     yield Event(
         quantity="hba1c", value=4.0, text="<4", comparator=Comparator.BELOW, time=Moment.of(at), key="1", **common
@@ -125,7 +125,7 @@ def test_another_home_makes_the_same_of_it(archive, first, tmp_path):
                 "supersedes",
             )
             assert all(getattr(one, field) == getattr(two, field) for field in same)
-            assert one.time.local.fold == two.time.local.fold
+            assert (one.time.local.fold, one.time.settled) == (two.time.local.fold, two.time.settled)
             assert one.value == two.value or one.value != one.value
         assert here.zone == "Europe/Berlin"
         assert other.demographics("ada", permit).name == "Ada"

@@ -37,7 +37,7 @@ _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (wall clocks have no zone)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-_STATUS = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
+_STATUS = {Status.PRELIMINARY: -1, Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
 _STATUS_OF = {code: status for status, code in _STATUS.items()}
 _INTENT_OF = {intent.value: intent for intent in Intent}
 _FLAG_OF = {flag.value: flag for flag in Flag}
@@ -135,7 +135,7 @@ def encode(event: Event) -> Row:
             raise FormatError("a number beyond 64 bits", expected="a float", where=event.quantity) from None
     if value is not None:
         if isinstance(value, Code):
-            more["code"] = (value.system, value.code, value.display, value.negated)
+            more["code"] = value.content
         elif isinstance(value, ArtifactId):
             more["artifact"] = value.hash
         else:
@@ -150,6 +150,8 @@ def encode(event: Event) -> Row:
         more["zone"] = time.zone
     if time.local.fold:
         more["fold"] = 1
+    if time.settled:
+        more["settled"] = True
     if event.until is not None:
         until = event.until
         more["until"] = (_wall(until.local), until.local.fold, int(until.precision), until.offset, until.zone)
@@ -218,10 +220,20 @@ def decode(row: Any, subject: SourcePatient, quantities: dict[int, str], sources
         if "fold" in more:
             local = local.replace(fold=1)
         _more(fields, more)
-    fields["time"] = Moment(local, _PRECISION_OF[precision], offset, zone)
+    fields["time"] = Moment(local, _PRECISION_OF[precision], offset, zone, "settled" in more)
     event = object.__new__(Event)
     _set(event, "__dict__", fields)
     return event
+
+
+def offset_known(start: int, body: Any) -> bool:
+    """:attr:`Moment.offset_known` of a stored row, from its ``start`` and its decoded body."""
+    _, _, _, _, precision, offset, shift, more = body
+    if offset is not None or "zone" not in more:
+        return offset is not None
+    local = _LOCAL_EPOCH + timedelta(microseconds=start + shift * 1_000_000)
+    local = local.replace(fold=more.get("fold", 0))
+    return Moment(local, _PRECISION_OF[precision], None, more["zone"], "settled" in more).offset_known
 
 
 def _more(fields: dict[str, Any], more: dict[str, Any]) -> None:

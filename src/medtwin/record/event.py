@@ -29,6 +29,7 @@ class Intent(StrEnum):
 class Status(StrEnum):
     """What the source says of the fact's standing."""
 
+    PRELIMINARY = "preliminary"  #: a first result that its source has yet to confirm
     FINAL = "final"
     CORRECTED = "corrected"
     ENTERED_IN_ERROR = "entered-in-error"
@@ -70,12 +71,22 @@ class SourcePatient:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A coded statement. ``negated`` is 'no known allergy', 'not pregnant': never store it as its opposite."""
+    """A coded statement. ``negated`` is 'no known allergy', 'not pregnant': never store it as its opposite.
+
+    ``unconfirmed`` is a suspicion: a provisional or differential diagnosis, an allergy that nobody has verified.
+    """
 
     system: str
     code: str
     display: str = ""
     negated: bool = False
+    unconfirmed: bool = False
+
+    @property
+    def content(self) -> tuple[str | bool, ...]:
+        """Its parts in order, as they are stored and hashed; a confirmed one has four, as before there was the fifth."""
+        said = (self.system, self.code, self.display, self.negated)
+        return (*said, True) if self.unconfirmed else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,10 @@ class Event:
             self.basis,
             self.group,
         )
+        if self.time.settled or (self.until is not None and self.until.local.fold and self.until.offset is None):
+            # two hours of one name: only a wall clock that was told apart says more than its text
+            second = (self.time.local.fold, self.until.local.fold if self.until else 0)
+            return blake2b(_encode((*content, *second)), digest_size=16).hexdigest()
         return blake2b(_encode(content), digest_size=16).hexdigest()
 
     @property
@@ -167,18 +182,19 @@ class Event:
 
 def _plain(value: float | Code | ArtifactId | None) -> object:
     if isinstance(value, Code):
-        return (value.system, value.code, value.display, value.negated)
+        return value.content
     if isinstance(value, ArtifactId):
         return ("artifact", value.hash)
     return None if value is None else float(value)  # 100 and 100.0 are one statement
 
 
-_STANDING = {Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
+_STANDING = {Status.PRELIMINARY: -1, Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
 
 
-def version(event: Event) -> tuple[bool, datetime, int, bool, int, str]:
+def version(event: Event) -> tuple[bool, bool, datetime, int, bool, int, str]:
     """Sort key of the versions of one fact (same subject, source system and key): the last one is current.
 
+    A preliminary result loses to whatever its source says of it later, and a late message undoes no final one.
     A wall clock whose offset nobody knows loses to one whose offset is known: when it was available is then not known
     either, and the same fact read again with its zone must win, east of Greenwich too. What a source corrects or takes
     back does not lose so: it is issued at a time of its own, and an old statement that is read again with a zone must
@@ -189,8 +205,8 @@ def version(event: Event) -> tuple[bool, datetime, int, bool, int, str]:
     """
     known = event.time.offset_known
     return (
-        known or event.status is not Status.FINAL, event.available, _STANDING[event.status], known, event.recorded,
-        event.id,
+        event.status is not Status.PRELIMINARY, known or _STANDING[event.status] > 0, event.available,
+        _STANDING[event.status], known, event.recorded, event.id,
     )  # fmt: skip
 
 

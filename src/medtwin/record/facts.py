@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from medtwin.record.codec import COLUMNS, Row, decode
+from medtwin.record.codec import COLUMNS, Row, decode, offset_known
 from medtwin.record.database import Connection, lots, marks
 from medtwin.record.event import Event, Flag, Intent, SourcePatient
 from medtwin.record.names import Names, Owner
@@ -21,7 +21,7 @@ from medtwin.record.store import Receipt
 from medtwin.record.writer import Work
 
 _NONE: frozenset[int] = frozenset()
-FINAL, ENTERED_IN_ERROR = 0, 2  #: of fact.status, as the codec writes them
+PRELIMINARY, FINAL, ENTERED_IN_ERROR = -1, 0, 2  #: of fact.status, as the codec writes them
 _decode = msgspec.msgpack.Decoder().decode
 
 
@@ -109,10 +109,13 @@ def fold(versions: Iterable[Sequence[Any]]) -> list[tuple[Sequence[Any], int, by
     ranks: dict[int, tuple[Any, ...]] = {}
     for row in versions:
         _, available, status, sequence, identity = row[:5]
-        key, _, _, _, _, offset, _, more = _decode(bytes(row[10]))
-        intents[sequence] = more.get("intent", Intent.HAPPENED)
-        known = offset is not None or "zone" in more
-        ranks[sequence] = (known or status != FINAL, available, status, known, sequence, bytes(identity))
+        told = _decode(bytes(row[10]))
+        key = told[0]
+        intents[sequence] = told[7].get("intent", Intent.HAPPENED)
+        known = offset_known(row[7], told)
+        ranks[sequence] = (
+            status != PRELIMINARY, known or status > FINAL, available, status, known, sequence, bytes(identity),
+        )  # fmt: skip
         chains.setdefault((row[0], row[5], key), []).append(row)  # the full key too: 64 bits may collide
     said = []
     for chain in chains.values():

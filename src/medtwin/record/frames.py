@@ -31,7 +31,8 @@ def _schema() -> dict[str, Any]:
     return {
         "quantity": text, "time": moment, "value": pl.Float64, "unit": text, "text": text, "unit_text": text,
         "comparator": text, "sd": pl.Float64, "code_system": text, "code": text, "display": text,
-        "negated": pl.Boolean, "artifact": text, "until": moment, "precision": text, "offset_known": pl.Boolean,
+        "negated": pl.Boolean, "unconfirmed": pl.Boolean, "artifact": text, "until": moment, "precision": text,
+        "offset_known": pl.Boolean,
         "local": pl.Datetime("us"), "available": moment, "recorded": pl.Int64, "intent": text, "status": text,
         "basis": text, "group": text, "flags": pl.List(text), "key": text, "id": text, "supersedes": text,
         "owner_system": text, "owner": text, "source": text, "dialect": text, "raw": text, "locator": text,
@@ -46,6 +47,7 @@ def _row(event: Event) -> tuple[Any, ...]:
         event.quantity, event.instant, value if isinstance(value, (int, float)) else None,
         quantity.unit if quantity is not None else None, event.text, event.unit_text, event.comparator, event.sd,
         code and code.system, code and code.code, code and code.display, code and code.negated,
+        code and code.unconfirmed,
         value.hash if isinstance(value, ArtifactId) else None, event.until.instant if event.until else None,
         event.time.precision.name.lower(), event.time.offset_known, event.time.local, event.available, event.recorded,
         event.intent, event.status, event.basis, event.group, list(event.flags), event.key, event.id,

@@ -8,6 +8,14 @@ from enum import IntEnum
 from zoneinfo import ZoneInfo
 
 
+class Shown(IntEnum):
+    """How often the clocks of a zone show a time of day on its date, around a change of the clock."""
+
+    NEVER = 0  #: the clock was set forward past it
+    ONCE = 1
+    TWICE = 2  #: the clock was set back to before it
+
+
 class Precision(IntEnum):
     """How finely a moment was stated. A date is an interval of one day, not its first midnight."""
 
@@ -45,17 +53,39 @@ class Moment:
     ``zone`` is an IANA zone that a person stated for this source (``ingest --timezone``); it is a statement of the
     user, kept apart from what was sent. With neither, the instant is unknown by up to 14 hours and
     :attr:`offset_known` is False: nothing is invented, and what needs an instant must ask or widen.
+
+    A wall clock that its zone shows twice is two instants: ``settled`` says that somebody knows which of them is meant,
+    and ``local.fold`` which (0 before the clock was set back, 1 after). Without that, and where the zone never shows it,
+    the offset is not known either.
     """
 
     local: datetime
     precision: Precision = Precision.SECOND
     offset: int | None = None
     zone: str | None = None
+    settled: bool = False
 
     @property
     def offset_known(self) -> bool:
         """Whether this moment is an instant on the world's time line."""
-        return self.offset is not None or self.zone is not None
+        if self.offset is not None:
+            return True
+        if self.zone is None:
+            return False
+        shown = self.shown
+        return shown is Shown.ONCE or (shown is Shown.TWICE and (self.settled or self.local.fold == 1))
+
+    @property
+    def shown(self) -> Shown:
+        """How often the clocks of the stated zone show this time; ONCE for a date, and where no zone matters."""
+        if self.zone is None or self.offset is not None or self.precision <= Precision.DAY:
+            return Shown.ONCE
+        zone = ZoneInfo(self.zone)
+        first = self.local.replace(tzinfo=zone, fold=0).utcoffset()
+        second = self.local.replace(tzinfo=zone, fold=1).utcoffset()
+        if first is None or second is None or first == second:
+            return Shown.ONCE
+        return Shown.TWICE if first > second else Shown.NEVER  # as PEP 495 has it
 
     @property
     def instant(self) -> datetime:
@@ -68,6 +98,13 @@ class Moment:
         except OverflowError:  # the offset leads past the first or last datetime that there is
             return datetime.min.replace(tzinfo=UTC) if self.local.year == 1 else datetime.max.replace(tzinfo=UTC)
         return self.local.replace(tzinfo=UTC)
+
+    @property
+    def latest(self) -> datetime:
+        """The instant, or the later of two where the stated zone leaves two: it is surely not known before that."""
+        if self.zone is None or self.offset_known:
+            return self.instant
+        return max(self.instant, Moment(self.local.replace(fold=1), self.precision, None, self.zone).instant)
 
     @property
     def end(self) -> datetime:

@@ -72,6 +72,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(2, "a wall clock of unknown offset loses to one whose offset is known", (), refold=True),
+    Migration(3, "so does one that its zone shows twice or never, unless it was told which is meant", (), refold=True),
 )  # fmt: skip
 
 #: tables in the order in which a backup writes and a restore reads them

@@ -157,7 +157,7 @@ def _row(one: Event, recorded_at: datetime, newest: Event | None) -> EventRow:
     return EventRow(
         id=one.id, quantity=one.quantity, label=words.channel(one.quantity), value=number_,
         code=None if code is None else Coded(
-            system=code.system, code=code.code, display=("no " if code.negated else "") + code.display
+            system=code.system, code=code.code, display=words.coded(code)
         ),
         artifact=one.value.hash if isinstance(one.value, ArtifactId) else None,
         unit=words.unit(one.quantity) if number_ is not None else None, sd=one.sd,

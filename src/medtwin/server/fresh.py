@@ -1,4 +1,8 @@
-"""How fresh each channel is: a channel that speaks regularly has made a promise, and is late when it breaks it."""
+"""How fresh each channel is: a channel that speaks regularly has made a promise, and is late when it breaks it.
+
+One that speaks as it pleases is judged by its own usual pace, with more patience. What is measured once, or a few times a
+year (a height, an HbA1c), is neither fresh nor late.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ ENOUGH = 20  #: readings from which a usual interval is read
 NEWEST = 101  #: readings that a usual interval is read from
 SLOWEST = timedelta(hours=1)  #: a channel slower than this makes no promise
 LATE, SILENT = timedelta(minutes=20), timedelta(hours=3)
+SEVERAL = 5  #: readings from which a pace is read that is no promise
+SELDOM = timedelta(days=60)  #: what is slower than this has no pace
+LATE_UNPROMISED, SILENT_UNPROMISED = timedelta(days=1), timedelta(days=3)
 
 
 def happened(event: Event, now: datetime) -> bool:
@@ -38,14 +45,26 @@ def interval(moments: Sequence[datetime]) -> float | None:
     return float(round(middle))
 
 
-def state(last: datetime | None, every: float | None, now: datetime) -> Freshness:
-    """fresh, late or silent; without a promise always fresh."""
-    if last is None or every is None:
-        return "fresh"
+def pace(moments: Sequence[datetime]) -> float | None:
+    """Median seconds between the newest readings, however irregular; None where they are few or years apart."""
+    gaps = np.diff(np.unique(np.array([m.timestamp() for m in moments[-NEWEST:]])))
+    if len(gaps) < SEVERAL - 1:
+        return None
+    middle = float(np.median(gaps))
+    return middle if middle <= SELDOM.total_seconds() else None
+
+
+def state(last: datetime | None, every: float | None, now: datetime, usual: float | None = None) -> Freshness | None:
+    """fresh, late or silent by the promise ``every``, else by the ``usual`` pace; None where there is neither."""
+    seconds, late, silent = every, LATE, SILENT
+    if seconds is None:
+        seconds, late, silent = usual, LATE_UNPROMISED, SILENT_UNPROMISED
+    if last is None or seconds is None:
+        return None
     age = now - last
-    if age > max(SILENT, timedelta(seconds=12 * every)):
+    if age > max(silent, timedelta(seconds=12 * seconds)):
         return "silent"
-    return "late" if age > max(LATE, timedelta(seconds=4 * every)) else "fresh"
+    return "late" if age > max(late, timedelta(seconds=4 * seconds)) else "fresh"
 
 
 def quantities(record: Record) -> list[str]:
@@ -67,7 +86,7 @@ def channels(record: Record, now: datetime, first: str) -> list[Channel]:
         found.append(
             Channel(
                 quantity=quantity, label=words.channel(quantity), last=moments[-1], expected_every_s=every,
-                state=state(moments[-1], every, now),
+                state=state(moments[-1], every, now, pace(moments)),
             )
         )  # fmt: skip
     return sorted(found, key=lambda c: (c.quantity != first, -(c.last.timestamp() if c.last else 0.0)))

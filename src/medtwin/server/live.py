@@ -211,7 +211,7 @@ def _replayed(moved: Moved, events: Sequence[Event]) -> datetime | None:
     if not told:
         return None
     oldest = min(e.instant for e in told)
-    corrected = any(e.status is not Status.FINAL or e.supersedes for e in told)
+    corrected = any(e.status in (Status.CORRECTED, Status.ENTERED_IN_ERROR) or e.supersedes for e in told)
     newest = before.twin.facts.last
     reached = before.twin.axis.moment(newest) if newest is not None else None
     late = reached is not None and oldest < reached - timedelta(minutes=1)

@@ -57,7 +57,7 @@ def of_patient(here: context.Context, standing: Standing, now: datetime) -> list
                 system=system, label=words.source_name(system), first=next(numbers, None), last=last,
                 received=min(times[newest[system]], now), facts=len(events),
                 quarantined=sum(count for raw, count in waiting.items() if raw in raws), expected_every_s=every,
-                latency_s=_latency(been), state=fresh.state(last, every, now),
+                latency_s=_latency(been), state=fresh.state(last, every, now, _pace(been)),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: -(row.last.timestamp() if row.last else 0.0))
@@ -73,6 +73,11 @@ def _promise(events: list[Event]) -> float | None:
             by_quantity.setdefault(event.quantity, []).append(event.instant)
     found = [every for moments in by_quantity.values() if (every := fresh.interval(moments)) is not None]
     return min(found, default=None)
+
+
+def _pace(events: list[Event]) -> float | None:
+    """The pace of the source's readings, whichever channels they are of."""
+    return fresh.pace(sorted(event.instant for event in events if isinstance(event.value, float)))
 
 
 def _latency(events: list[Event]) -> float | None:
@@ -93,7 +98,7 @@ def _quarantined(here: context.Context) -> dict[str, int]:
 
 def _all(here: context.Context, standings: list[Standing], now: datetime) -> list[SourceOfAll]:
     joined: dict[str, SourceOfAll] = {}
-    worst = {"fresh": 0, "late": 1, "silent": 2}
+    worst = {None: -1, "fresh": 0, "late": 1, "silent": 2}
     for standing in standings:
         for row in of_patient(here, standing, now):
             held = joined.get(row.system)

@@ -113,11 +113,17 @@ def spoken(number: float) -> str:
 _UNITS = {"[iU]": "U", "[iU]/h": "U/h", "mm[Hg]": "mmHg", "{steps}": "steps", "1": ""}
 
 
+def coded(code: Code) -> str:
+    """A coded statement: ``no known allergy``, ``Diabetes mellitus type 1 (unconfirmed)``."""
+    doubt = " (unconfirmed)" if code.unconfirmed else ""
+    return ("no " if code.negated else "") + (code.display or code.code) + doubt
+
+
 def told(event: Event) -> str:
     """One fact in words: ``Glucose 142 mg/dL``."""
     name = words(event.quantity) if event.quantity not in ("hba1c",) else "HbA1c"
     if isinstance(event.value, Code):
-        return f"{name}: {'no ' if event.value.negated else ''}{event.value.display or event.value.code}"
+        return f"{name}: {coded(event.value)}"
     if isinstance(event.value, float):
         written = unit(event.quantity)
         sign = event.comparator.value + " " if event.comparator else ""

@@ -43,8 +43,8 @@ async def worklist(request: Request) -> Response:
 
 
 def _urgency(patient: PatientSummary) -> tuple[bool, int, float]:
-    worst = {"silent": 0, "late": 1, "fresh": 2}
-    state = min((worst[c.state] for c in patient.channels[:1]), default=2)
+    worst = {"silent": 0, "late": 1, "fresh": 2, None: 3}
+    state = min((worst[c.state] for c in patient.channels[:1]), default=3)
     changed = patient.last_change.time.timestamp() if patient.last_change else 0.0
     return patient.open_disagreements == 0, state, -changed
 

@@ -90,7 +90,7 @@ def _cut(payload: Payload) -> Iterator[bytes]:
     What was whole before a fault is yielded before the fault is raised.
     """
     parser = _parser()
-    depth, child, last, root_end, encoding = 0, -1, -1, -1, ""  # byte offsets
+    depth, child, last, closing, root_end, encoding = 0, -1, -1, -1, -1, ""  # byte offsets
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth, child, last
@@ -104,10 +104,12 @@ def _cut(payload: Payload) -> Iterator[bytes]:
             child = last if child < 0 else child
 
     def end(name: str) -> None:
-        nonlocal depth, root_end
+        nonlocal depth, closing, root_end
         depth -= 1
         if depth == 0:
             root_end = parser.CurrentByteIndex
+        elif depth == 1:
+            closing = parser.CurrentByteIndex  # of the closing tag, or just after an empty element
 
     def declared(version: str, stated: str | None, standalone: int) -> None:
         nonlocal encoding
@@ -134,7 +136,10 @@ def _cut(payload: Payload) -> Iterator[bytes]:
             if encoding not in ("", "utf-8", "us-ascii", "ascii"):
                 raise FormatError(f"an export in {encoding[:20]}", expected="UTF-8", remedy="save it as UTF-8")
             first = max(base, child)
-            cut = (last if chunk or fault else root_end) - base
+            cut = (last if chunk else root_end) - base
+            if fault is not None:  # what was whole before it
+                cut = closing - base
+                cut = held.find(b">", cut) + 1 if cut >= 0 and held.startswith(b"</", cut) else cut
             if fault is None and not chunk and whole:
                 yield bytes(held)
                 return

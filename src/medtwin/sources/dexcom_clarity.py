@@ -21,6 +21,7 @@ from medtwin.sources.clock import iso
 from medtwin.sources.fact import Facts
 from medtwin.sources.item import Intake, Item, Part, Payload, Reason, Unmapped
 from medtwin.sources.tabular import Row, key_of, rows_of, settle, text_of
+from medtwin.sources.wall_clock import told_apart
 
 DIALECT = "dexcom_clarity/1"
 #: The transmitter sends every 5 minutes; a receiver that is near shows a reading within one interval.
@@ -105,6 +106,7 @@ def _person(
 def _read(rows: list[Row], columns: _Columns, facts: Facts, intake: Intake) -> Iterator[Item]:
     events: list[tuple[Event, str]] = []
     unmapped: dict[str, int] = {}
+    timed: list[tuple[Row, Moment]] = []
     for row in rows[1:]:
         kind = _cell(row, columns.kind)
         when = _cell(row, columns.time)
@@ -119,11 +121,11 @@ def _read(rows: list[Row], columns: _Columns, facts: Facts, intake: Intake) -> I
             )  # fmt: skip
             continue
         try:
-            time = iso(when, intake.zone)
+            timed.append((row, iso(when, intake.zone)))
         except FormatError as error:
             yield Reason(found=error.found, expected=error.expected, where=row.where)
-            continue
-        item = _fact(row, kind, time, columns, facts)
+    for (row, _), time in zip(timed, told_apart([time for _, time in timed]), strict=True):
+        item = _fact(row, _cell(row, columns.kind), time, columns, facts)
         if isinstance(item, Event):
             events.append((item, ",".join(row.cells[1:])))
         elif isinstance(item, Unmapped):

@@ -15,6 +15,11 @@ from medtwin.sources.clock import known_at
 from medtwin.sources.item import Intake, Origin, Reason
 
 _NUMBER = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*", re.ASCII)
+#: what follows the number has a letter or a percent sign: "120/80" and "7,4" are no number with its unit
+_AMOUNT = re.compile(
+    r"(\s*(?:<=|>=|<|>|≤|≥)?\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)(?![\d.,])"
+    r"(\s*(?:[^\W\d_]|[%°{\[])[^,;:]*|\s*/\s*[^\W\d_][^,;:]*|\s+\d+[*^]\S*[^\W\d_]\S*)?\s*"
+)
 _COMPARATORS = {
     "<": Comparator.BELOW, "<=": Comparator.AT_MOST, "≤": Comparator.AT_MOST, ">": Comparator.ABOVE,
     ">=": Comparator.AT_LEAST, "≥": Comparator.AT_LEAST,
@@ -28,6 +33,13 @@ def number(text: str) -> tuple[float, Comparator | None] | None:
         return None
     value = float(found[2])
     return (value, _COMPARATORS.get(found[1])) if isfinite(value) else None
+
+
+def amount(text: str) -> tuple[float, Comparator | None, str] | None:
+    """A number and the unit written after it (``<5 mg/dL``), the unit empty where none is; None for any other text."""
+    found = _AMOUNT.fullmatch(text)
+    read = number(found[1]) if found is not None else None
+    return None if read is None or found is None else (*read, (found[2] or "").strip())
 
 
 class Facts:
@@ -94,15 +106,16 @@ class Facts:
         where: str, comparator: Comparator | None, until: Moment | None, available: datetime | None, intent: Intent,
         status: Status, basis: Basis, group: str | None, flags: tuple[Flag, ...],
     ) -> Event:  # fmt: skip
-        instant = time.instant
-        if time.offset is None and time.zone is None:
+        instant = latest = time.instant
+        if not time.offset_known:
+            latest = time.latest
             flags = (*flags, Flag.OFFSET_UNKNOWN)
         if instant > self._now and intent is Intent.HAPPENED:
             flags = (*flags, Flag.FUTURE)
         if available is None:
-            available = known_at(time, until, self.latency)
-        elif available < instant and intent is Intent.HAPPENED:
-            available = instant  # nothing that happened is known before it was true: the issuing clock is wrong
+            available = known_at(time, until, self.latency) + (latest - instant)
+        elif available < latest and intent is Intent.HAPPENED:
+            available = latest  # nothing that happened is known before it was true: the issuing clock is wrong
         return Event(
             subject=self.owner, quantity=quantity, value=value, time=time, available=available,
             source=Source(self.system, self._dialect, self._raw, where, self._file), key=key, text=text,

@@ -18,7 +18,8 @@ from medtwin.sources.item import Item, Reason
 UCUM = "http://unitsofmeasure.org"
 STATUS = {
     "entered-in-error": Status.ENTERED_IN_ERROR, "amended": Status.CORRECTED, "corrected": Status.CORRECTED,
-    "appended": Status.CORRECTED,
+    "appended": Status.CORRECTED, "preliminary": Status.PRELIMINARY, "registered": Status.PRELIMINARY,
+    "partial": Status.PRELIMINARY,
 }  # fmt: skip
 #: SNOMED CT "no known ..." codes: negations that a system writes as if they were findings
 _NONE_KNOWN = {"716186003", "409137002", "428607008", "429625007", "160244002", "1003774007", "160245001"}
@@ -50,18 +51,23 @@ def no_time(resource: Resource, field: str) -> Reason:
     )  # fmt: skip
 
 
-def concept_code(concept: shape.CodeableConcept | None, *, negated: bool = False) -> Code | None:
+def concept_code(
+    concept: shape.CodeableConcept | None, *, negated: bool = False, unconfirmed: bool = False
+) -> Code | None:
     if concept is None:
         return None
     for coding in concept.coding:
         if coding.code:
             return Code(
-                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN
-            )
-    return Code("", "", concept.text, negated) if concept.text else None
+                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN,
+                unconfirmed,
+            )  # fmt: skip
+    return Code("", "", concept.text, negated, unconfirmed) if concept.text else None
 
 
-def codes_of(concept: shape.CodeableConcept | None) -> set[str]:
+def codes_of(concept: shape.CodeableConcept | str | None) -> set[str]:
+    if isinstance(concept, str):  # DSTU2 and STU3 have a bare code
+        return {concept}
     return {coding.code for coding in concept.coding} if concept else set()
 
 
@@ -84,7 +90,7 @@ def issued_at(
     """When it could be known: the issue time; for a correction, the later of that and ``meta.lastUpdated``."""
     moment = iso(stated, zone) if stated else fallback
     issued = moment.instant if moment else None
-    if status is not Status.FINAL and meta is not None and meta.lastUpdated:
+    if status in (Status.CORRECTED, Status.ENTERED_IN_ERROR) and meta is not None and meta.lastUpdated:
         updated = iso(meta.lastUpdated, zone).instant
         return updated if issued is None or updated > issued else issued
     return issued

@@ -1,7 +1,8 @@
 """FHIR R4 resources to facts, one function a resource type; the clause of FHIR R4 (4.0.1) stands at each.
 
-Status (each resource's own value set): ``entered-in-error`` retracts, ``amended`` and ``corrected`` correct; an order
-is ordered, a statement stated, an administration happened.
+Status (each resource's own value set): ``entered-in-error`` retracts, ``amended`` and ``corrected`` correct,
+``preliminary`` and ``partial`` stand until the final result; an order is ordered, a statement stated, an administration
+happened.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from medtwin.record.event import Basis, Code, Comparator, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
+from medtwin.sources.fact import amount
 from medtwin.sources.fhir_context import (
     STATUS,
     UCUM,
@@ -111,20 +113,20 @@ def _value(
     time, until, available, status, basis = shared
     facts = context.facts
     quantity = _mapped(found.code)
-    amount = found.valueQuantity
-    if amount is not None or there(found.valueInteger):
+    stated = found.valueQuantity
+    if stated is not None or there(found.valueInteger):
         if quantity is None or quantity.kind is Kind.CODE:
             return Unmapped(f"Observation {_named(found.code)}")
-        raw = amount.value if amount is not None else found.valueInteger
+        raw = stated.value if stated is not None else found.valueInteger
         if not there(raw):
             return Unmapped("Observation without value")
         unit, comparator, assumed = quantity.unit if quantity.unit.startswith("{") else "", None, True
-        if amount is not None:
-            if amount.code and amount.system == UCUM:
-                unit, assumed = amount.code, False
-            elif amount.unit or amount.code:
-                unit, assumed = amount.unit or amount.code, False
-            comparator = _COMPARATORS.get(amount.comparator or "")
+        if stated is not None:
+            if stated.code and stated.system == UCUM:
+                unit, assumed = stated.code, False
+            elif stated.unit or stated.code:
+                unit, assumed = stated.unit or stated.code, False
+            comparator = _COMPARATORS.get(stated.comparator or "")
         text = bytes(raw).decode()
         return facts.number(
             quantity, text, unit, time, key, where, comparator=comparator, until=until, available=available,
@@ -137,6 +139,8 @@ def _value(
     if found.valueCodeableConcept is not None:
         coded = concept_code(found.valueCodeableConcept)
         text = f"{asked}: {coded.display or coded.code}" if coded else asked
+    elif found.valueString is not None and quantity is not None and quantity.kind is not Kind.CODE:
+        return _written(found.valueString, quantity, key, where, group, shared, context)
     elif found.valueString is not None:
         coded, text = question, found.valueString
     elif found.valueBoolean is not None:
@@ -153,6 +157,41 @@ def _value(
     )
 
 
+def _written(
+    text: str, quantity: Quantity, key: str, where: str, group: str | None, shared: _Shared, context: Context
+) -> Item:
+    """A valueString where the code names a quantity: read where it is a number with its unit, else no fact."""
+    time, until, available, status, basis = shared
+    item: Item
+    read = amount(text)
+    if read is None:
+        item = Reason(
+            found=f"the text {text[:40]!r} as a value of {quantity.name}", where=where,
+            expected=f"a number with its unit, such as 1 {quantity.unit}", remedy="ask the sender for valueQuantity",
+        )  # fmt: skip
+    else:
+        value, comparator, unit = read
+        assumed = not unit and quantity.unit.startswith("{")
+        item = context.facts.number(
+            quantity, text, quantity.unit if assumed else unit, time, key, where, value=value, comparator=comparator,
+            until=until, available=available, status=status, basis=basis, group=group, assumed=assumed,
+        )  # fmt: skip
+    if isinstance(item, Reason) and status is Status.ENTERED_IN_ERROR:
+        item = context.facts.coded(
+            quantity.name,
+            None,
+            time,
+            key,
+            where,
+            text=text,
+            until=until,
+            available=available,
+            status=status,
+            group=group,
+        )
+    return item
+
+
 # Condition 9.2, AllergyIntolerance 9.1, Procedure 9.3, Encounter 8.11, DiagnosticReport 10.3, Immunization 11.5
 
 _condition = msgspec.json.Decoder(shape.Condition)
@@ -163,10 +202,20 @@ _report = msgspec.json.Decoder(shape.DiagnosticReport)
 _immunization = msgspec.json.Decoder(shape.Immunization)
 
 
-def _verified(concept: shape.CodeableConcept | None) -> tuple[Status, bool]:
-    """(status, negated) of condition-ver-status and allergyintolerance-verification."""
-    codes = codes_of(concept)
-    return (Status.ENTERED_IN_ERROR if "entered-in-error" in codes else Status.FINAL), "refuted" in codes
+_SUSPECTED = frozenset(("unconfirmed", "provisional", "differential"))
+_OVER = frozenset(("inactive", "remission", "resolved"))
+
+
+def _verified(found: shape.Condition | shape.AllergyIntolerance) -> tuple[Status, Code | None]:
+    """Status and code as condition-ver-status and allergyintolerance-verification have them."""
+    codes = codes_of(found.verificationStatus)
+    status = Status.ENTERED_IN_ERROR if "entered-in-error" in codes else Status.FINAL
+    return status, concept_code(found.code, negated="refuted" in codes, unconfirmed=bool(codes & _SUSPECTED))
+
+
+def _last_held(*moments: Moment | None) -> Moment | None:
+    """The latest of several moments: where something is over and nobody says since when, it held then, and is over now."""
+    return max((moment for moment in moments if moment is not None), key=lambda moment: moment.instant, default=None)
 
 
 def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
@@ -176,26 +225,32 @@ def _updated(meta: shape.Meta | None, zone: str | None) -> Moment | None:
 
 def condition(resource: Resource, context: Context) -> Iterator[Item]:
     found = _condition.decode(resource.raw)
-    status, negated = _verified(found.verificationStatus)
+    status, code = _verified(found)
     zone = context.zone
     recorded = iso(found.recordedDate, zone) if found.recordedDate else None
     start, _ = period_of(found.onsetDateTime, found.onsetPeriod, zone)
     start = start or recorded or _updated(found.meta, zone)
     end, later = period_of(found.abatementDateTime, found.abatementPeriod, zone)
+    end = later or end
+    undated = there(found.abatementAge) or there(found.abatementRange) or there(found.abatementString)
+    if end is None and (undated or codes_of(found.clinicalStatus) & _OVER):  # con-4: what has abated is not active
+        end = _last_held(start, recorded)
     yield statement(
-        "diagnosis", concept_code(found.code, negated=negated), resource, context, start, later or end,
+        "diagnosis", code, resource, context, start, end,
         issued_at(None, status, found.meta, zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 
 
 def allergy(resource: Resource, context: Context) -> Iterator[Item]:
     found = _allergy.decode(resource.raw)
-    status, negated = _verified(found.verificationStatus)
+    status, code = _verified(found)
     recorded = iso(found.recordedDate, context.zone) if found.recordedDate else None
     start, until = period_of(found.onsetDateTime, found.onsetPeriod, context.zone)
     start = start or recorded or _updated(found.meta, context.zone)
+    if until is None and codes_of(found.clinicalStatus) & _OVER:
+        until = _last_held(start, recorded)
     yield statement(
-        "allergy", concept_code(found.code, negated=negated), resource, context, start, until,
+        "allergy", code, resource, context, start, until,
         issued_at(None, status, found.meta, context.zone, recorded), status, "onset[x], recordedDate and meta.lastUpdated",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from medtwin.record.store import Demographics
 from medtwin.sources import fhir_facts
 from medtwin.sources import fhir_shapes as shape
 from medtwin.sources.clock import iso
+from medtwin.sources.contradictions import flagged
 from medtwin.sources.fact import Facts
 from medtwin.sources.fhir_context import Context, Resource
 from medtwin.sources.fhir_shapes import UNREADABLE
@@ -262,6 +263,12 @@ def _part(owner: SourcePatient, raw: bytes, entries: list[_Entry], resolver: _Re
 
 
 def _read(
+    owner: SourcePatient, entries: list[_Entry], resolver: _Resolver, intake: Intake, origin: Origin
+) -> Iterator[Item]:
+    yield from flagged(_items(owner, entries, resolver, intake, origin))
+
+
+def _items(
     owner: SourcePatient, entries: list[_Entry], resolver: _Resolver, intake: Intake, origin: Origin
 ) -> Iterator[Item]:
     context = Context(

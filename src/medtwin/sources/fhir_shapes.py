@@ -129,18 +129,23 @@ class Observation(Value, gc=False):
 
 class Condition(Struct, gc=False):
     meta: Meta | None = None
-    verificationStatus: CodeableConcept | None = None
+    clinicalStatus: CodeableConcept | str | None = None
+    verificationStatus: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
     onsetDateTime: str | None = None
     onsetPeriod: Period | None = None
     abatementDateTime: str | None = None
     abatementPeriod: Period | None = None
+    abatementAge: Raw = NOTHING
+    abatementRange: Raw = NOTHING
+    abatementString: Raw = NOTHING
     recordedDate: str | None = None
 
 
 class AllergyIntolerance(Struct, gc=False):
     meta: Meta | None = None
-    verificationStatus: CodeableConcept | None = None
+    clinicalStatus: CodeableConcept | str | None = None
+    verificationStatus: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
     onsetDateTime: str | None = None
     onsetPeriod: Period | None = None

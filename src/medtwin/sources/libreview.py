@@ -21,6 +21,7 @@ from medtwin.sources.clock import by_pattern
 from medtwin.sources.fact import Facts, number
 from medtwin.sources.item import Intake, Item, Part, Payload, Reason, Unmapped
 from medtwin.sources.tabular import Row, key_of, rows_of, settle, text_of
+from medtwin.sources.wall_clock import told_apart
 
 DIALECT = "libreview/1"
 #: A scan, a strip or a note is known at once. A historic value is known at the next scan, at most 8 hours later, when
@@ -112,6 +113,9 @@ def _read(rows: list[Row], facts: Facts, intake: Intake) -> Iterator[Item]:
             read.append((row, by_pattern(row.cells[when], pattern, intake.zone)))
         except FormatError as error:
             yield Reason(found=error.found, expected=error.expected, where=row.where)
+    streams = [(row.cells[serial] if serial is not None else "", row.cells[kind_at].strip()) for row, _ in read]
+    times = told_apart([time for _, time in read], streams)
+    read = [(row, time) for (row, _), time in zip(read, times, strict=True)]
     scans = sorted(time.instant for row, time in read if row.cells[kind_at].strip() == "1")
     events: list[tuple[Event, str]] = []
     unmapped: dict[str, int] = {}

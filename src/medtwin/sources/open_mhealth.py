@@ -22,12 +22,13 @@ from msgspec import Raw
 from medtwin.errors import FormatError
 from medtwin.quantities import registry
 from medtwin.quantities.quantity import Kind
-from medtwin.record.event import Basis, SourcePatient
+from medtwin.record.event import Basis, Event, SourcePatient
 from medtwin.record.moment import Moment, Precision
 from medtwin.sources.clock import iso
+from medtwin.sources.contradictions import flagged
 from medtwin.sources.fact import Facts
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
-from medtwin.sources.tabular import key_of
+from medtwin.sources.tabular import key_of, settle
 
 DIALECT = "open_mhealth/1"
 
@@ -171,19 +172,30 @@ def _user(point: object) -> str:
 def _read(
     points: list[tuple[str, bytes, object]], owner: SourcePatient, intake: Intake, origin: Origin
 ) -> Iterator[Item]:
-    facts = Facts(owner, owner.system, DIALECT, origin, intake)
+    yield from flagged(_items(points, Facts(owner, owner.system, DIALECT, origin, intake)))
+
+
+def _items(points: list[tuple[str, bytes, object]], facts: Facts) -> Iterator[Item]:
     unmapped: dict[str, int] = {}
+    nameless: list[tuple[Event, str]] = []
     for where, raw, point in points:
         try:
             for item in _point(point, raw, where, facts):
                 if isinstance(item, Unmapped):
                     unmapped[item.kind] = unmapped.get(item.kind, 0) + item.count
+                elif (
+                    isinstance(item, Event)
+                    and item.basis is Basis.OBSERVED
+                    and item.key == key_of(item.quantity, item.time)
+                ):
+                    nameless.append((item, item.until.text if item.until else ""))
                 else:
                     yield item
         except _Broken as error:
             yield Reason(found=error.found, expected=error.expected, where=where, remedy=error.remedy)
         except FormatError as error:
             yield Reason(found=error.found, expected=error.expected, where=where, remedy=error.remedy)
+    yield from settle(nameless)
     for kind, count in unmapped.items():
         yield Unmapped(kind, count)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice, zip_longest
 from pathlib import PurePath
+from zoneinfo import ZoneInfo
 
 from medtwin.errors import FormatError
 from medtwin.quantities import registry
@@ -21,6 +22,7 @@ from medtwin.sources.fact import Facts, number
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
 from medtwin.sources.mapping import MISSING, Table, Value, fits
 from medtwin.sources.tabular import Row, encoding_of, key_of, rows_of, settle, text_of
+from medtwin.sources.wall_clock import told_apart
 
 DIALECT = "table/1"
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -158,19 +160,27 @@ class _Reading:
 
     def items(self, rows: list[Row]) -> Iterator[Item]:
         events: list[tuple[Event, str]] = []
+        timed: list[tuple[Row, Moment | Reason]] = []
         unmapped = dict.fromkeys(self.rest, 0)
         for row in rows:
             if len(row.cells) != len(self.header):
-                yield Reason(
+                reason = Reason(
                     found=f"a row of {len(row.cells)} cells", expected=f"{len(self.header)} cells", where=row.where,
                     remedy="the row is cut off, or a cell holds the delimiter without quotes",
                 )  # fmt: skip
+                timed.append((row, reason))
                 continue
             try:
-                time, until = self.time(row)
+                timed.append((row, self.time(row)))
             except FormatError as error:
-                yield Reason(found=error.found, expected=error.expected, where=row.where)
+                timed.append((row, Reason(found=error.found, expected=error.expected, where=row.where)))
+        times = iter(told_apart([time for _, time in timed if isinstance(time, Moment)]))
+        for row, stated in timed:
+            if isinstance(stated, Reason):
+                yield stated
                 continue
+            time = next(times)
+            until = self.until(row, time)
             for title in self.rest:
                 if self.cell(row, title) not in MISSING:
                     unmapped[title] += 1
@@ -191,10 +201,10 @@ class _Reading:
             if count:
                 yield Unmapped(f"column {title[:60]}", count)
 
-    def time(self, row: Row) -> tuple[Moment, Moment | None]:
+    def time(self, row: Row) -> Moment:
         time = self.table.time
         if time.fixed is not None:
-            return iso(time.fixed, self.zone), iso(time.until, self.zone) if time.until else None
+            return iso(time.fixed, self.zone)
         columns = time.columns or [time.column or ""]
         text = " ".join(self.cell(row, column) for column in columns)
         try:
@@ -209,21 +219,30 @@ class _Reading:
                 raise FormatError(f"the offset {self.cell(row, time.offset_seconds)[:20]!r}", expected="seconds")
             local = moment.local + timedelta(seconds=offset[0])
             moment = Moment(local, moment.precision, int(offset[0] // 60))
-        return moment, self._until(row, moment)
+        return moment
 
-    def _until(self, row: Row, moment: Moment) -> Moment | None:
-        duration = self.table.duration
+    def until(self, row: Row, moment: Moment) -> Moment | None:
+        """When the row's interval ended: so many seconds later, whatever the clock on the wall did meanwhile."""
+        duration, time = self.table.duration, self.table.time
+        if time.fixed is not None:
+            return iso(time.until, self.zone) if time.until else None
         if duration is None:
             return None
         lasted = number(self.cell(row, duration.column))
         if lasted is None or not 0 < lasted[0] * _SECONDS[duration.unit] < 400 * 86400:
             return None
-        end = moment.local + timedelta(seconds=lasted[0] * _SECONDS[duration.unit])
+        seconds = timedelta(seconds=lasted[0] * _SECONDS[duration.unit])
+        if moment.zone is not None and moment.precision > Precision.DAY:
+            end = (moment.instant + seconds).astimezone(ZoneInfo(moment.zone)).replace(tzinfo=None)
+        else:
+            end = moment.local + seconds
         precision = max(moment.precision, Precision.FRACTION if end.microsecond else Precision.SECOND)
         return Moment(end, precision, moment.offset, moment.zone)
 
     def row(self, row: Row, time: Moment, until: Moment | None) -> Iterator[Item]:
-        group = f"{self.table.group}@{time.text}" if self.table.group else None
+        group = None
+        if self.table.group:
+            group = f"{self.table.group}@{time.text}" + ("#2" if time.settled and time.local.fold else "")
         refused: dict[str, str] = {}
         taken: set[str] = set()
         for value in self.table.values:

@@ -10,7 +10,7 @@ from medtwin.errors import FormatError
 from medtwin.quantities import registry
 from medtwin.quantities.quantity import Kind
 from medtwin.record.event import Event, Flag
-from medtwin.record.moment import Moment
+from medtwin.record.moment import Moment, Shown
 
 
 def encoding_of(content: bytes, stated: str = "utf-8") -> str:
@@ -80,22 +80,34 @@ def settle(found: Iterable[tuple[Event, str]]) -> Iterator[Event]:
     duplicate). Where the same moment has several values of a level or a rate, the source contradicts itself: all are
     kept under keys of their own, flagged. Several *amounts* at one moment are several (two foods, two boluses in a
     minute): kept apart, unflagged. Ordinals follow the content, not the order of rows.
+
+    A time of day that is shown twice is two moments. Those of the first hour have odd ordinals and those of the second
+    even ones, so that they take the places of two values that contradicted each other when no zone was known yet.
     """
     by_key: dict[str, list[tuple[Event, str]]] = {}
     for event, row in found:
         by_key.setdefault(event.key, []).append((event, row))
     for key, events in by_key.items():
-        if len(events) == 1:
+        settled = any(event.time.settled for event, _ in events)
+        if len(events) == 1 and not settled:
             yield events[0][0]
             continue
         quantity = registry.find(events[0][0].quantity)
         level = quantity is not None and quantity.kind in (Kind.LEVEL, Kind.RATE)
-        distinct: dict[tuple[str, str], list[Event]] = {}
-        for event, row in events:
-            distinct.setdefault((f"{event.text}|{event.unit_text}", "" if level else row), []).append(event)
-        for ordinal, name in enumerate(sorted(distinct), 1):
-            for event in distinct[name]:
-                if len(distinct) > 1:
-                    flags = (*event.flags, Flag.CONTRADICTED) if level else event.flags
-                    event = replace(event, key=key if ordinal == 1 else f"{key}#{ordinal}", flags=flags)
-                yield event
+        for hour in (0, 1):
+            distinct: dict[tuple[str, str], list[Event]] = {}
+            for event, row in events:
+                if event.time.local.fold == hour:
+                    distinct.setdefault((f"{event.text}|{event.unit_text}", "" if level else row), []).append(event)
+            for number, name in enumerate(sorted(distinct)):
+                ordinal = 2 * number + hour + 1 if settled else number + 1
+                for event in distinct[name]:
+                    flags = event.flags
+                    if level and len(distinct) > _moments(event.time):
+                        flags = (*flags, Flag.CONTRADICTED)
+                    yield replace(event, key=key if ordinal == 1 else f"{key}#{ordinal}", flags=flags)
+
+
+def _moments(time: Moment) -> int:
+    """How many moments a wall clock may be: two where its zone shows it twice and nothing tells them apart."""
+    return 2 if time.shown is Shown.TWICE and not time.offset_known else 1

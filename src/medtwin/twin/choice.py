@@ -7,14 +7,23 @@ labelled so, and the reason.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from medtwin.inference.update import Update
 from medtwin.physiology.model import Model
-from medtwin.record import Basis, Code, Event, Flag, Intent, Record
+from medtwin.record import Basis, Code, Event, Flag, Intent, Precision, Record
 
 NONE_YET = "no physiological model for this person yet"
-TYPE_1 = frozenset({"46635009", "313435000", "E10", "E10.9", "31321000119102"})
+CONTRADICTED = f"{NONE_YET}: type 1 and type 2 diabetes are both recorded as current, which contradict each other"
+SNOMED = ("http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "snomed")
+#: ICD-10 and its national editions, which agree in the first three characters
+ICD_10 = (
+    "http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm", "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+    "http://fhir.de/CodeSystem/dimdi/icd-10-gm", "urn:oid:2.16.840.1.113883.6.3", "urn:oid:2.16.840.1.113883.6.90",
+)  # fmt: skip
+TYPE_1 = (frozenset({"46635009", "313435000", "31321000119102"}), "E10")  #: SNOMED CT, ICD-10
+TYPE_2 = (frozenset({"44054006", "313436004"}), "E11")
 CUFF = ("systolic_pressure", "diastolic_pressure")
 
 
@@ -32,21 +41,47 @@ class Choice:
         return self.model is not None
 
 
-def has_type_1(record: Record) -> bool:
-    """Whether a current, not negated diagnosis says type 1 diabetes (SNOMED CT 46635009 and kin, ICD-10 E10)."""
+def diagnosed(record: Record, kind: tuple[frozenset[str], str], at: datetime | None = None) -> bool:
+    """Whether a diagnosis of ``kind`` is current at a moment (the newest fact's, where none is stated).
+
+    It counts where it is confirmed, or stated without a word of verification; not where it is negated, suspected, or
+    ended before. Codes count within their systems only: a text or a code of some other system says nothing here.
+    """
+    at = at or next((e.instant for e in reversed(record.events) if _been(e)), None)
     return any(
-        isinstance(event.value, Code) and not event.value.negated
-        and (event.value.code in TYPE_1 or event.value.code.startswith("E10"))
+        isinstance(event.value, Code)
+        and not (event.value.negated or event.value.unconfirmed)
+        and not (at is not None and _over(event, at))
+        and _is(event.value, kind)
         for event in record.of("diagnosis")
-    )  # fmt: skip
+    )
 
 
-def choose(record: Record) -> Choice:
-    """The model for this person. A glucose model speaks for type 1 with insulin records; a circulation for a cuff."""
+def _is(code: Code, kind: tuple[frozenset[str], str]) -> bool:
+    concepts, category = kind
+    if code.system in SNOMED:
+        return code.code in concepts
+    return code.system in ICD_10 and code.code.upper().startswith(category)
+
+
+def _been(event: Event) -> bool:
+    return event.intent is Intent.HAPPENED and Flag.FUTURE not in event.flags
+
+
+def _over(event: Event, at: datetime) -> bool:
+    last = event.until
+    return last is not None and (last.end if last.precision <= Precision.DAY else last.instant) <= at
+
+
+def choose(record: Record, at: datetime | None = None) -> Choice:
+    """The model for this person at a moment. A glucose model speaks for type 1 with insulin records; a circulation for
+    a cuff."""
     held = {event.quantity for event in record.events}
     if "glucose" in held:
-        if not has_type_1(record):
+        if not diagnosed(record, TYPE_1, at):
             return Choice("glucose", f"{NONE_YET}: the glucose model speaks for type 1 diabetes only")
+        if diagnosed(record, TYPE_2, at):
+            return Choice("glucose", CONTRADICTED)
         if not held & {"insulin_bolus", "insulin_basal_rate"}:
             return Choice("glucose", f"{NONE_YET}: no insulin doses are recorded")
         return Choice("glucose", "type 1 diabetes with insulin records", *glucose())

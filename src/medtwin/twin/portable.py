@@ -121,13 +121,15 @@ class When(msgspec.Struct, omit_defaults=True):
     offset: int | None = None
     zone: str | None = None
     fold: int = 0
+    settled: bool = False
 
     @classmethod
     def of(cls, m: Moment) -> When:
-        return cls(m.local, int(m.precision), m.offset, m.zone, m.local.fold)
+        return cls(m.local, int(m.precision), m.offset, m.zone, m.local.fold, m.settled)
 
     def moment(self) -> Moment:
-        return Moment(self.local.replace(fold=self.fold), Precision(self.precision), self.offset, self.zone)
+        local = self.local.replace(fold=self.fold)
+        return Moment(local, Precision(self.precision), self.offset, self.zone, self.settled)
 
 
 class Fact(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -61,8 +61,8 @@ export interface Channel {
   quantity: string; // "glucose"
   label: string; // "Glucose (CGM)"
   last: Time | null; // true time of the last datum
-  expected_every_s: number | null; // null: no promise, so never late
-  state: Freshness;
+  expected_every_s: number | null; // null: no promise, so judged by its own usual pace
+  state: Freshness | null; // null: measured too seldom to be late
 }
 
 export interface ModelStatus {
@@ -108,7 +108,7 @@ export interface SourceStatus {
   quarantined: number;
   expected_every_s: number | null;
   latency_s: number | null; // the source's stated latency
-  state: Freshness;
+  state: Freshness | null;
 }
 
 export interface Withheld {
@@ -271,7 +271,7 @@ export interface EventRow {
   recorded: number; // our commit sequence
   recorded_at: Time;
   intent: 'happened' | 'planned' | 'ordered' | 'stated';
-  status: 'final' | 'corrected' | 'entered-in-error';
+  status: 'preliminary' | 'final' | 'corrected' | 'entered-in-error';
   basis: 'observed' | 'derived';
   flags: string[];
   group: string | null;

@@ -42,7 +42,7 @@ class EventRow(Struct, kw_only=True):
     recorded: int
     recorded_at: datetime
     intent: Intended
-    status: Literal["final", "corrected", "entered-in-error"]
+    status: Literal["preliminary", "final", "corrected", "entered-in-error"]
     basis: Literal["observed", "derived"]
     flags: list[str]
     group: str | None

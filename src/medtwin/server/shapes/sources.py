@@ -19,7 +19,7 @@ class SourceStatus(Struct, kw_only=True):
     quarantined: int
     expected_every_s: float | None
     latency_s: float | None
-    state: Freshness
+    state: Freshness | None
 
 
 class SourceOfAll(Struct, kw_only=True):
@@ -32,7 +32,7 @@ class SourceOfAll(Struct, kw_only=True):
     quarantined: int
     expected_every_s: float | None
     latency_s: float | None
-    state: Freshness
+    state: Freshness | None
     patients: int
 
 

@@ -15,7 +15,7 @@ class Channel(Struct, kw_only=True):
     label: str
     last: datetime | None
     expected_every_s: float | None
-    state: Freshness
+    state: Freshness | None  #: None: measured too seldom to be late
 
 
 class ModelStatus(Struct, kw_only=True):
