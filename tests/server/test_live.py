@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from medtwin.record.home import open_store
+from medtwin.server import live
 from medtwin.server.app import make_app
 from medtwin.server.live import SUBSCRIBER
 from medtwin.sources.ingest import ingest_bytes
@@ -165,6 +166,35 @@ def test_a_withdrawn_consent_bites_at_once(fresh):
     fresh.store.withdraw("ada", fresh.store.issue_grant())
     assert fresh.get("/patients/ada/timeline", status=404)["status"] == 404
     assert "ada" not in [p["id"] for p in fresh.get("/patients")["patients"]]
+
+
+def audit_rows(store):
+    store.flush()
+    with store.access.database.reading() as connection:
+        return int(connection.rows("SELECT audit_number FROM head")[0][0])
+
+
+def test_an_idle_server_leaves_no_audit_row(fresh, monkeypatch):
+    monkeypatch.setattr(live, "POLL", 0.1)
+    fresh.until(lambda: fresh.context.follower.mark is not None)
+    fresh.get("/patients")  # somebody reads: that is one row each, and wakes nobody
+    time.sleep(0.5)
+    before = audit_rows(fresh.store)
+    time.sleep(1.5)
+    assert audit_rows(fresh.store) == before
+
+
+def test_facts_of_somebody_who_withdrew_are_not_asked_for_again_and_again(fresh, people, monkeypatch):
+    monkeypatch.setattr(live, "POLL", 0.1)
+    fresh.until(lambda: fresh.context.follower.mark is not None)
+    fresh.store.withdraw("clara", fresh.store.issue_grant())  # hers came in last
+    fresh.context.follower.sequence -= 5  # as if they had come in just before
+    fresh.store.access.writer.do(lambda work: work.connection.run("UPDATE cursor SET sequence = sequence - 5"))
+    fresh.until(lambda: fresh.context.follower.sequence == fresh.store.sequence())
+    time.sleep(0.5)
+    before = audit_rows(fresh.store)
+    time.sleep(1.0)
+    assert audit_rows(fresh.store) == before
 
 
 # over a real connection
