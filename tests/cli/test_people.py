@@ -1,5 +1,6 @@
 """patients, show, forecast, what-if."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,22 @@ def test_show_for_people(anna):
     assert "days old" in done.stderr  # long silent: as of the last reading, and it says so
     for words in ("Newest facts", "Belief now", "Prior against posterior", "Why readings", "diagnosis"):
         assert words in done.stdout
+
+
+def test_a_refuted_diagnosis_is_shown_as_no_diagnosis(run, tmp_path):
+    condition = {
+        "resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/anna"},
+        "verificationStatus": {"coding": [{"code": "refuted"}]},
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "84114007", "display": "Heart failure"}]},
+        "onsetDateTime": "2026-03-01T08:00:00Z", "recordedDate": "2026-03-01T08:00:00Z",
+    }  # fmt: skip
+    (tmp_path / "condition.json").write_text(json.dumps(condition))
+    run("ingest", tmp_path / "condition.json", "--patient", "anna")
+    run("state", "anna", "heart_rate", "60 /min", "--at", "2026-03-01T08:05Z")
+    latest = {one["quantity"]: one for one in run.json("show", "anna", "--as-of", "2026-03-02T00:00Z")["latest"]}
+    assert (latest["diagnosis"]["value"], latest["diagnosis"]["negated"]) == ("84114007", True)
+    assert latest["heart_rate"]["negated"] is False
+    assert "no Heart failure" in run("show", "anna", "--as-of", "2026-03-02T00:00Z").stdout
 
 
 def test_show_as_of_knows_nothing_later(anna):

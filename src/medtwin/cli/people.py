@@ -136,7 +136,8 @@ def show(
                 "explanations": said.explanations, "diagnoses": said.diagnoses,
                 "latest": [
                     {
-                        "quantity": one.event.quantity, "value": value_of(one.event), "unit": unit_of(one.event.quantity),
+                        "quantity": one.event.quantity, "value": value_of(one.event), "negated": negated(one.event),
+                        "unit": unit_of(one.event.quantity),
                         "time": one.event.instant, "offset_known": one.event.time.offset_known, "age_s": one.age,
                         "facts": one.facts, "source": one.event.source.system, "flags": one.event.flags,
                     }
@@ -203,8 +204,13 @@ def unit_shown(quantity: str) -> str:
     return shown(unit_of(quantity))
 
 
+def negated(event: Event) -> bool:
+    """Whether a coded fact says that something is not so: a diagnosis that was refuted, no known allergy."""
+    return bool(getattr(event.value, "negated", False))
+
+
 def value_of(event: Event) -> float | str | None:
-    """The value of a fact for JSON: a number, or the words of its code."""
+    """The value of a fact for JSON: a number, or its code, which holds only where :func:`negated` is false."""
     value = event.value
     return value if isinstance(value, float) or value is None else getattr(value, "code", None) or str(value)
 
@@ -214,4 +220,5 @@ def written(event: Event) -> str:
     value = event.value
     if isinstance(value, float):
         return f"{event.comparator or ''}{value:.4g} {unit_shown(event.quantity)}".strip()
-    return getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]
+    words = getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]
+    return f"no {words}" if negated(event) else words
