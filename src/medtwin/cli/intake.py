@@ -189,6 +189,7 @@ def assign(
     """Say whose facts are that came in under a key that nobody knew; without OWNER, list what waits."""
     from medtwin.errors import StoreError
     from medtwin.sources.clock import known_zone
+    from medtwin.sources.links import adopt_zone
 
     with opened(home) as (store, grant):
         waiting = store.unassigned(grant)
@@ -207,6 +208,8 @@ def assign(
                 remedy="see `medtwin assign`; a key may be written as SYSTEM|OWNER",
             )  # fmt: skip
         store.link(meant[0], patient, grant, zone=known_zone(timezone) if timezone else None)
+        if timezone is None:
+            adopt_zone(store, grant, patient)
     if as_json:
         emit("assign", {"assigned": meant[0], "patient": patient})
     else:
