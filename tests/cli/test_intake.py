@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import files
 from cli.conftest import taken_in
+from medtwin.cli.main import app
 from medtwin.record.home import open_store
 from sources.test_dexcom_clarity import row, table
 
@@ -61,6 +63,20 @@ def test_what_is_not_understood_is_kept_shown_and_replayed(run, tmp_path):
     assert row["new"] == 72
     assert run.json("quarantine", "list")["items"] == []
     assert len(run.json("quarantine", "list", "--resolved")["items"]) == 1
+
+
+def test_quarantine_lists_unless_told_otherwise(run, tmp_path, monkeypatch):
+    (tmp_path / "odd.bin").write_bytes(b"\x00\x01 neither this nor that")
+    run("ingest", tmp_path / "odd.bin")
+    assert "odd.bin" in run("quarantine").stdout
+    said = json.loads(run("quarantine", "--json").stdout)
+    assert said == json.loads(run("quarantine", "list", "--json").stdout)
+    (item,) = said["items"]
+    elsewhere = CliRunner().invoke(app, ["quarantine", "--home", str(tmp_path / "none"), "list"])
+    assert "no home" in elsewhere.stderr
+    monkeypatch.setenv("MEDTWIN_HOME", str(tmp_path / "none"))
+    before = CliRunner().invoke(app, ["quarantine", "--home", str(run.home), "--json", "show", str(item["id"])])
+    assert json.loads(before.stdout)["item"] == item
 
 
 def test_replay_wants_items_or_all(run, anna):

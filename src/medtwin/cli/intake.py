@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Home, Json, PatientId, command, emit, note, opened, progress, table
+from medtwin.cli.common import Home, Json, PatientId, command, emit, examples, note, opened, progress, table
 
 if TYPE_CHECKING:
     from medtwin.sources.report import Report
@@ -23,9 +23,9 @@ Mappings = Annotated[
 ]
 Owner = Annotated[str | None, typer.Option("--patient", metavar="ID", help="Whose, where a file names nobody.")]
 
-quarantine_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="What was not understood: kept, with its reason."
-)
+Resolved = Annotated[bool, typer.Option("--resolved", help="Resolved items too.")]
+
+quarantine_app = typer.Typer(rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +52,9 @@ def register(app: typer.Typer) -> None:
         "medtwin state anna body_weight '72 kg'",
         "medtwin state anna carbohydrate_intake '45 g' --at 2026-05-01T12:30+02:00",
     )  # fmt: skip
+    quarantine_app.callback(
+        invoke_without_command=True, epilog=examples("medtwin quarantine", "medtwin quarantine --resolved --json")
+    )(quarantine)
     command(
         quarantine_app, quarantine_list, "medtwin quarantine list", "medtwin quarantine list --resolved", name="list"
     )
@@ -134,12 +137,33 @@ def replay(
     _finish("replay", report, as_json)
 
 
+def quarantine(ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False) -> None:
+    """List what was not understood, kept with its reason; the same as `medtwin quarantine list`."""
+    if ctx.invoked_subcommand is None:
+        _list(resolved, home, as_json)
+
+
 def quarantine_list(
-    resolved: Annotated[bool, typer.Option("--resolved", help="Resolved items too.")] = False,
-    home: Home = None,
-    as_json: Json = False,
+    ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False
 ) -> None:
     """What was not understood, oldest first."""
+    home, as_json = _before(ctx, home, as_json)
+    _list(resolved or _outer(ctx).get("resolved", False), home, as_json)
+
+
+def _outer(ctx: typer.Context) -> dict[str, Any]:
+    """The options that stand before the name of a subcommand."""
+    return {} if ctx.parent is None else ctx.parent.params
+
+
+def _before(ctx: typer.Context, home: Path | None, as_json: bool) -> tuple[Path | None, bool]:
+    """--home and --json where they stand before the name of the subcommand; after it they count more."""
+    source, outer = ctx.get_parameter_source("home"), _outer(ctx)
+    nearer = home if source is not None and source.name == "COMMANDLINE" else outer.get("home") or home
+    return nearer, as_json or outer.get("as_json", False)
+
+
+def _list(resolved: bool, home: Path | None, as_json: bool) -> None:
     with opened(home) as (store, grant):
         items = store.quarantined(grant, include_resolved=resolved)
     if as_json:
@@ -150,6 +174,7 @@ def quarantine_list(
 
 
 def quarantine_show(
+    ctx: typer.Context,
     item: Annotated[int, typer.Argument(metavar="ID", help="Number of the item.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes as they came in to standard output.")] = False,
     home: Home = None,
@@ -158,6 +183,7 @@ def quarantine_show(
     """One item: its reason, and the beginning of its bytes."""
     from medtwin.errors import StoreError
 
+    home, as_json = _before(ctx, home, as_json)
     with opened(home) as (store, grant):
         found = [i for i in store.quarantined(grant, include_resolved=True) if i.id == item]
         if not found:

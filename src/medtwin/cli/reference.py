@@ -44,13 +44,14 @@ events:
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """(name as it is typed, command), groups opened, in the order of the help."""
+    """(name as it is typed, command), groups opened, in the order of the help; a group only where it acts itself."""
     from medtwin.cli.main import app
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", None)
-        if inner is None:
+        if inner is None or (name != "medtwin" and command.invoke_without_command):  # a group that does something itself
             yield name, command
+        if inner is None:
             return
         for key, value in inner.items():
             yield from walk(f"{name} {key}", value)
