@@ -88,8 +88,15 @@ def test_replay_wants_items_or_all(run, anna):
 def test_unassigned_facts_wait_and_are_assigned(run, tmp_path):
     glucose, _, mapping = files.write(tmp_path, days=0.25)
     assert "assign" in run("ingest", glucose, "--mapping", mapping).stdout
+    (tmp_path / "README").write_text("neither this nor that")
+    run("ingest", tmp_path / "README")  # in quarantine: nobody's key
     (key,) = run.json("assign")["unassigned"]
-    assert run.json("patients")["unassigned"] == [key]
+    assert (key["sources"], key["files"], key["facts"]) == (["diary"], ["glucose.csv"], 72)
+    assert (key["first"], key["last"]) == ("2026-03-01T00:00:00+00:00", "2026-03-01T05:55:00+00:00")
+    shown = run("assign").stdout
+    assert "glucose.csv" in shown
+    assert "README" not in shown
+    assert run.json("patients")["unassigned"] == [{"system": key["system"], "value": key["value"]}]
     run("assign", key["value"], code=2)  # to whom?
     assert "0 unassigned keys" in run("assign", "nobody", "--patient", "anna", code=1).stderr
     assert "IANA" in run("assign", key["value"], "--patient", "anna", "--timezone", "Mars", code=1).stderr

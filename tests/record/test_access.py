@@ -40,6 +40,7 @@ EVERYBODY = {
     "tail": lambda s, g: s.tail("x", g),
     "acknowledge": lambda s, g: s.acknowledge("x", 1, g),
     "unassigned": lambda s, g: s.unassigned(g),
+    "waiting": lambda s, g: s.waiting(g),
     "quarantined": lambda s, g: s.quarantined(g),
     "raw of anybody": lambda s, g: s.raw(None, RAW[0], g),
     "resolve": lambda s, g: s.resolve(1, g),

@@ -10,6 +10,7 @@ import typer
 from medtwin.cli.common import Home, Json, PatientId, command, emit, examples, note, opened, progress, table
 
 if TYPE_CHECKING:
+    from medtwin.record.store import UnassignedEntry
     from medtwin.sources.report import Report
 
 Zone = Annotated[
@@ -218,13 +219,10 @@ def assign(
     from medtwin.sources.links import adopt_zone
 
     with opened(home) as (store, grant):
-        waiting = store.unassigned(grant)
         if owner is None:
-            if as_json:
-                emit("assign", {"unassigned": waiting})
-            else:
-                table("Unassigned", ("system", "owner"), [(key.system, key.value) for key in waiting])
+            _waiting(store.waiting(grant), as_json)
             return
+        waiting = store.unassigned(grant)
         if patient is None:
             raise typer.BadParameter("say whose: --patient ID")
         meant = [key for key in waiting if owner in (key.value, f"{key.system}|{key.value}")]
@@ -240,6 +238,31 @@ def assign(
         emit("assign", {"assigned": meant[0], "patient": patient})
     else:
         typer.echo(f"{meant[0].system} {meant[0].value} is {patient} now.")
+
+
+def _waiting(entries: tuple[UnassignedEntry, ...], as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {"system": e.key.system, "value": e.key.value, "sources": e.sources, "files": e.files, "facts": e.events,
+             "first": e.first, "last": e.last}
+            for e in entries
+        ]  # fmt: skip
+        emit("assign", {"unassigned": rows})
+        return
+    table(
+        "Unassigned", ("owner", "system", "sources", "files", "facts", "first", "last (UTC)"),
+        [
+            (e.key.value, e.key.system, ", ".join(e.sources), _few(e.files), e.events,
+             f"{e.first:%Y-%m-%d}" if e.first else "", f"{e.last:%Y-%m-%d %H:%M}" if e.last else "")
+            for e in entries
+        ],
+        right=(4,),
+    )  # fmt: skip
+
+
+def _few(files: tuple[str, ...]) -> str:
+    shown = ", ".join(file.rpartition("/")[2] for file in files[:3])
+    return f"{shown} and {len(files) - 3} more" if len(files) > 3 else shown
 
 
 def state(

@@ -12,6 +12,9 @@ from medtwin.record.event import Event, SourcePatient
 from medtwin.record.record import Record
 
 
+QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept; nobody's key
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of an append. It exists only after the commit reached the disk."""
@@ -77,6 +80,18 @@ class PatientEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnassignedEntry:
+    """A source's key whose person is not known yet, and what came in under it."""
+
+    key: SourcePatient
+    sources: tuple[str, ...]  #: sending systems of its facts
+    files: tuple[str, ...]  #: names of the files that they came in
+    events: int  #: all ever recorded, superseded ones too
+    first: datetime | None  #: of current facts that happened
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demographics:
     """What a source says of a person; kept beside the link, not among the facts."""
 
@@ -122,6 +137,9 @@ class Store(Protocol):
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]: ...
+
+    def waiting(self, grant: Grant) -> tuple[UnassignedEntry, ...]:
+        """The unassigned keys with what came in under them."""
 
     def record(self, patient: str, grant: Grant, *quantities: str) -> Record:
         """The patient's whole history (or that of the named quantities only) as a value."""

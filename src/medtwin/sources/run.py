@@ -10,7 +10,7 @@ from itertools import chain
 from medtwin.errors import AccessDenied, FormatError, MedtwinError, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
-from medtwin.record.store import RawKept, Store
+from medtwin.record.store import QUARANTINE, RawKept, Store
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
 from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
@@ -19,7 +19,6 @@ from medtwin.sources.mapping import Table
 from medtwin.sources.recognise import recognise
 from medtwin.sources.report import NotStored, Report, SourceRow
 
-QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept
 _UNKNOWN = "unknown"
 _BINARY = "application/octet-stream"
 _HELD = 64 * 1024 * 1024  #: bytes of an unknown file that are held in memory at most
