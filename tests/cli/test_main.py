@@ -188,6 +188,13 @@ def test_the_version_is_printed():
     assert CliRunner().invoke(app, ["--version"]).stdout.strip() == f"medtwin {medtwin.__version__}"
 
 
+def test_python_runs_the_package_as_the_command():
+    import medtwin
+
+    done = subprocess.run([sys.executable, "-m", "medtwin", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"medtwin {medtwin.__version__}"
+
+
 def test_groups_hold_their_commands():
     assert {"medtwin audit verify", "medtwin audit list", "medtwin quarantine list", "medtwin quarantine show"} <= set(
         ALL
