@@ -117,6 +117,23 @@ def test_a_statement_is_a_fact_with_its_source(run):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "at", "found"),
+    [
+        ("7200 kg", "2026-03-01T08:00Z", "implausible: 7200 kg lies outside"),
+        ("72 kg", "2099-03-01T08:00Z", "future: "),
+        ("72 kg", "2026-03-01T08:00", "read as UTC"),
+    ],
+)
+def test_what_is_odd_about_a_statement_is_said(run, value, at, found):
+    done = run("state", "anna", "body_weight", value, "--at", at)
+    assert "recorded, flagged." in done.stdout
+    assert found in done.stderr
+    (said,) = run.json("state", "anna", "body_weight", value, "--at", at)["notes"]
+    assert found in said
+    assert run.json("state", "anna", "body_weight", "72 kg", "--at", "2026-03-01T08:00Z")["notes"] == []
+
+
 def test_a_statement_can_be_taken_back(run):
     run("state", "anna", "body_weight", "70 kg", "--at", "2026-03-01T08:00Z")
     run("state", "anna", "heart_rate", "60 /min", "--at", "2026-03-01T08:00Z")

@@ -10,6 +10,7 @@ import typer
 from medtwin.cli.common import Home, Json, PatientId, command, emit, examples, note, opened, progress, table
 
 if TYPE_CHECKING:
+    from medtwin.record.event import Event
     from medtwin.record.store import UnassignedEntry
     from medtwin.sources.report import Report
 
@@ -144,9 +145,7 @@ def quarantine(ctx: typer.Context, resolved: Resolved = False, home: Home = None
         _list(resolved, home, as_json)
 
 
-def quarantine_list(
-    ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False
-) -> None:
+def quarantine_list(ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False) -> None:
     """What was not understood, oldest first."""
     home, as_json = _before(ctx, home, as_json)
     _list(resolved or _outer(ctx).get("resolved", False), home, as_json)
@@ -293,8 +292,34 @@ def state(
         event, receipt = say(
             store, grant, patient, quantity, value, at=at, until=until, system=system, display=display, retract=retract
         )
+    notes = _flagged(event)
     if as_json:
-        emit("state", {"event": event, "id": event.id, "new": len(receipt.new), "duplicate": receipt.duplicate})
+        content = {"event": event, "id": event.id, "new": len(receipt.new), "duplicate": receipt.duplicate}
+        emit("state", {**content, "notes": notes})
     else:
         known = "recorded" if receipt.new else "was recorded already"
-        typer.echo(f"{quantity} = {value} at {event.time.text}: {known}.")
+        typer.echo(f"{quantity} = {value} at {event.time.text}: {known}{', flagged' if notes else ''}.")
+    for sentence in notes:
+        note(sentence)
+
+
+def _flagged(event: Event) -> list[str]:
+    """What intake noticed of a statement, in sentences; a flag never changes a value."""
+    from medtwin.quantities import registry
+    from medtwin.quantities.units import written
+    from medtwin.record.event import Flag
+    from medtwin.record.moment import Precision
+
+    known, said = registry.get(event.quantity), []
+    if Flag.IMPLAUSIBLE in event.flags:
+        said.append(
+            f"implausible: {event.value:g} {written(known.unit)} lies outside {known.low:g} to {known.high:g}; it is kept "
+            "as stated, and the same command with --retract takes it back"
+        )
+    if Flag.FUTURE in event.flags:
+        said.append(f"future: {event.time.text} has not come yet")
+    if Flag.OFFSET_UNKNOWN in event.flags and event.time.precision > Precision.DAY:
+        said.append(
+            f"offset-unknown: {event.time.text} has no offset and the patient's zone is not known: it was read as UTC"
+        )
+    return said

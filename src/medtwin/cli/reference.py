@@ -49,7 +49,9 @@ def commands() -> Iterator[tuple[str, Any]]:
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", None)
-        if inner is None or (name != "medtwin" and command.invoke_without_command):  # a group that does something itself
+        if inner is None or (
+            name != "medtwin" and command.invoke_without_command
+        ):  # a group that does something itself
             yield name, command
         if inner is None:
             return
