@@ -11,7 +11,6 @@ from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
 from medtwin.record.record import Record
 
-
 QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept; nobody's key
 
 
