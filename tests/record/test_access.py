@@ -17,6 +17,7 @@ READS = {
     "record": lambda s, g: s.record("P1", g),
     "signal": lambda s, g: s.signal("P1", "glucose", SINCE, UNTIL, g),
     "raw": lambda s, g: s.raw("P1", RAW[0], g),
+    "newest": lambda s, g: s.newest("P1", g, datetime(2026, 1, 1, tzinfo=UTC)),
     "raw entry": lambda s, g: s.raw_entry("P1", RAW[0], g),
     "raw entries": lambda s, g: s.raw_entries("P1", g),
     "demographics": lambda s, g: s.demographics("P1", g),

@@ -45,6 +45,20 @@ def test_odd_facts_survive_both_databases(store, events):
         assert (back.flags, back.sd, back.group) == (event.flags, event.sd, event.group)
 
 
+def test_the_newest_fact_of_each_quantity_needs_no_history(store, grant):
+    store.link(JANE, "P1", grant)
+    store.link(BOB, "P1", grant)
+    store.append([fact(0, 90.0), fact(10, 110.0), fact(10, 60.0, owner=BOB, quantity="heart_rate")], grant)
+    store.append([fact(20, 120.0), fact(20, 120.0, status=Status.ENTERED_IN_ERROR, issued=30)], grant)
+    store.append([fact(5, 100.0, owner=BOB), fact(60, 150.0), fact(15, 45.0, intent=Intent.PLANNED, key="plan")], grant)
+    until = fact(30).instant
+    assert [(e.quantity, e.value) for e in store.newest("P1", grant, until)] == [
+        ("heart_rate", 60.0),
+        ("glucose", 110.0),
+    ]
+    assert store.newest("P1", grant, fact(-1).instant) == ()
+
+
 def stored(store, grant):
     """All facts, of whomever, in commit order."""
     return [event for _, event in store.tail("nobody", grant, limit=100_000)]

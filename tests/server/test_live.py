@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from medtwin.quantities import registry
 from medtwin.record.home import open_store
 from medtwin.server import live
 from medtwin.server.app import make_app
@@ -166,6 +167,21 @@ def test_a_withdrawn_consent_bites_at_once(fresh):
     fresh.store.withdraw("ada", fresh.store.issue_grant())
     assert fresh.get("/patients/ada/timeline", status=404)["status"] == 404
     assert "ada" not in [p["id"] for p in fresh.get("/patients")["patients"]]
+
+
+def test_while_a_twin_is_being_made_the_worklist_says_so_and_shows_the_record(fresh):
+    assert not fresh.context.living.warm
+    listed = {one["id"]: one for one in fresh.get("/patients")["patients"]}
+    for name, one in listed.items():
+        assert one["model"]["name"] == "Twin being made"
+        assert "being made" in one["model"]["reason"]
+        assert one["headline"] is None
+        record = fresh.store.record(name, fresh.store.issue_grant())
+        past = [e for e in record.events if e.instant <= NOW and e.intent == "happened"]
+        levels = [e for e in past if registry.get(e.quantity).kind == "level"]
+        assert one["last_datum"]["time"] == max(e.instant for e in levels).isoformat().replace("+00:00", "Z")
+        assert one["last_change"]["time"] == max(e.instant for e in past).isoformat().replace("+00:00", "Z")
+        assert one["last_change"]["text"]
 
 
 def audit_rows(store):

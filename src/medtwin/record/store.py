@@ -143,6 +143,9 @@ class Store(Protocol):
     def record(self, patient: str, grant: Grant, *quantities: str) -> Record:
         """The patient's whole history (or that of the named quantities only) as a value."""
 
+    def newest(self, patient: str, grant: Grant, until: datetime) -> tuple[Event, ...]:
+        """The newest current fact of each quantity that happened by ``until``, newest first, without the history."""
+
     def signal(
         self, patient: str, quantity: str, since: datetime, until: datetime, grant: Grant
     ) -> Sequence[tuple[datetime, float]]:
