@@ -12,7 +12,9 @@ from medtwin.quantities import registry
 from medtwin.record.home import open_store
 from medtwin.server import live
 from medtwin.server.app import make_app
+from medtwin.server.hub import Hub
 from medtwin.server.live import SUBSCRIBER
+from medtwin.server.living import Living
 from medtwin.sources.ingest import ingest_bytes
 from server.conftest import BASE, NOW, Clock, Running, Served, TestClient, copied, meal, next_readings, reading
 
@@ -182,6 +184,16 @@ def test_while_a_twin_is_being_made_the_worklist_says_so_and_shows_the_record(fr
         assert one["last_datum"]["time"] == max(e.instant for e in levels).isoformat().replace("+00:00", "Z")
         assert one["last_change"]["time"] == max(e.instant for e in past).isoformat().replace("+00:00", "Z")
         assert one["last_change"]["text"]
+
+
+def test_pages_are_told_to_look_again_when_a_twin_was_made(template, tmp_path, monkeypatch):
+    greeted = []
+    monkeypatch.setattr(Hub, "greet", lambda hub, hello: greeted.append(hello))
+    monkeypatch.setattr(Living, "warm_up", lambda living, told: told("ada", 0.1))
+    with open_store(copied(template, tmp_path)) as store:
+        with TestClient(make_app(store, store.issue_grant(), Clock()), base_url=BASE) as client:
+            Served(store, client, None).until(lambda: greeted)
+    assert greeted[0].now == NOW
 
 
 def audit_rows(store):
