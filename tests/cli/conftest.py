@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from cli import files
 from medtwin.cli.main import app
 
+VERSIONS = {"audit-list": 2}  #: of the documents that are no longer as they were first
+
 
 class Run:
     """Runs commands; ``home`` goes along with each."""
@@ -29,7 +31,7 @@ class Run:
         """The document, whose schema must name the command."""
         said = json.loads(self(*arguments, "--json", code=code).stdout)
         command = arguments[0] if arguments[0] not in ("quarantine", "audit", "trial") else "-".join(arguments[:2])
-        assert said["schema"] == f"medtwin/{command}/1"
+        assert said["schema"] == f"medtwin/{command}/{VERSIONS.get(command, 1)}"
         return said
 
 

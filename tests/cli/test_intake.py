@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import files
 from cli.conftest import taken_in
+from medtwin.cli.main import app
 from medtwin.record.home import open_store
 from sources.test_dexcom_clarity import row, table
 
@@ -63,6 +65,20 @@ def test_what_is_not_understood_is_kept_shown_and_replayed(run, tmp_path):
     assert len(run.json("quarantine", "list", "--resolved")["items"]) == 1
 
 
+def test_quarantine_lists_unless_told_otherwise(run, tmp_path, monkeypatch):
+    (tmp_path / "odd.bin").write_bytes(b"\x00\x01 neither this nor that")
+    run("ingest", tmp_path / "odd.bin")
+    assert "odd.bin" in run("quarantine").stdout
+    said = json.loads(run("quarantine", "--json").stdout)
+    assert said == json.loads(run("quarantine", "list", "--json").stdout)
+    (item,) = said["items"]
+    elsewhere = CliRunner().invoke(app, ["quarantine", "--home", str(tmp_path / "none"), "list"])
+    assert "no home" in elsewhere.stderr
+    monkeypatch.setenv("MEDTWIN_HOME", str(tmp_path / "none"))
+    before = CliRunner().invoke(app, ["quarantine", "--home", str(run.home), "--json", "show", str(item["id"])])
+    assert json.loads(before.stdout)["item"] == item
+
+
 def test_replay_wants_items_or_all(run, anna):
     assert anna("replay", code=2)
     assert anna("replay", "1", "--all", code=2)
@@ -72,8 +88,15 @@ def test_replay_wants_items_or_all(run, anna):
 def test_unassigned_facts_wait_and_are_assigned(run, tmp_path):
     glucose, _, mapping = files.write(tmp_path, days=0.25)
     assert "assign" in run("ingest", glucose, "--mapping", mapping).stdout
+    (tmp_path / "README").write_text("neither this nor that")
+    run("ingest", tmp_path / "README")  # in quarantine: nobody's key
     (key,) = run.json("assign")["unassigned"]
-    assert run.json("patients")["unassigned"] == [key]
+    assert (key["sources"], key["files"], key["facts"]) == (["diary"], ["glucose.csv"], 72)
+    assert (key["first"], key["last"]) == ("2026-03-01T00:00:00+00:00", "2026-03-01T05:55:00+00:00")
+    shown = run("assign").stdout
+    assert "glucose.csv" in shown
+    assert "README" not in shown
+    assert run.json("patients")["unassigned"] == [{"system": key["system"], "value": key["value"]}]
     run("assign", key["value"], code=2)  # to whom?
     assert "0 unassigned keys" in run("assign", "nobody", "--patient", "anna", code=1).stderr
     assert "IANA" in run("assign", key["value"], "--patient", "anna", "--timezone", "Mars", code=1).stderr
@@ -92,6 +115,23 @@ def test_a_statement_is_a_fact_with_its_source(run):
     assert run.json("show", "anna", "--as-of", "2026-03-02T00:00Z")["latest"][0]["value"] == pytest.approx(
         69.85, abs=0.01
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "at", "found"),
+    [
+        ("7200 kg", "2026-03-01T08:00Z", "implausible: 7200 kg lies outside"),
+        ("72 kg", "2099-03-01T08:00Z", "future: "),
+        ("72 kg", "2026-03-01T08:00", "read as UTC"),
+    ],
+)
+def test_what_is_odd_about_a_statement_is_said(run, value, at, found):
+    done = run("state", "anna", "body_weight", value, "--at", at)
+    assert "recorded, flagged." in done.stdout
+    assert found in done.stderr
+    (said,) = run.json("state", "anna", "body_weight", value, "--at", at)["notes"]
+    assert found in said
+    assert run.json("state", "anna", "body_weight", "72 kg", "--at", "2026-03-01T08:00Z")["notes"] == []
 
 
 def test_a_statement_can_be_taken_back(run):

@@ -1,6 +1,8 @@
 """erase, withdraw, audit, doctor."""
 
+import re
 import sqlite3
+from datetime import datetime
 
 import pytest
 
@@ -45,8 +47,14 @@ def test_the_first_altered_row_is_named(home):
     connection.execute("UPDATE audit SET count = count + 1 WHERE number = 3")
     connection.commit()
     connection.close()
-    assert home.json("audit", "verify", code=1)["first_altered"] == 3
-    assert "altered at row 3" in home("audit", "verify", code=1).stderr
+    said = home.json("audit", "verify", code=1)
+    assert (said["first_altered"], said["rows"]) == (3, 3)
+    assert said["exist"] > 6
+    told = home("audit", "verify", code=1).stderr
+    assert "altered at row 3;" in told
+    assert "reading stopped at the first wrong" in told
+    exist = int(re.search(r"(\d+) rows exist", told)[1])
+    assert exist > said["exist"]  # each command leaves its own row
     assert any(not check["well"] for check in home.json("doctor", code=1)["checks"])
 
 
@@ -55,6 +63,10 @@ def test_the_trail_lists_who_did_what(home):
     assert rows
     assert all(row["patient"] for row in rows)
     assert "anna" not in home("audit", "list").stdout
+    numbers = [row["number"] for row in home.json("audit", "list", "--limit", 5)["rows"]]
+    assert numbers == list(range(numbers[0], numbers[0] - 5, -1))
+    assert all(datetime.fromisoformat(row["time"]).tzinfo for row in rows)
+    assert re.search(rf"^\s*{numbers[-1]} +20\d\d-", home("audit", "list").stdout, re.MULTILINE)
 
 
 def test_a_well_home(home):

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from medtwin.cli import reference
@@ -30,7 +31,6 @@ PLAN = [
     "--followup",
     "9",
 ]
-WITHOUT_JSON = {"medtwin serve"}  # it never ends by itself: it has no result
 
 
 def cpu(*command):
@@ -71,10 +71,50 @@ def test_what_needs_no_model_never_imports_jax(anna, arguments):
 
 
 def test_every_command_takes_a_home_and_answers_in_json():
-    for name, command in ALL.items():
+    """All of the tree, and not as the reference page walks it: whatever does something, a group too."""
+
+    def walk(name, command):
+        inner = getattr(command, "commands", {})
+        if not inner or (command.invoke_without_command and name != "medtwin"):
+            yield name, command
+        for key, value in inner.items():
+            yield from walk(f"{name} {key}", value)
+
+    found = dict(walk("medtwin", get_command(app)))
+    assert set(found) == set(ALL)
+    assert len(found) > 20
+    for name, command in found.items():
         options = {option for parameter in command.params for option in parameter.opts}
-        assert "--home" in options, name
-        assert "--json" in options or name in WITHOUT_JSON, name
+        assert options >= {"--home", "--json"}, name
+
+
+PAGES = ["README.md", "docs/tutorial.md", "docs/mappings/README.md", "docs/write-a-model.md"]
+
+
+def typed_in(page):
+    """The commands that a page shows: whole lines of blocks of code, and words between backticks."""
+    text = (ROOT / page).read_text()
+    lines = re.findall(r"^(?:    |\$ )?(?:\.venv/bin/)?(medtwin .*)$", text, re.MULTILINE)
+    return [*lines, *re.findall(r"`(medtwin [^`\n]*)`", text)]
+
+
+@pytest.mark.parametrize(("page", "line"), [(page, line) for page in PAGES for line in typed_in(page)])
+def test_every_command_of_the_pages_is_one(page, line):
+    words = [word.strip("[]") for word in shlex.split(line, comments=True)[1:]]
+    if ">" in words:
+        words = words[: words.index(">")]
+    if words[:1] in (["COMMAND"], ["--version"]):
+        return
+    name = next(n for n in sorted(ALL, key=len, reverse=True) if f"medtwin {' '.join(words)} ".startswith(f"{n} "))
+    command, rest = ALL[name], words[len(name.split()) - 1 :]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known
+    if rest and "--help" not in rest:
+        command.make_context(name, rest).close()
+
+
+def test_the_tutorial_shows_commands():
+    assert len(typed_in("docs/tutorial.md")) > 15
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -163,6 +203,13 @@ def test_the_version_is_printed():
     import medtwin
 
     assert CliRunner().invoke(app, ["--version"]).stdout.strip() == f"medtwin {medtwin.__version__}"
+
+
+def test_python_runs_the_package_as_the_command():
+    import medtwin
+
+    done = subprocess.run([sys.executable, "-m", "medtwin", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"medtwin {medtwin.__version__}"
 
 
 def test_groups_hold_their_commands():

@@ -1,5 +1,6 @@
 """patients, show, forecast, what-if."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,22 @@ def test_show_for_people(anna):
     assert "days old" in done.stderr  # long silent: as of the last reading, and it says so
     for words in ("Newest facts", "Belief now", "Prior against posterior", "Why readings", "diagnosis"):
         assert words in done.stdout
+
+
+def test_a_refuted_diagnosis_is_shown_as_no_diagnosis(run, tmp_path):
+    condition = {
+        "resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/anna"},
+        "verificationStatus": {"coding": [{"code": "refuted"}]},
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "84114007", "display": "Heart failure"}]},
+        "onsetDateTime": "2026-03-01T08:00:00Z", "recordedDate": "2026-03-01T08:00:00Z",
+    }  # fmt: skip
+    (tmp_path / "condition.json").write_text(json.dumps(condition))
+    run("ingest", tmp_path / "condition.json", "--patient", "anna")
+    run("state", "anna", "heart_rate", "60 /min", "--at", "2026-03-01T08:05Z")
+    latest = {one["quantity"]: one for one in run.json("show", "anna", "--as-of", "2026-03-02T00:00Z")["latest"]}
+    assert (latest["diagnosis"]["value"], latest["diagnosis"]["negated"]) == ("84114007", True)
+    assert latest["heart_rate"]["negated"] is False
+    assert "no Heart failure" in run("show", "anna", "--as-of", "2026-03-02T00:00Z").stdout
 
 
 def test_show_as_of_knows_nothing_later(anna):
@@ -156,6 +173,47 @@ def test_someone_for_whom_no_model_speaks(tmp_path, tmp_path_factory):
     assert future["quantiles"]
     done = run("what-if", "anna", "--carbs", 40, "--as-of", "last", code=1)
     assert "no model speaks" in done.stderr
+
+
+LONDON = """dialect: medtwin-mapping/1
+source: meter
+tables:
+  - name: readings
+    match: {columns: [when, glucose]}
+    time: {column: when, format: '%Y-%m-%d %H:%M'ZONE}
+    values:
+      - {column: glucose, quantity: glucose, unit: mg/dL}
+"""
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", None])
+def test_a_time_without_an_offset_is_the_patients_wall_clock_or_says_that_it_is_not(run, tmp_path, zone):
+    (tmp_path / "map.yaml").write_text(LONDON.replace("ZONE", f", zone: {zone}" if zone else ""))
+    rows = [
+        f"2024-06-20 {hour:02d}:{minute:02d},{100 + minute}" for hour in range(12, 22) for minute in range(0, 60, 5)
+    ]
+    (tmp_path / "g.csv").write_text("\n".join(["when,glucose", *rows]) + "\n")
+    run("ingest", tmp_path / "g.csv", "--patient", "cy", "--mapping", tmp_path / "map.yaml")
+    typed = "2024-06-20T18:00"
+    for said, done in (
+        (run.json("show", "cy", "--as-of", typed), run("show", "cy", "--as-of", typed)),
+        (run.json("forecast", "cy", "--as-of", typed), run("forecast", "cy", "--as-of", typed)),
+    ):
+        assert said["at"] == ("2024-06-20T17:00:00+00:00" if zone else "2024-06-20T18:00:00+00:00")
+        assert ["read as UTC" in one for one in said["notes"]] == ([] if zone else [True])
+        assert ("was read as UTC" in done.stderr) is (zone is None)
+    for offset in ("2024-06-20T18:00Z", "last"):
+        assert run.json("show", "cy", "--as-of", offset)["notes"] == []
+    assert run.json("patients")["patients"][0]["zone"] == zone
+
+
+def test_assigned_facts_bring_their_zone(run, tmp_path):
+    (tmp_path / "map.yaml").write_text(LONDON.replace("ZONE", ", zone: Europe/London"))
+    (tmp_path / "g.csv").write_text("when,glucose\n2024-06-20 12:00,100\n")
+    run("ingest", tmp_path / "g.csv", "--mapping", tmp_path / "map.yaml")
+    (key,) = run.json("assign")["unassigned"]
+    run("assign", key["value"], "--patient", "cy")
+    assert run.json("patients")["patients"][0]["zone"] == "Europe/London"
 
 
 def test_times_as_they_are_typed():

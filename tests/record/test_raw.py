@@ -144,6 +144,24 @@ def test_the_same_item_again_is_the_same_item(store, grant):
     assert {one.id for one in store.quarantined(grant)} >= {number}
 
 
+def test_the_mark_of_the_quarantine_moves_with_it_and_leaves_no_audit_row(store, grant):
+    kept = store.keep_raw(b"a", JANE, grant, **ABOUT)
+    marks = [store.quarantine_mark()]
+    number = item(store, grant, kept.hash)
+    marks.append(store.quarantine_mark())
+    store.resolve(number, grant)
+    marks.append(store.quarantine_mark())
+    item(store, grant, kept.hash)  # open again
+    store.flush()
+    rows = store.audit_rows()
+    marks.append(store.quarantine_mark())
+    assert store.quarantine_mark() == marks[-1]
+    store.flush()
+    assert store.audit_rows() == rows
+    assert len(set(marks)) == 3
+    assert marks[3] == marks[1]  # the same items are open
+
+
 def test_an_item_needs_its_bytes(store, grant):
     with pytest.raises(StoreError, match="no raw bytes"):
         item(store, grant, "00" * 16)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from medtwin.errors import FormatError, StoreError, UnknownPatient
 from medtwin.record import Code, Flag, Intent, SourcePatient, Status
-from medtwin.record.store import Demographics
+from medtwin.record.store import QUARANTINE, Demographics
 from record.making import JANE, START, fact, odd_events, readings
 
 BOB = SourcePatient("dexcom", "bob-2")
@@ -43,6 +43,20 @@ def test_odd_facts_survive_both_databases(store, events):
         assert repr(back.value) == repr(float(event.value) if isinstance(event.value, int) else event.value)
         assert (back.time, back.until, back.key, back.text) == (event.time, event.until, event.key, event.text)
         assert (back.flags, back.sd, back.group) == (event.flags, event.sd, event.group)
+
+
+def test_the_newest_fact_of_each_quantity_needs_no_history(store, grant):
+    store.link(JANE, "P1", grant)
+    store.link(BOB, "P1", grant)
+    store.append([fact(0, 90.0), fact(10, 110.0), fact(10, 60.0, owner=BOB, quantity="heart_rate")], grant)
+    store.append([fact(20, 120.0), fact(20, 120.0, status=Status.ENTERED_IN_ERROR, issued=30)], grant)
+    store.append([fact(5, 100.0, owner=BOB), fact(60, 150.0), fact(15, 45.0, intent=Intent.PLANNED, key="plan")], grant)
+    until = fact(30).instant
+    assert [(e.quantity, e.value) for e in store.newest("P1", grant, until)] == [
+        ("heart_rate", 60.0),
+        ("glucose", 110.0),
+    ]
+    assert store.newest("P1", grant, fact(-1).instant) == ()
 
 
 def stored(store, grant):
@@ -117,6 +131,21 @@ def test_keys_of_different_systems_and_people_do_not_supersede_each_other(store,
         fact(0, 3.0, key="k", owner=BOB),
     ]
     assert store.append(mine, grant).superseded == 0
+
+
+def test_what_waits_for_its_person_says_what_it_is(store, grant):
+    store.link(BOB, "P2", grant)
+    store.append([*readings(3), fact(0, owner=BOB)], grant)
+    kept = store.keep_raw(
+        b"?", SourcePatient(QUARANTINE, "8d25"), grant, media_type="", file="README", source="unknown"
+    )
+    store.quarantine(
+        kept.hash, file="README", dialect=None, locator="", found="text", expected="", remedy="", size=1, grant=grant
+    )
+    (waits,) = store.waiting(grant)
+    assert (waits.key, waits.sources, waits.files, waits.events) == (JANE, ("dexcom",), ("export.csv",), 3)
+    assert (waits.first, waits.last) == (UTC_START, UTC_START + timedelta(minutes=10))
+    assert store.unassigned(grant) == (JANE,)
 
 
 def test_a_signal_is_a_window_of_current_numbers_that_happened(store, grant):

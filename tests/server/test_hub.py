@@ -55,6 +55,22 @@ def test_what_was_published_while_a_listener_was_away_comes_once():
     assert in_a_thread(play()) == [b"3", b"4", b"5", b"6"]
 
 
+def test_a_greeting_reaches_those_who_listen_and_is_not_remembered():
+    async def play():
+        hub = Hub()
+        hub.publish("quarantine", message(1))
+        stream = hub.stream(HELLO, f"{hub.boot}-0", heartbeat=5)
+        await anext(stream), await anext(stream)
+        hub.greet(HELLO)
+        hub.publish("quarantine", message(2))
+        got = [await anext(stream), await anext(stream)]
+        assert got[0].startswith(b"event: hello\n")
+        assert got[1].startswith(f"id: {hub.boot}-2\n".encode())
+        assert [number for number, _ in hub.missed(f"{hub.boot}-0")] == [1, 2]
+
+    in_a_thread(play())
+
+
 def test_a_slow_listener_is_cut_off_and_harms_nobody(monkeypatch):
     monkeypatch.setattr(hubs, "WAITING", 3)
 

@@ -8,9 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from medtwin.quantities import registry
 from medtwin.record.home import open_store
+from medtwin.server import live
 from medtwin.server.app import make_app
+from medtwin.server.hub import Hub
 from medtwin.server.live import SUBSCRIBER
+from medtwin.server.living import Living
 from medtwin.sources.ingest import ingest_bytes
 from server.conftest import BASE, NOW, Clock, Running, Served, TestClient, copied, meal, next_readings, reading
 
@@ -165,6 +169,60 @@ def test_a_withdrawn_consent_bites_at_once(fresh):
     fresh.store.withdraw("ada", fresh.store.issue_grant())
     assert fresh.get("/patients/ada/timeline", status=404)["status"] == 404
     assert "ada" not in [p["id"] for p in fresh.get("/patients")["patients"]]
+
+
+def test_while_a_twin_is_being_made_the_worklist_says_so_and_shows_the_record(fresh):
+    assert not fresh.context.living.warm
+    listed = {one["id"]: one for one in fresh.get("/patients")["patients"]}
+    for name, one in listed.items():
+        assert one["model"]["name"] == "Twin being made"
+        assert "being made" in one["model"]["reason"]
+        assert one["headline"] is None
+        record = fresh.store.record(name, fresh.store.issue_grant())
+        past = [e for e in record.events if e.instant <= NOW and e.intent == "happened"]
+        levels = [e for e in past if registry.get(e.quantity).kind == "level"]
+        assert one["last_datum"]["time"] == max(e.instant for e in levels).isoformat().replace("+00:00", "Z")
+        assert one["last_change"]["time"] == max(e.instant for e in past).isoformat().replace("+00:00", "Z")
+        assert one["last_change"]["text"]
+
+
+def test_pages_are_told_to_look_again_when_a_twin_was_made(template, tmp_path, monkeypatch):
+    greeted = []
+    monkeypatch.setattr(Hub, "greet", lambda hub, hello: greeted.append(hello))
+    monkeypatch.setattr(Living, "warm_up", lambda living, told: told("ada", 0.1))
+    with open_store(copied(template, tmp_path)) as store:
+        with TestClient(make_app(store, store.issue_grant(), Clock()), base_url=BASE) as client:
+            Served(store, client, None).until(lambda: greeted)
+    assert greeted[0].now == NOW
+
+
+def audit_rows(store):
+    store.flush()
+    with store.access.database.reading() as connection:
+        return int(connection.rows("SELECT audit_number FROM head")[0][0])
+
+
+def test_an_idle_server_leaves_no_audit_row(fresh, monkeypatch):
+    monkeypatch.setattr(live, "POLL", 0.1)
+    fresh.until(lambda: fresh.context.follower.mark is not None)
+    fresh.get("/patients")  # somebody reads: that is one row each, and wakes nobody
+    time.sleep(0.5)
+    before = audit_rows(fresh.store)
+    time.sleep(1.5)
+    assert audit_rows(fresh.store) == before
+
+
+def test_facts_of_somebody_who_withdrew_are_not_asked_for_again_and_again(fresh, people, monkeypatch):
+    monkeypatch.setattr(live, "POLL", 0.1)
+    fresh.until(lambda: fresh.context.follower.mark is not None)
+    fresh.store.withdraw("clara", fresh.store.issue_grant())  # hers came in last
+    fresh.context.follower.sequence -= 5  # as if they had come in just before
+    fresh.store.access.writer.do(lambda work: work.connection.run("UPDATE cursor SET sequence = sequence - 5"))
+    fresh.until(lambda: fresh.context.follower.sequence == fresh.store.sequence())
+    time.sleep(0.5)
+    before = audit_rows(fresh.store)
+    time.sleep(1.0)
+    assert audit_rows(fresh.store) == before
 
 
 # over a real connection

@@ -1,6 +1,9 @@
 """Starting a server: its address, its login, its home to itself."""
 
 import http.client
+import json
+import subprocess
+import sys
 
 import pytest
 
@@ -75,3 +78,20 @@ def test_an_empty_home_is_served(own_home):
             assert client.get("/api/v1/patients").json()["patients"] == []
             assert client.get("/api/v1/sources").json()["sources"] == []
             assert client.get("/api/v1/quarantine").json()["items"] == []
+
+
+def test_serve_prints_one_line_of_json_when_it_listens(own_home):
+    line = [sys.executable, "-m", "medtwin.cli.main", "serve", "--home", str(own_home), "--port", "0", "--json"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            said = json.loads(served.stdout.readline())
+            assert said["schema"] == "medtwin/serve/1"
+            assert said["address"] == said["open"] == f"http://127.0.0.1:{said['port']}/"
+            connection = http.client.HTTPConnection("127.0.0.1", said["port"], timeout=60)
+            connection.request("GET", "/api/v1/status")
+            assert connection.getresponse().status == 200
+            connection.close()
+        finally:
+            served.terminate()
+        assert served.stdout.read() == ""
+        assert served.wait(30) == 0

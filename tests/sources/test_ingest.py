@@ -19,6 +19,7 @@ from medtwin.record.event import Event, SourcePatient
 from medtwin.record.sql import SqlStore
 from medtwin.record.store import Receipt
 from medtwin.sources.ingest import ingest, ingest_bytes, replay
+from medtwin.sources.mapping import Table, parse
 from medtwin.sources.report import Report, schema
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person
@@ -114,6 +115,42 @@ def test_an_export_that_names_nobody_waits_unassigned(store: SqlStore, grant: Gr
     assert store.unassigned(grant) == ()
     (entry,) = store.patients(grant)
     assert (entry.zone, entry.keys) == ("Europe/Paris", (owner,))
+
+
+def test_the_zone_that_all_facts_state_becomes_the_patients(store: SqlStore, grant: Grant) -> None:
+    """As ``--timezone`` does it, where a mapping states the zone; several zones settle nothing, a stated one stands."""
+
+    def come_in(own: str, day: int, patient: str | None, zone: str | None = None) -> Report:
+        text = f"when,level\n2024-05-{day:02d}T08:00,110\n".encode()
+        return ingest_bytes(text, f"{day}.csv", store, grant, patient=patient, mapping=_mapped(own), zone=zone)
+
+    def zones() -> dict[str, str | None]:
+        return {entry.id: entry.zone for entry in store.patients(grant)}
+
+    said = come_in("Europe/London", 1, "ann")
+    assert zones() == {"ann": "Europe/London"}
+    assert any("Europe/London" in note for note in said.notes)
+    come_in("Asia/Tokyo", 2, "ann")
+    assert zones()["ann"] == "Europe/London"
+    come_in("Europe/London", 1, "ben", zone="Asia/Tokyo")
+    assert zones()["ben"] == "Asia/Tokyo"
+    waiting = come_in("Europe/London", 1, None)
+    assert waiting.patients == []
+    come_in("Asia/Tokyo", 2, None)
+    owners = store.unassigned(grant)
+    for owner in owners:  # facts of two zones, linked by hand
+        store.link(owner, "cay", grant)
+    come_in("Asia/Tokyo", 3, "cay")
+    assert zones()["cay"] is None
+
+
+def _mapped(zone: str) -> Table:
+    """One column of glucose, with the zone of its wall clock."""
+    level = {"column": "level", "quantity": "blood_glucose", "unit": "mg/dL"}
+    when = {"column": "when", "zone": zone}
+    readings = {"name": "readings", "match": {"columns": ["when", "level"]}, "time": when, "values": [level]}
+    (made,) = parse({"dialect": "medtwin-mapping/1", "source": "meter", "tables": [readings]})
+    return made
 
 
 def test_overlapping_exports_of_one_patient_meet_in_one_key(store: SqlStore, grant: Grant, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from medtwin.cli.common import (
     show,
     table,
 )
-from medtwin.cli.people import SILENT, living, moment_of, unit_of, unit_shown
+from medtwin.cli.people import SILENT, living, moment_of, read_as_utc, unit_of, unit_shown
 from medtwin.cli.plot import plot
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def forecast(
         from medtwin.twin.scenario import load
 
         plan = load(scenario)
-    effect, planned, at = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json)
+    effect, planned, at, notes = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json)
     chosen = effect.scenario if planned else effect.baseline
     if as_json:
-        content = {"patient": patient, "at": at, "clock": clock, "planned": _plans(planned), **_future(chosen)}
-        emit("forecast", content)
+        content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned)}
+        emit("forecast", {**content, **_future(chosen)})
         return
     _head(chosen)
     if chosen.withheld:
@@ -141,7 +141,7 @@ def what_if(
     if bool(pairs) == (scenario is not None):
         raise typer.BadParameter("say what is planned: --carbs, --bolus, --plan, or --scenario FILE.yaml")
     meant = scenarios.load(scenario) if scenario else scenarios.planned(pairs, f"+{start.lstrip('+')}")
-    effect, planned, at = _effect(home, patient, hours, meant, as_of, clock, quiet=as_json)
+    effect, planned, at, notes = _effect(home, patient, hours, meant, as_of, clock, quiet=as_json)
     one, other = effect.baseline, effect.scenario
     if not one.physiological and not one.withheld:
         raise InferenceError(
@@ -150,8 +150,8 @@ def what_if(
         )  # fmt: skip
     if as_json:
         difference = {"levels": LEVELS, "quantiles": effect.quantiles, "unit": unit_of(one.quantity)}
-        content = {"patient": patient, "at": at, "clock": clock, "planned": _plans(planned), "without": _future(one),
-                   "with": _future(other), "difference": difference}  # fmt: skip
+        content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned),
+                   "without": _future(one), "with": _future(other), "difference": difference}  # fmt: skip
         emit("what-if", content)
         return
     for event in planned:
@@ -186,7 +186,7 @@ def what_if(
 
 def _effect(
     home: Path | None, patient: str, hours: float, plan: Scenario | None, as_of: str | None, clock: str, *, quiet: bool
-) -> tuple[Effect, tuple[Event, ...], datetime]:
+) -> tuple[Effect, tuple[Event, ...], datetime, list[str]]:
     with opened(home) as (store, grant):
         moment, newest, zone = moment_of(store, grant, patient, as_of)
         silence = datetime.now(UTC) - newest
@@ -212,7 +212,9 @@ def _effect(
                 )
             if strange and not quiet:
                 note(f"Plans cannot be judged: {life.choice.reason}.")
-        return door.forecast(patient, life, hours=hours, planned=planned), planned, at
+        texts = [text for one in (plan.events if plan is not None else ()) for text in (one.at, one.until)]
+        notes = read_as_utc(patient, zone, as_of, *texts)
+        return door.forecast(patient, life, hours=hours, planned=planned), planned, at, notes
 
 
 def _future(forecast: Forecast) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Home, Json, PatientId, command, emit, note, opened, progress, table
+from medtwin.cli.common import Home, Json, PatientId, command, emit, examples, note, opened, progress, table
 
 if TYPE_CHECKING:
+    from medtwin.record.event import Event
+    from medtwin.record.store import UnassignedEntry
     from medtwin.sources.report import Report
 
 Zone = Annotated[
@@ -23,9 +25,9 @@ Mappings = Annotated[
 ]
 Owner = Annotated[str | None, typer.Option("--patient", metavar="ID", help="Whose, where a file names nobody.")]
 
-quarantine_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="What was not understood: kept, with its reason."
-)
+Resolved = Annotated[bool, typer.Option("--resolved", help="Resolved items too.")]
+
+quarantine_app = typer.Typer(rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +54,9 @@ def register(app: typer.Typer) -> None:
         "medtwin state anna body_weight '72 kg'",
         "medtwin state anna carbohydrate_intake '45 g' --at 2026-05-01T12:30+02:00",
     )  # fmt: skip
+    quarantine_app.callback(
+        invoke_without_command=True, epilog=examples("medtwin quarantine", "medtwin quarantine --resolved --json")
+    )(quarantine)
     command(
         quarantine_app, quarantine_list, "medtwin quarantine list", "medtwin quarantine list --resolved", name="list"
     )
@@ -134,12 +139,31 @@ def replay(
     _finish("replay", report, as_json)
 
 
-def quarantine_list(
-    resolved: Annotated[bool, typer.Option("--resolved", help="Resolved items too.")] = False,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
+def quarantine(ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False) -> None:
+    """List what was not understood, kept with its reason; the same as `medtwin quarantine list`."""
+    if ctx.invoked_subcommand is None:
+        _list(resolved, home, as_json)
+
+
+def quarantine_list(ctx: typer.Context, resolved: Resolved = False, home: Home = None, as_json: Json = False) -> None:
     """What was not understood, oldest first."""
+    home, as_json = _before(ctx, home, as_json)
+    _list(resolved or _outer(ctx).get("resolved", False), home, as_json)
+
+
+def _outer(ctx: typer.Context) -> dict[str, Any]:
+    """The options that stand before the name of a subcommand."""
+    return {} if ctx.parent is None else ctx.parent.params
+
+
+def _before(ctx: typer.Context, home: Path | None, as_json: bool) -> tuple[Path | None, bool]:
+    """--home and --json where they stand before the name of the subcommand; after it they count more."""
+    source, outer = ctx.get_parameter_source("home"), _outer(ctx)
+    nearer = home if source is not None and source.name == "COMMANDLINE" else outer.get("home") or home
+    return nearer, as_json or outer.get("as_json", False)
+
+
+def _list(resolved: bool, home: Path | None, as_json: bool) -> None:
     with opened(home) as (store, grant):
         items = store.quarantined(grant, include_resolved=resolved)
     if as_json:
@@ -150,6 +174,7 @@ def quarantine_list(
 
 
 def quarantine_show(
+    ctx: typer.Context,
     item: Annotated[int, typer.Argument(metavar="ID", help="Number of the item.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes as they came in to standard output.")] = False,
     home: Home = None,
@@ -158,6 +183,7 @@ def quarantine_show(
     """One item: its reason, and the beginning of its bytes."""
     from medtwin.errors import StoreError
 
+    home, as_json = _before(ctx, home, as_json)
     with opened(home) as (store, grant):
         found = [i for i in store.quarantined(grant, include_resolved=True) if i.id == item]
         if not found:
@@ -189,15 +215,13 @@ def assign(
     """Say whose facts are that came in under a key that nobody knew; without OWNER, list what waits."""
     from medtwin.errors import StoreError
     from medtwin.sources.clock import known_zone
+    from medtwin.sources.links import adopt_zone
 
     with opened(home) as (store, grant):
-        waiting = store.unassigned(grant)
         if owner is None:
-            if as_json:
-                emit("assign", {"unassigned": waiting})
-            else:
-                table("Unassigned", ("system", "owner"), [(key.system, key.value) for key in waiting])
+            _waiting(store.waiting(grant), as_json)
             return
+        waiting = store.unassigned(grant)
         if patient is None:
             raise typer.BadParameter("say whose: --patient ID")
         meant = [key for key in waiting if owner in (key.value, f"{key.system}|{key.value}")]
@@ -207,10 +231,37 @@ def assign(
                 remedy="see `medtwin assign`; a key may be written as SYSTEM|OWNER",
             )  # fmt: skip
         store.link(meant[0], patient, grant, zone=known_zone(timezone) if timezone else None)
+        if timezone is None:
+            adopt_zone(store, grant, patient)
     if as_json:
         emit("assign", {"assigned": meant[0], "patient": patient})
     else:
         typer.echo(f"{meant[0].system} {meant[0].value} is {patient} now.")
+
+
+def _waiting(entries: tuple[UnassignedEntry, ...], as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {"system": e.key.system, "value": e.key.value, "sources": e.sources, "files": e.files, "facts": e.events,
+             "first": e.first, "last": e.last}
+            for e in entries
+        ]  # fmt: skip
+        emit("assign", {"unassigned": rows})
+        return
+    table(
+        "Unassigned", ("owner", "system", "sources", "files", "facts", "first", "last (UTC)"),
+        [
+            (e.key.value, e.key.system, ", ".join(e.sources), _few(e.files), e.events,
+             f"{e.first:%Y-%m-%d}" if e.first else "", f"{e.last:%Y-%m-%d %H:%M}" if e.last else "")
+            for e in entries
+        ],
+        right=(4,),
+    )  # fmt: skip
+
+
+def _few(files: tuple[str, ...]) -> str:
+    shown = ", ".join(file.rpartition("/")[2] for file in files[:3])
+    return f"{shown} and {len(files) - 3} more" if len(files) > 3 else shown
 
 
 def state(
@@ -241,8 +292,34 @@ def state(
         event, receipt = say(
             store, grant, patient, quantity, value, at=at, until=until, system=system, display=display, retract=retract
         )
+    notes = _flagged(event)
     if as_json:
-        emit("state", {"event": event, "id": event.id, "new": len(receipt.new), "duplicate": receipt.duplicate})
+        content = {"event": event, "id": event.id, "new": len(receipt.new), "duplicate": receipt.duplicate}
+        emit("state", {**content, "notes": notes})
     else:
         known = "recorded" if receipt.new else "was recorded already"
-        typer.echo(f"{quantity} = {value} at {event.time.text}: {known}.")
+        typer.echo(f"{quantity} = {value} at {event.time.text}: {known}{', flagged' if notes else ''}.")
+    for sentence in notes:
+        note(sentence)
+
+
+def _flagged(event: Event) -> list[str]:
+    """What intake noticed of a statement, in sentences; a flag never changes a value."""
+    from medtwin.quantities import registry
+    from medtwin.quantities.units import written
+    from medtwin.record.event import Flag
+    from medtwin.record.moment import Precision
+
+    known, said = registry.get(event.quantity), []
+    if Flag.IMPLAUSIBLE in event.flags:
+        said.append(
+            f"implausible: {event.value:g} {written(known.unit)} lies outside {known.low:g} to {known.high:g}; it is kept "
+            "as stated, and the same command with --retract takes it back"
+        )
+    if Flag.FUTURE in event.flags:
+        said.append(f"future: {event.time.text} has not come yet")
+    if Flag.OFFSET_UNKNOWN in event.flags and event.time.precision > Precision.DAY:
+        said.append(
+            f"offset-unknown: {event.time.text} has no offset and the patient's zone is not known: it was read as UTC"
+        )
+    return said

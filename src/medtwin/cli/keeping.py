@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from medtwin.cli.common import Home, Json, PatientId, command, emit, note, opened, table
+from medtwin.cli.common import Home, Json, PatientId, command, complain, emit, note, opened, table
 
 audit_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Who read or wrote what, and whether it is whole."
@@ -72,16 +72,23 @@ def withdraw(
 
 
 def audit_verify(home: Home = None, as_json: Json = False) -> None:
-    """Check the chain of the audit trail; names the first altered row, and then ends with code 1."""
+    """Check the chain of the audit trail; names the first altered row, and then ends with code 1.
+
+    Reading stops at the first wrong row: what comes after it hangs on it, and says nothing more.
+    """
     with opened(home) as (store, _):
         rows, altered = store.verify_audit()
-        head = store.access.head_file.read()
+        head, exist = store.access.head_file.read(), store.audit_rows()
     if as_json:
-        emit("audit-verify", {"rows": rows, "first_altered": altered, "head": None if head is None else head[1].hex()})
+        hashed = None if head is None else head[1].hex()
+        emit("audit-verify", {"rows": rows, "exist": exist, "first_altered": altered, "head": hashed})
     elif altered is None:
         typer.echo(f"{rows} rows, none altered. Head: row {head[0]} {head[1].hex()}" if head else f"{rows} rows.")
     else:
-        typer.secho(f"found an audit trail altered at row {altered} of {rows}", fg=typer.colors.RED, err=True)
+        complain(
+            f"found an audit trail altered at row {altered}; {exist} rows exist, and reading stopped at the first wrong "
+            "or missing one"
+        )
     if altered is not None:
         raise typer.Exit(1)
 
@@ -93,19 +100,23 @@ def audit_list(
     as_json: Json = False,
 ) -> None:
     """List who read or wrote what, newest first. Patients stand there under a pseudonym."""
+    from medtwin.record.codec import moment
+
     with opened(home) as (store, grant):
-        rows = store.audit(grant, patient=patient, limit=limit)
+        rows = store.trail(grant, patient=patient, limit=limit)
     if as_json:
-        emit("audit-list", {"rows": rows})
+        said = [{"number": number, **asdict(row), "time": moment(row.time)} for number, row in rows]
+        emit("audit-list", {"rows": said}, version=2)  # 2: the time is ISO 8601
         return
     table(
-        "Audit trail, newest first", ("time (UTC)", "who", "role", "purpose", "what", "patient", "quantities", "count"),
+        "Audit trail, newest first",
+        ("row", "time (UTC)", "who", "role", "purpose", "what", "patient", "quantities", "count"),
         [
-            (f"{datetime.fromtimestamp(r.time / 1e6, UTC):%Y-%m-%d %H:%M:%S}", r.who, r.role, r.purpose, r.action,
-             r.patient, r.quantities, r.count)
-            for r in rows
+            (number, f"{moment(r.time):%Y-%m-%d %H:%M:%S}", r.who, r.role, r.purpose, r.action, r.patient, r.quantities,
+             r.count)
+            for number, r in rows
         ],
-        right=(7,),
+        right=(0, 8),
     )  # fmt: skip
 
 

@@ -29,14 +29,17 @@ def export(patient: PatientId, output: Output, as_of: AsOf = None, home: Home = 
     Raw bytes with their names, every version of every fact, beliefs, a forecast, the audit rows, a manifest with
     hashes. The archive is plain: whoever holds it can read it.
     """
-    from medtwin.cli.people import moment_of
+    from medtwin.cli.people import moment_of, read_as_utc
     from medtwin.twin.portable_export import export as write
 
     with opened(home) as (store, grant), progress("exporting", quiet=as_json) as tell:
-        at = None if as_of is None else moment_of(store, grant, patient, as_of)[0]
+        at, notes = None, []
+        if as_of is not None:
+            at, _, zone = moment_of(store, grant, patient, as_of)
+            notes = read_as_utc(patient, zone, as_of)
         said = write(store, patient, output, grant, at=at, progress=tell)
     if as_json:
-        emit("export", {"file": str(output), "size": output.stat().st_size, "manifest": said})
+        emit("export", {"file": str(output), "size": output.stat().st_size, "notes": notes, "manifest": said})
         return
     typer.echo(f"{output}: {said.raw} raw files, {said.facts} facts, {said.artifacts} artifacts of {patient}.")
     typer.echo(f"Belief {said.snapshot or 'of no model'} at {said.at:%Y-%m-%d %H:%M} UTC." if said.at else "No belief.")

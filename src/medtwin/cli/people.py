@@ -71,6 +71,21 @@ def moment_of(
     return when, last.instant, record.zone
 
 
+def read_as_utc(patient: str, zone: str | None, *times: str | None) -> list[str]:
+    """A sentence, said on standard error too, for each time that had to be read as UTC: no offset, and no zone known."""
+    from medtwin.sources.times import without_offset
+
+    said = [
+        f"{text} has no offset and the zone of {patient} is not known: it was read as UTC; "
+        "write an offset (+02:00, Z), or take files in with --timezone"
+        for text in dict.fromkeys(times)
+        if zone is None and text is not None and without_offset(text)
+    ]
+    for sentence in said:
+        note(sentence)
+    return said
+
+
 def living(
     store: Store, grant: Grant, patient: str, as_of: str | None, clock: str, *, quiet: bool
 ) -> tuple[Patients, Life, datetime, datetime]:
@@ -112,6 +127,7 @@ def show(
 
         entry = next((e for e in store.patients(grant) if e.id == patient), None)
         said = summary(life, at)
+    notes = read_as_utc(patient, life.record.zone, as_of)
     withheld = {p.name: calibrated.withheld(said.model or "", p.name, life.twin) for p in said.parameters}
     newest = next((one.event.instant for one in said.latest if one.event.quantity == said.headline), None)
     if as_json:
@@ -119,7 +135,7 @@ def show(
             "show",
             {
                 "patient": patient, "name": entry.name if entry else "", "synthetic": bool(entry and entry.synthetic),
-                "zone": life.record.zone, "at": at, "clock": clock, "newest_reading": newest,
+                "zone": life.record.zone, "at": at, "clock": clock, "notes": notes, "newest_reading": newest,
                 "newest_reading_age_s": newest and (datetime.now(UTC) - newest).total_seconds(),
                 "headline": said.headline,
                 "model": {"name": said.model, "reason": said.reason, "physiological": life.twin is not None},
@@ -136,7 +152,8 @@ def show(
                 "explanations": said.explanations, "diagnoses": said.diagnoses,
                 "latest": [
                     {
-                        "quantity": one.event.quantity, "value": value_of(one.event), "unit": unit_of(one.event.quantity),
+                        "quantity": one.event.quantity, "value": value_of(one.event), "negated": negated(one.event),
+                        "unit": unit_of(one.event.quantity),
                         "time": one.event.instant, "offset_known": one.event.time.offset_known, "age_s": one.age,
                         "facts": one.facts, "source": one.event.source.system, "flags": one.event.flags,
                     }
@@ -203,8 +220,13 @@ def unit_shown(quantity: str) -> str:
     return shown(unit_of(quantity))
 
 
+def negated(event: Event) -> bool:
+    """Whether a coded fact says that something is not so: a diagnosis that was refuted, no known allergy."""
+    return bool(getattr(event.value, "negated", False))
+
+
 def value_of(event: Event) -> float | str | None:
-    """The value of a fact for JSON: a number, or the words of its code."""
+    """The value of a fact for JSON: a number, or its code, which holds only where :func:`negated` is false."""
     value = event.value
     return value if isinstance(value, float) or value is None else getattr(value, "code", None) or str(value)
 
@@ -214,4 +236,5 @@ def written(event: Event) -> str:
     value = event.value
     if isinstance(value, float):
         return f"{event.comparator or ''}{value:.4g} {unit_shown(event.quantity)}".strip()
-    return getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]
+    words = getattr(value, "display", "") or getattr(value, "code", "") or (event.text or "")[:40]
+    return f"no {words}" if negated(event) else words

@@ -25,7 +25,8 @@ another meaning without a new version. A command ends with code 0 where it did w
 sentence on standard error says what was found, what was expected and what to do), 2 where it was called wrongly.
 
 Times are ISO 8601 (`2026-05-01T14:05+02:00`), spans before or after now (`-2h`, `+20m`), or `last`, the newest reading.
-A time without an offset is the patient's wall clock.
+A time without an offset is the patient's wall clock: that of the zone which was stated (`--timezone`) or which all facts
+state by their mappings. Where no zone is known it is read as UTC, and the answer says so (`notes` in JSON).
 
 ## A scenario file
 
@@ -66,13 +67,16 @@ spending: obrien-fleming     # pocock, power, hwang-shih-decani
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """(name as it is typed, command), groups opened, in the order of the help."""
+    """(name as it is typed, command), groups opened, in the order of the help; a group only where it acts itself."""
     from medtwin.cli.main import app
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", None)
-        if inner is None:
+        if inner is None or (
+            name != "medtwin" and command.invoke_without_command
+        ):  # a group that does something itself
             yield name, command
+        if inner is None:
             return
         for key, value in inner.items():
             yield from walk(f"{name} {key}", value)

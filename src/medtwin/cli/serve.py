@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medtwin.cli.common import Home, command
+from medtwin.cli.common import Home, Json, command, emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +22,27 @@ Name = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    command(app, serve, "medtwin serve", "medtwin serve --port 8800", "medtwin serve --host 0.0.0.0 --new-token")
+    command(
+        app, serve,
+        "medtwin serve",
+        "medtwin serve --port 8800",
+        "medtwin serve --port 0 --json",
+        "medtwin serve --host 0.0.0.0 --new-token",
+    )  # fmt: skip
 
 
 def serve(
-    home: Home = None, host: Host = "127.0.0.1", port: Port = 8765, new_token: NewToken = False, name: Name = None
+    home: Home = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    new_token: NewToken = False,
+    name: Name = None,
+    as_json: Json = False,
 ) -> None:
-    """Serve the page and the API over this home until Ctrl-C."""
+    """Serve the page and the API over this home until Ctrl-C.
+
+    With --json one line is printed as soon as it listens: its address, and the one to open where a login is needed.
+    """
     import sys
 
     from medtwin.record.home import home_path
@@ -41,9 +55,13 @@ def serve(
     listener = run.bind(host, port)
     begun, close = run.server(home, listener, host=host, names=tuple(name or ()))
     where = run.address(host, listener.getsockname()[1])
-    typer.echo(f"medtwin serves {folder}")
-    typer.echo(f"open {where}{f'login?token={token}' if token else ''}")
-    typer.echo("Ctrl-C ends it.")
+    page = f"{where}{f'login?token={token}' if token else ''}"
+    if as_json:
+        emit("serve", {"home": str(folder), "address": where, "open": page, "port": listener.getsockname()[1]})
+    else:
+        typer.echo(f"medtwin serves {folder}")
+        typer.echo(f"open {page}")
+        typer.echo("Ctrl-C ends it.")
     sys.stdout.flush()
     until_told(lambda: begun.run(sockets=[listener]), begun.stop, close)
 

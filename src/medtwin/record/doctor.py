@@ -146,7 +146,7 @@ def _audit(store: SqlStore) -> str:
     rows, altered = store.verify_audit()
     if altered is not None:
         raise StoreError(
-            f"an audit trail that was altered at row {altered}",
+            f"an audit trail that was altered at row {altered} ({store.audit_rows()} rows exist; the rest was not read)",
             remedy="find out who could write to this home; compare with a backup",
         )
     return f"{rows} rows, none altered"

@@ -59,6 +59,13 @@ class FactVerbs:
             read.count = len(history)
             return Record(patient, history, read.zone, read.epoch)
 
+    def newest(self, patient: str, grant: Grant, until: datetime) -> tuple[Event, ...]:
+        """The newest current fact of each quantity that happened by ``until``, newest first, without the history."""
+        with self._access.read(grant, "newest", patient, snapshot=True) as read:
+            found = facts.newest(read.connection, self._access.read_names, read.owners, microseconds(until))
+            read.count = len(found)
+            return found
+
     def signal(
         self, patient: str, quantity: str, since: datetime, until: datetime, grant: Grant
     ) -> Sequence[tuple[datetime, float]]:

@@ -228,6 +228,27 @@ def history(
     return events(connection, names, [(row[:10], subjects[row[10]]) for row in rows])
 
 
+def newest(
+    connection: Connection, names: Names, owners: Sequence[tuple[int, SourcePatient]], until: int
+) -> tuple[Event, ...]:
+    """The newest current fact of each quantity that happened by ``until``, newest first: one short walk for each."""
+    statement = (
+        f"SELECT {COLUMNS} FROM fact WHERE owner = ? AND quantity = ? AND standing = {CURRENT} AND start <= ?"
+        " ORDER BY start DESC, sequence DESC LIMIT 1"
+    )
+    quantities = [int(row[0]) for row in connection.rows("SELECT id FROM quantity")] if owners else []
+    rows = [
+        (row[:10], subject)
+        for number, subject in owners
+        for quantity in quantities
+        for row in connection.rows(statement, (number, quantity, until))
+    ]
+    found: dict[str, Event] = {}
+    for event in sorted(events(connection, names, rows), key=lambda event: (event.instant, event.recorded)):
+        found[event.quantity] = event
+    return tuple(sorted(found.values(), key=lambda event: (event.instant, event.recorded), reverse=True))
+
+
 def events(
     connection: Connection, names: Names, rows: Sequence[tuple[Sequence[Any], SourcePatient]]
 ) -> tuple[Event, ...]:

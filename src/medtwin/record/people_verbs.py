@@ -13,7 +13,7 @@ from medtwin.record import erasure, vault
 from medtwin.record.access import Access
 from medtwin.record.codec import check_text, moment
 from medtwin.record.event import SourcePatient
-from medtwin.record.store import Demographics, PatientEntry
+from medtwin.record.store import QUARANTINE, Demographics, PatientEntry, UnassignedEntry
 from medtwin.record.writer import Work
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -127,11 +127,41 @@ class PeopleVerbs:
         )  # fmt: skip
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]:
-        """Source's keys of people whose patient is not known, oldest first."""
+        """Source's keys of people whose patient is not known, oldest first; bytes in quarantine are nobody's key."""
         with self._access.read(grant, "unassigned") as read:
-            rows = read.connection.rows("SELECT system, value FROM owner WHERE patient IS NULL ORDER BY id")
+            rows = read.connection.rows(
+                "SELECT system, value FROM owner WHERE patient IS NULL AND system <> ? ORDER BY id", (QUARANTINE,)
+            )
             read.count = len(rows)
             return tuple(SourcePatient(system, value) for system, value in rows)
+
+    def waiting(self, grant: Grant) -> tuple[UnassignedEntry, ...]:
+        """The unassigned keys with what came in under them, oldest first."""
+        with self._access.read(grant, "waiting", snapshot=True) as read:
+            names, files = self._access.read_names, dict[int, set[int]]()
+            for source, owner in read.connection.rows(
+                "SELECT source.id, owner.id FROM source JOIN owner ON owner.id = source.owner"
+                " WHERE owner.patient IS NULL AND owner.system <> ?", (QUARANTINE,)
+            ):  # fmt: skip
+                files.setdefault(int(owner), set()).add(int(source))
+            rows = read.connection.rows(
+                "SELECT id, system, value, events, first, last FROM owner WHERE patient IS NULL AND system <> ?"
+                " ORDER BY id", (QUARANTINE,)
+            )  # fmt: skip
+            read.count = len(rows)
+            found = []
+            for owner, system, value, events, first, last in rows:
+                wanted = files.get(int(owner), set())
+                known = names.sources(read.connection, wanted)
+                told = [known[number] for number in sorted(wanted)]
+                found.append(
+                    UnassignedEntry(
+                        key=SourcePatient(system, value), sources=tuple(dict.fromkeys(one.system for one in told)),
+                        files=tuple(dict.fromkeys(one.file for one in told if one.file)), events=int(events),
+                        first=None if first is None else moment(first), last=None if last is None else moment(last),
+                    )
+                )  # fmt: skip
+            return tuple(found)
 
     def withdraw(self, patient: str, grant: Grant) -> int:
         """Take a patient's consent away: nobody reads or writes of them, and every grant issued so far is void.

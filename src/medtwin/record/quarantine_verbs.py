@@ -75,6 +75,14 @@ class QuarantineVerbs:
             read.count = len(rows)
             return tuple(self._item(read.connection, row) for row in rows)
 
+    def quarantine_mark(self) -> tuple[int, ...]:
+        """Numbers that change whenever the quarantine does. They say nothing of anybody: no audit row is left."""
+        with self._access.database.reading() as connection:
+            (row,) = connection.rows(
+                "SELECT COUNT(*), COALESCE(MAX(id), 0), COUNT(resolved), COALESCE(MAX(resolved), 0) FROM quarantine"
+            )
+            return tuple(int(value) for value in row)
+
     def _item(self, connection: Any, row: Sequence[Any]) -> Quarantined:
         number, raw, size, received, resolved, sealed, owner = row
         key = self._access.read_names.owner_key(connection, int(owner))

@@ -108,13 +108,26 @@ class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs)
             rows = ((int(row[0]), tuple(row[1:11]), bytes(row[11])) for lot in lots for row in lot)
             return audit.verify(rows, self._access.audit_key, heads)
 
+    def audit_rows(self) -> int:
+        """How many audit rows exist, whatever they hold."""
+        with self._access.database.reading() as connection:
+            return int(connection.rows("SELECT COUNT(*) FROM audit")[0][0])
+
     def audit(self, grant: Grant, *, patient: str | None = None, limit: int = 100) -> tuple[AuditEntry, ...]:
         """The newest audit rows (of one patient), newest first; for a grant that may administer."""
+        return tuple(entry for _, entry in self.trail(grant, patient=patient, limit=limit))
+
+    def trail(
+        self, grant: Grant, *, patient: str | None = None, limit: int = 100
+    ) -> tuple[tuple[int, AuditEntry], ...]:
+        """The same with the number of each row, as ``verify_audit`` names it."""
         with self._access.read(grant, "audit", None, action=Action.ADMINISTER) as read:
             where, values = ("", ()) if patient is None else (" WHERE patient = ?", (self._access.pseudonym(patient),))
-            columns = ", ".join(TABLES["audit"][1:11])
+            columns = ", ".join(TABLES["audit"][:11])
             rows = read.connection.rows(
                 f"SELECT {columns} FROM audit{where} ORDER BY number DESC LIMIT ?", (*values, limit)
             )
             read.count = len(rows)
-            return tuple(AuditEntry(**dict(zip(TABLES["audit"][1:11], row, strict=True))) for row in rows)
+            return tuple(
+                (int(row[0]), AuditEntry(**dict(zip(TABLES["audit"][1:11], row[1:], strict=True)))) for row in rows
+            )

@@ -11,6 +11,8 @@ from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
 from medtwin.record.record import Record
 
+QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept; nobody's key
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -77,6 +79,18 @@ class PatientEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnassignedEntry:
+    """A source's key whose person is not known yet, and what came in under it."""
+
+    key: SourcePatient
+    sources: tuple[str, ...]  #: sending systems of its facts
+    files: tuple[str, ...]  #: names of the files that they came in
+    events: int  #: all ever recorded, superseded ones too
+    first: datetime | None  #: of current facts that happened
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demographics:
     """What a source says of a person; kept beside the link, not among the facts."""
 
@@ -123,8 +137,14 @@ class Store(Protocol):
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]: ...
 
+    def waiting(self, grant: Grant) -> tuple[UnassignedEntry, ...]:
+        """The unassigned keys with what came in under them."""
+
     def record(self, patient: str, grant: Grant, *quantities: str) -> Record:
         """The patient's whole history (or that of the named quantities only) as a value."""
+
+    def newest(self, patient: str, grant: Grant, until: datetime) -> tuple[Event, ...]:
+        """The newest current fact of each quantity that happened by ``until``, newest first, without the history."""
 
     def signal(
         self, patient: str, quantity: str, since: datetime, until: datetime, grant: Grant

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from medtwin import __version__
 from medtwin.governance.grant import Grant
 from medtwin.record.sql import SqlStore
 from medtwin.server import (  # noqa: F401  (each registers its routes)
@@ -44,6 +45,7 @@ from medtwin.server.intake_store import NotingStore
 from medtwin.server.live import Follower
 from medtwin.server.living import Living
 from medtwin.server.page import Page
+from medtwin.server.shapes import HelloMessage
 
 
 def now() -> datetime:
@@ -73,7 +75,14 @@ def make_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         following = asyncio.create_task(follower.run())
         if warm_up:
-            threading.Thread(target=_quietly(living.warm_up), name="medtwin-warm-up", daemon=True).start()
+            loop = asyncio.get_running_loop()
+
+            def made(patient: str, seconds: float) -> None:
+                """Pages that showed a twin still being made read afresh."""
+                loop.call_soon_threadsafe(hub.greet, HelloMessage(now=clock(), version=__version__))
+
+            work = _quietly(lambda: living.warm_up(made))
+            threading.Thread(target=work, name="medtwin-warm-up", daemon=True).start()
         yield
         hub.close()
         follower.stop()

@@ -19,6 +19,7 @@ from medtwin.server.shapes import HelloMessage
 REMEMBERED = 4000
 HEARTBEAT = 10.0  #: seconds of silence after which a comment shows that the line is open
 WAITING = 1000  #: messages that wait for one slow listener before it is cut off (it comes back and is told)
+ALWAYS = 1 << 62  #: stands for the number of what nobody has seen before
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,12 +38,19 @@ class Hub:
         self.number += 1
         framed = self.frame(kind, message, self.number)
         self.memory.append((self.number, framed))
+        self._send(self.number, framed)
+
+    def greet(self, hello: HelloMessage) -> None:
+        """Tell those who listen now that what they show may be old; it has no number and nobody is told it later."""
+        self._send(ALWAYS, self.frame("hello", hello))
+
+    def _send(self, number: int, framed: bytes) -> None:
         for queue in tuple(self.listeners):
             if queue.qsize() >= WAITING:
                 self.listeners.discard(queue)
                 queue.put_nowait(None)
             else:
-                queue.put_nowait((self.number, framed))
+                queue.put_nowait((number, framed))
 
     def frame(self, kind: str, message: Any, number: int | None = None) -> bytes:
         head = b"" if number is None else f"id: {self.boot}-{number}\n".encode()

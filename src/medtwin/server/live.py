@@ -2,6 +2,9 @@
 
 Facts come in through this server, through another process that ingests into the same home, or while nobody was
 running; all are read from the store's log after the cursor, in commit order, so that a restart goes on where it was.
+
+Each read of the log leaves an audit row, and an audit row is a commit: the follower reads only where the store's
+sequence, or the mark of its quarantine, says that there is something new. Nothing new, nothing read, no row.
 """
 
 from __future__ import annotations
@@ -34,9 +37,10 @@ class Follower:
         self.accepted: OrderedDict[str, float] = OrderedDict()  #: event id -> monotonic time of its acceptance
         self.asked: dict[str, dict[str, str]] = {}  #: patient -> open question -> status
         self.in_quarantine: set[int] | None = None
+        self.mark: tuple[int, ...] | None = None  #: of the quarantine, when it was read last
         self._wake = asyncio.Event()
         self._stop = False
-        self.sequence = 0
+        self.sequence = 0  #: up to which the log was read
 
     def accept(self, events: Sequence[Event], moment: float) -> None:
         """Remember when facts were accepted, before they are committed (in any thread)."""
@@ -55,7 +59,12 @@ class Follower:
     async def run(self) -> None:
         """Until :meth:`stop`. A fault of one round is told and does not end it."""
         loop = asyncio.get_running_loop()
-        end = self.living.store.listen(lambda sequence, patients: _quietly(loop, self._wake.set))
+
+        def heard(sequence: int, patients: frozenset[str]) -> None:
+            if sequence > self.sequence:  # the commit of an audit row alone is no news
+                _quietly(loop, self._wake.set)
+
+        end = self.living.store.listen(heard)
         try:
             await self.living.read(self._begin)
             while not self._stop:
@@ -83,15 +92,20 @@ class Follower:
             store.acknowledge(SUBSCRIBER, store.sequence(), self.living.grant)
         self.sequence = store.cursor(SUBSCRIBER)
 
-    def _tail(self) -> list[tuple[str, Event]]:
+    def _tail(self) -> tuple[int, list[tuple[str, Event]]]:
+        """The newest sequence, and what the log holds after the cursor; the log is read where there is something new."""
         self.living.check()
-        return list(self.living.store.tail(SUBSCRIBER, self.living.grant, BATCH))
+        newest = self.living.store.sequence()
+        if newest <= self.sequence:
+            return newest, []
+        return newest, list(self.living.store.tail(SUBSCRIBER, self.living.grant, BATCH))
 
     async def step(self) -> bool:
         """One batch of the log; whether there was any."""
         noticed = time.perf_counter()
-        found = await self.living.read(self._tail)
+        newest, found = await self.living.read(self._tail)
         if not found:
+            self.sequence = max(self.sequence, newest)  # what is new is of people who withdrew consent
             return False
         by_patient: dict[str, list[Event]] = {}
         for patient, event in found:
@@ -140,10 +154,13 @@ class Follower:
                 )
 
     async def look_at_quarantine(self) -> None:
+        mark = await self.living.read(self.living.store.quarantine_mark)
+        if mark == self.mark:
+            return
         items = await self.living.read(self.living.store.quarantined, self.living.grant)
         now = {item.id: item.file for item in items}
         before = self.in_quarantine
-        self.in_quarantine = set(now)
+        self.in_quarantine, self.mark = set(now), mark
         if before is None:
             return
         for number in sorted(set(now) - before)[-MANY:]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from medtwin.evidence import calibrated
+from medtwin.quantities import registry
+from medtwin.quantities.quantity import Kind
+from medtwin.record import Event
 from medtwin.record.store import PatientEntry
 from medtwin.server import asking, context, fresh, summary, words
 from medtwin.server.http import answer, route
@@ -17,6 +21,8 @@ from medtwin.server.shapes import (
     Channel,
     ForecastSummary,
     Identifier,
+    LastChange,
+    LastDatum,
     ModelDetail,
     ModelStatus,
     PatientDetail,
@@ -30,6 +36,7 @@ from medtwin.server.sources import of_patient
 from medtwin.twin.scenario import plannable
 
 WARMING = "the models are still being compiled"
+MAKING = "the twin of this person is being made from the record"
 PATIENCE = 3.0  #: seconds that a worklist waits for a forecast
 
 
@@ -52,7 +59,8 @@ def _urgency(patient: PatientSummary) -> tuple[bool, int, float]:
 async def _summary(here: context.Context, entry: PatientEntry, now: datetime) -> PatientSummary:
     standing = here.living.held(entry.id)
     if standing is None and not here.living.warm:
-        return _waiting(entry)
+        told = await here.living.read(here.store.newest, entry.id, here.living.grant, now)
+        return _waiting(entry, [event for event in told if fresh.happened(event, now)])
     standing = await here.living.standing(entry.id)
     try:
         effect = await asyncio.wait_for(asyncio.shield(here.living.effect(standing, 6.0)), PATIENCE)
@@ -74,14 +82,28 @@ def _promised(channels: list[Channel]) -> list[Channel]:
     return [c for number, c in enumerate(channels) if number == 0 or c.expected_every_s is not None]
 
 
-def _waiting(entry: PatientEntry) -> PatientSummary:
-    """A patient whose twin is not here yet: the page need not wait for it."""
+def _waiting(entry: PatientEntry, newest: Sequence[Event]) -> PatientSummary:
+    """A patient whose twin is not here yet: the page need not wait for it, and shows what the record holds."""
     return PatientSummary(
-        id=entry.id, name=entry.name or entry.id, synthetic=entry.synthetic, last_datum=None, last_change=None,
-        channels=[], open_disagreements=0, model=ModelStatus(kind="statistical", name="Starting", reason=WARMING),
+        id=entry.id, name=entry.name or entry.id, synthetic=entry.synthetic, last_datum=_datum(newest),
+        last_change=_change(newest), channels=[], open_disagreements=0,
+        model=ModelStatus(kind="statistical", name="Twin being made", reason=MAKING),
         headline=None, forecast=ForecastSummary(withheld=True, reason=WARMING), recent=None,
         as_of=None,
     )  # fmt: skip
+
+
+def _datum(newest: Sequence[Event]) -> LastDatum | None:
+    """The newest measurement, else nothing; ``newest`` begins with the newest fact."""
+    for event in newest:
+        known = registry.find(event.quantity)
+        if known is not None and known.kind is Kind.LEVEL:
+            return LastDatum(quantity=event.quantity, label=words.channel(event.quantity), time=event.instant)
+    return None
+
+
+def _change(newest: Sequence[Event]) -> LastChange | None:
+    return LastChange(time=newest[0].instant, text=words.told(newest[0]), event=newest[0].id) if newest else None
 
 
 @route(

@@ -48,10 +48,10 @@ def ingest(
         for payload in archives.walk(file):
             run.take(payload)
         done += file.size
-    run.flush()
+    report = run.finish()
     if progress is not None:
         progress("", total, total)
-    return run.report
+    return report
 
 
 def ingest_bytes(
@@ -62,8 +62,7 @@ def ingest_bytes(
     run = Run(store, grant, patient, zone, source, _tables(mapping), now, cached=True)
     for payload in archives.walk(held(name, content)):
         run.take(payload)
-    run.flush()
-    return run.report
+    return run.finish()
 
 
 def replay(
@@ -94,7 +93,7 @@ def replay(
         for number, locator, _ in items:
             if locator not in still and "" not in still:
                 store.resolve(number, grant)
-    return run.report
+    return run.finish()
 
 
 def _tables(mapping: Mapping | Sequence[Mapping] | None) -> tuple[Table, ...]:

@@ -20,6 +20,22 @@ ANONYMOUS = "anonymous-"
 _KNOWN: WeakKeyDictionary[Store, Links] = WeakKeyDictionary()
 
 
+def adopt_zone(store: Store, grant: Grant, patient: str) -> str | None:
+    """Make the one zone that a patient's facts state the patient's own, where nobody stated another; the zone, if so.
+
+    Facts that came with an offset, or with none at all, state no zone. Facts that state several settle nothing.
+    """
+    entry = next((entry for entry in store.patients(grant) if entry.id == patient), None)
+    if entry is None or entry.zone is not None:
+        return None
+    stated = {event.time.zone for event in store.record(patient, grant).events} - {None}
+    if len(stated) != 1:
+        return None
+    zone = stated.pop()
+    store.link(entry.keys[0], patient, grant, zone=zone)
+    return zone
+
+
 class Links:
     """Links of one store as last seen under one grant."""
 
@@ -28,6 +44,7 @@ class Links:
         self.described: dict[SourcePatient, Demographics] = {}
         self.patients: dict[SourcePatient, str] = {}
         self.zones: dict[str, str | None] = {}  #: home zones of patients, where somebody stated one
+        self.unsettled: set[str] = set()  #: patients whose facts state several zones
         self.load()
 
     @classmethod
@@ -77,6 +94,7 @@ class Links:
                     notes.append(note)
             elif zone is not None and patient is not None:
                 self.store.link(owner, whose, self.grant, zone=zone)
+                self.zones[whose] = zone
             return whose
         if patient is None and not named:
             return None
@@ -89,7 +107,22 @@ class Links:
                 raise
             return self.patients[owner]
         self.patients[owner] = chosen
+        self.zones[chosen] = zone or self.zones.get(chosen)
         return chosen
+
+    def settle(self, patient: str, stated: set[str], notes: list[str]) -> None:
+        """The zone that all facts of a patient state becomes the patient's, where none is known."""
+        if self.zones.get(patient) is not None or patient in self.unsettled:
+            return
+        try:
+            zone = adopt_zone(self.store, self.grant, patient) if len(stated) == 1 else None
+        except AccessDenied:  # a device may write without reading
+            return
+        if zone is None:
+            self.unsettled.add(patient)
+            return
+        self.zones[patient] = zone
+        notes.append(f"{patient}: the zone is {zone} from now on, which all facts state")
 
     def describe(self, owner: SourcePatient, said: Demographics) -> None:
         """Keep what the source says of the person, once for each statement."""

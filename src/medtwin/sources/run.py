@@ -10,7 +10,7 @@ from itertools import chain
 from medtwin.errors import AccessDenied, FormatError, MedtwinError, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
-from medtwin.record.store import RawKept, Store
+from medtwin.record.store import QUARANTINE, RawKept, Store
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
 from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
@@ -19,7 +19,6 @@ from medtwin.sources.mapping import Table
 from medtwin.sources.recognise import recognise
 from medtwin.sources.report import NotStored, Report, SourceRow
 
-QUARANTINE = "quarantine"  #: system of the owners under which bytes of unknown format are kept
 _UNKNOWN = "unknown"
 _BINARY = "application/octet-stream"
 _HELD = 64 * 1024 * 1024  #: bytes of an unknown file that are held in memory at most
@@ -48,6 +47,7 @@ class Run:
         self.refused: list[str] = []  #: locators of what was quarantined
         self.containers: set[str] = set()  #: archives kept for a member that could not be read
         self.owner: SourcePatient | None = None  #: of bytes that are replayed
+        self.told: dict[str, set[str]] = {}  #: patient -> zones that the facts state
         self.stated = self.zone, source
 
     def again(self, raw: str) -> None:
@@ -159,6 +159,8 @@ class Run:
                 row.quantities[item.quantity] = row.quantities.get(item.quantity, 0) + 1
                 if linked is None:
                     row.unassigned += 1
+                elif item.time.zone is not None:
+                    self.told.setdefault(linked, set()).add(item.time.zone)
                 self.waiting.append(item)
                 if len(self.waiting) >= _BATCH:
                     self.flush()
@@ -183,6 +185,13 @@ class Run:
         events, self.waiting = self.waiting, []
         if events and self.row is not None:
             self.append(events, self.row)
+
+    def finish(self) -> Report:
+        """Append the rest, settle the patients' zones; the report."""
+        self.flush()
+        for patient, zones in self.told.items():
+            self.links.settle(patient, zones, self.report.notes)
+        return self.report
 
     def append(self, events: list[Event], row: SourceRow) -> None:
         try:

@@ -31,6 +31,14 @@ def spans(text: str) -> tuple[timedelta, ...]:
     return tuple(span(part) for part in text.split(","))
 
 
+def without_offset(text: str) -> bool:
+    """Whether ``text`` is a wall clock: a date or time that names no offset, not a span from now."""
+    try:
+        return datetime.fromisoformat(text.strip()).tzinfo is None
+    except ValueError:
+        return False
+
+
 def instant(text: str, now: datetime, zone: str | None = None) -> datetime:
     """The UTC instant of ``text``, relative ones counted from ``now``; raises :class:`FormatError`.
 
