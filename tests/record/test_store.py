@@ -34,6 +34,7 @@ def test_odd_facts_survive_both_databases(store, events):
     grant = store.issue_grant(who="tester")
     owners = {event.subject: SourcePatient("odd", uuid4().hex) for event in events}
     events = [replace(event, subject=owners[event.subject]) for event in events]
+    events = list({event.id: event for event in reversed(events)}.values())  # an id does not cover flags: one fact
     start = store.sequence()
     store.append(events, grant)
     store.acknowledge("before", start, grant)

@@ -110,6 +110,8 @@ def _own(term: str) -> Unit | None:
         place = found.end()
         exponent = sign * int(found["exponent"] or 1)
         if found["power"]:
+            if abs(int(found["ten"])) > MOST:
+                raise UnreadableUnit(term)
             factor *= Fraction(10) ** (sign * int(found["ten"]))
         elif found["number"]:
             if int(found["number"]) == 0:
@@ -150,9 +152,15 @@ _BASES = {"[length]": "m", "[mass]": "g", "[time]": "s", "[temperature]": "K", "
 _ARBITRARY = re.compile(r"\[(?:iU|IU|arb'U|USP'U|[a-zA-Z0-9]*'U|[a-z]+_[uU])\]|\bB\b|\[pH\]|Np|\[p'diop\]")
 
 
+MOST = 30  #: the greatest power of ten; clinical units end at 15
+_HUGE = re.compile(r"\d{4,}")
+
+
 def _by_library(term: str) -> Unit:
     """The term by ucumvert and pint; annotations (dropped) and arbitrary units (read as the number one) are refused."""
     bare = _ANNOTATION.sub("", term)
+    if _HUGE.search(bare):  # a library that computes 10^99999999 never ends
+        raise UnreadableUnit(term)
     if "1.73" in term or _ARBITRARY.search(bare) or not bare:
         raise UnreadableUnit(term)
     try:
