@@ -136,8 +136,8 @@ def patient(made: Fixture, identity: str) -> dict[str, Any]:
         ],
         "as_of": None,
         "timelines": [
-            {"quantity": "glucose", "label": "Glucose", "unit": "mg/dL", "window_hours": 12},
-            {"quantity": "heart_rate", "label": "Heart rate", "unit": "/min", "window_hours": 72},
+            {"quantity": "glucose", "label": "Glucose", "unit": "mg/dL", "measured": True, "window_hours": 12},
+            {"quantity": "heart_rate", "label": "Heart rate", "unit": "/min", "measured": True, "window_hours": 72},
         ],
         "planned_inputs": []
         if statistical

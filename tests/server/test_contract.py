@@ -153,6 +153,9 @@ def test_a_timeline_begins_with_a_window_that_shows_something(served):
     }
     assert windows["ada"]["glucose"] == 12
     assert windows["clara"]["systolic_pressure"] >= 72  # two readings a day
+    measured = {one["quantity"]: one["measured"] for one in served.get("/patients/clara")["timelines"]}
+    assert measured["systolic_pressure"]
+    assert not measured["left_ventricular_ejection_fraction"]
 
 
 def test_measurements_that_are_too_many_are_counted(served, monkeypatch):

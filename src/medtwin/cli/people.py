@@ -140,7 +140,10 @@ def show(
                 "headline": said.headline,
                 "model": {"name": said.model, "reason": said.reason, "physiological": life.twin is not None},
                 "snapshot": said.snapshot, "belief_level": 0.9,
-                "belief": {q: _interval(i, unit_of(q)) for q, i in said.belief.items()},
+                "belief": {
+                    q: {**_interval(i, unit_of(q)), "measured": any(one.event.quantity == q for one in said.latest)}
+                    for q, i in said.belief.items()
+                },
                 "parameters": [
                     {
                         "name": p.name, "meaning": p.meaning, "prior": _interval(p.prior, p.unit),
@@ -179,8 +182,15 @@ def show(
     table("Newest facts", ("quantity", "value", "time (UTC)", "age", "facts", "source", "flags"), rows, right=(1, 3, 4))
     if life.twin is None:
         return
-    believed = [(q, *_figures(i), unit_shown(q)) for q, i in said.belief.items()]
-    table("Belief now", ("quantity", "5 %", "median", "95 %", "unit"), believed, right=(1, 2, 3))
+    measured = {one.event.quantity for one in said.latest}
+    believed = [
+        (q, *_figures(i), unit_shown(q), "measured" if q in measured else "model alone") for q, i in said.belief.items()
+    ]
+    table("Belief now", ("quantity", "5 %", "median", "95 %", "unit", "from"), believed, right=(1, 2, 3))
+    if len(measured & set(said.belief)) < len(said.belief):
+        typer.echo(
+            "From the model alone: never measured in this person, and no calibration stands behind the interval."
+        )
     hidden = ("withheld", "", "")
     learnt = [
         (p.meaning, *_figures(p.prior), *(hidden if withheld[p.name] else _figures(p.posterior)), shown(p.unit))
@@ -204,7 +214,7 @@ def _interval(interval: tuple[float, float, float], unit: str) -> dict[str, Any]
 
 
 def _figures(interval: tuple[float, float, float]) -> tuple[str, ...]:
-    return tuple(f"{value:.4g}" for value in interval)
+    return tuple(f"{value:.3g}" for value in interval)
 
 
 def unit_of(quantity: str) -> str:

@@ -169,4 +169,6 @@ def shown_as_timeline(quantity: str, dozen_hours: float | None) -> TimelineChoic
         return None
     wanted = 12.0 if dozen_hours is None else max(12.0, dozen_hours)
     window = next((hours for hours in WINDOWS if hours >= wanted), WINDOWS[-1])
-    return TimelineChoice(quantity=quantity, label=label(quantity), unit=known.unit, window_hours=window)
+    return TimelineChoice(
+        quantity=quantity, label=label(quantity), unit=known.unit, measured=dozen_hours is not None, window_hours=window
+    )

@@ -142,7 +142,7 @@ export interface PatientDetail {
   channels: Channel[];
   withheld: Withheld[];
   as_of: Time | null; // shown as of then, the last reading, since nothing was heard for three weeks
-  timelines: { quantity: string; label: string; unit: string; window_hours: number }[]; // what /timeline can show; the first is the default
+  timelines: { quantity: string; label: string; unit: string; measured: boolean; window_hours: number }[]; // what /timeline can show; the first is the default
   planned_inputs: PlannableInput[]; // empty: what-if is not offered, `what_if_reason` says why
   what_if_reason: string | null;
   last_datum: { quantity: string; label: string; time: Time } | null;

@@ -49,6 +49,7 @@ class TimelineChoice(Struct, kw_only=True):
     quantity: str
     label: str
     unit: str
+    measured: bool  #: in this person, ever; else a belief of it is the model's alone
     window_hours: int  #: the window to begin with: the shortest that shows a dozen readings
 
 
