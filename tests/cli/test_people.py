@@ -43,7 +43,9 @@ def test_show_says_what_is_known_and_how_surely(anna):
 
 
 def test_show_withholds_what_no_calibration_stands_behind(anna, monkeypatch):
-    good, bad = (calibrated.Calibration(coverage=share, level=0.9, n=400) for share in (0.90, 0.71))
+    good, bad = (
+        calibrated.Calibration(coverage=share, level=0.9, n=400, days=3.0, even=True) for share in (0.90, 0.71)
+    )
     known = {"glucose_insulin": {"insulin_sensitivity": good, "sensor_bias": bad}}
     monkeypatch.setattr(calibrated, "_evidence", lambda: known)
     told = {p["name"]: p for p in anna.json("show", "anna")["parameters"]}
