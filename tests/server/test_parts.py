@@ -116,9 +116,8 @@ def test_only_whole_pieces_are_put_into_the_store():
 
 
 def test_a_parameter_is_shown_only_inside_its_bounds(monkeypatch):
-    known = {
-        "m": {"good": Calibration(coverage=0.9, level=0.9, n=400), "bad": Calibration(coverage=0.71, level=0.9, n=400)}
-    }
+    good, bad = (Calibration(coverage=share, level=0.9, n=400, days=3.0, even=True) for share in (0.9, 0.71))
+    known = {"m": {"good": good, "bad": bad}}
     monkeypatch.setattr(calibrated, "_evidence", lambda: known)
     assert calibrated.withheld("m", "good") is None
     assert calibrated.withheld("m", "bad") == "90 % intervals cover 71 % of 400, outside 86 % to 94 %"

@@ -307,7 +307,7 @@ def page(rows: list[Figures], command: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the scenes and write the report."""
     parser = argparse.ArgumentParser(prog="python -m medtwin.evidence.causes", description=__doc__)
-    parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--report", type=Path, default=Path("docs/evidence/planted-causes.md"))
     parser.add_argument("--json", type=Path, default=None)
