@@ -132,9 +132,9 @@ def test_arms_and_weights_are_checked(trial):
         weighted_effect(trial, (trial.arm == 1).astype(float))
     with pytest.raises(AnalysisError, match="negative"):
         balance(trial, -np.ones(400))
+    only = np.where(trial.arm == 1, 1.0, 1e-14)
+    only[np.flatnonzero(trial.arm == 0)[0]] = 1.0
     with pytest.raises(AnalysisError, match="all the weight"):
-        only = np.where(trial.arm == 1, 1.0, 1e-14)
-        only[np.flatnonzero(trial.arm == 0)[0]] = 1.0
         weighted_effect(trial, only)
 
 

@@ -70,6 +70,7 @@ def _estimate(
     if outcome_covariates is not None:
         table = np.asarray(outcome_covariates, dtype=float)
         design = np.column_stack([np.ones(size), table.reshape(size, -1)])
+    asked = design.shape[1]
     used = _spanning(design[controls])
     design = design[:, used]
     fitted = glm.fit(design[controls], trial.outcome[controls], family)
@@ -109,7 +110,7 @@ def _estimate(
         np.array([mean_0, mean_1]), covariance, measures, method=words, unit=unit, confidence=confidence
     )
     notes = [*trial.notes, *score.notes]
-    if len(used) < (design_score.shape[1] if outcome_covariates is None else 1 + table.shape[-1]):
+    if len(used) < asked:
         notes.append("a covariate that is constant or collinear among controls is out of the outcome model")
     effective = effective_sample_size(weight[controls])
     notes.append(f"effective patients: {effective:.1f} of {int(controls.sum())} in {trial.arm_names[0]}")

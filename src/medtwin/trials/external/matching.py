@@ -75,7 +75,7 @@ def nearest_neighbours(
             remedy="restrict both arms to the eligibility they share, or widen the caliper",
         )  # fmt: skip
     left = len(wanted) - number
-    notes = (f"{number} treated patients matched to {ratio * number} controls",)
+    notes = [f"{number} treated patients matched to {ratio * number} controls"]
     if left:
-        notes += (f"{left} treated patients without a match: the estimate is not of all the treated",)
-    return Matching(weights, sets, np.asarray(distances), notes)
+        notes.append(f"{left} treated patients without a match: the estimate is not of all the treated")
+    return Matching(weights, sets, np.asarray(distances), tuple(notes))
