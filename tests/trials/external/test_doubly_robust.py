@@ -7,6 +7,8 @@ from scipy import special
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import TrialData
 from medtwin.trials.external.doubly_robust import aipw, tmle
+from medtwin.trials.external.effect import weighted_effect
+from medtwin.trials.external.propensity import propensity_score, propensity_weights
 
 
 def draw(random, size, binary, bent=False):
@@ -61,6 +63,24 @@ def test_double_robustness(method, wrong, binary):
     # the truth of a binary outcome is the drawn treated's own: their spread is in the standard error, so coverage is above
     assert abs(np.mean(errors)) < 3.0 * np.std(errors) / 250**0.5 + 0.004
     assert np.mean(hits) > 0.905
+
+
+def test_without_outcome_model_it_is_weighting_with_its_own_error():
+    """AIPW with an intercept alone is the ATT-weighted difference; its standard error knows that weights were estimated."""
+    random = np.random.default_rng(9)
+    values, narrow, wide = [], [], []
+    for _ in range(200):
+        x = random.normal(size=(300, 1))
+        arm = (random.uniform(size=300) < special.expit(0.8 * x[:, 0] - 0.4)).astype(int)
+        trial = TrialData.of(2.0 * x[:, 0] + random.normal(size=300), arm, covariates=x)
+        own = aipw(trial, "gaussian", outcome_covariates=np.zeros((300, 0))).estimates[0]
+        plain = weighted_effect(trial, propensity_weights(propensity_score(trial).score, arm)).estimates[0]
+        assert own.value == pytest.approx(plain.value, abs=1e-9)
+        values.append(own.value)
+        narrow.append(own.standard_error)
+        wide.append(plain.standard_error)
+    assert np.mean(narrow) == pytest.approx(np.std(values), rel=0.2)
+    assert np.mean(wide) > 1.2 * np.std(values)
 
 
 def test_measures_and_bad_input():
