@@ -130,7 +130,7 @@ class Estimand:
         names = [event.name for event in self.events]
         if not all(names) or len(set(names)) < len(names):
             raise AnalysisError(f"intercurrent events {names}", where="events", expected="each by a name, once",
-                                remedy="an event that is handled in two ways is two events: say what tells them apart")  # fmt: skip
+                                remedy="handled in two ways it is two events: say what tells them apart")  # fmt: skip
         if not self.population.description or not self.variable.name:
             raise AnalysisError("an attribute without words", expected="a population and a variable that are described")
         if self.summary not in SUMMARIES[self.variable.kind]:
@@ -168,7 +168,7 @@ class Estimand:
         if other := [event.name for event in self.events if event.handling not in IMPUTATIONS]:
             raise AnalysisError(f"events {other} that are not imputed", where="imputation",
                                 expected="treatment policy or hypothetical strategies",
-                                remedy="put the composite's value, the last value on treatment or the stratum into the data")  # fmt: skip
+                                remedy="make the variable or the stratum in the data first")  # fmt: skip
         return {"dropout": self.otherwise, **{event.name: event.imputation for event in self.events}}
 
     def text(self) -> str:
