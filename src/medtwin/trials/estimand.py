@@ -164,7 +164,7 @@ class Estimand:
         """
         if self.variable.kind is not Kind.CONTINUOUS:
             raise AnalysisError(f"a {self.variable.kind.value} variable", where="imputation", expected="a continuous one",
-                                remedy="reference-based imputation of other kinds is not here")  # fmt: skip
+                                remedy="name the strategy in medtwin.trials.missing's binary, count or survival")  # fmt: skip
         if other := [event.name for event in self.events if event.handling not in IMPUTATIONS]:
             raise AnalysisError(f"events {other} that are not imputed", where="imputation",
                                 expected="treatment policy or hypothetical strategies",
