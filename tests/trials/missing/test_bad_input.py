@@ -135,3 +135,11 @@ def test_a_model_that_cannot_be_fitted_says_of_how_many_patients():
     few = simulated(6, dropout=0.0, gaps=0.0)
     with pytest.raises(AnalysisError, match="imputation model of"):
         conditional_mean(few, specification=Specification(by_arm=True))
+
+
+def test_an_arm_without_data_at_a_visit_is_named():
+    trial = simulated(30, dropout=0.0, gaps=0.0)
+    y = trial.outcome.copy()
+    y[trial.arm == 1, 3] = np.nan
+    with pytest.raises(AnalysisError, match=r"mean of 1 at week 16 is zero"):
+        conditional_mean(RepeatedTrial.of(y, trial.arm, visits=trial.visits), strategy="JR")

@@ -135,7 +135,7 @@ def test_a_covariance_for_each_arm_and_common_slopes():
     trial = simulated(80, visits=3, seed=8)
     chosen = Specification(by_arm=True, by_visit=False)
     single = conditional_mean(trial, strategy="JR", specification=chosen)["1 - 0 at week 12"]
-    several = multiple_imputation(complete(trial, strategy="JR", sets=60, seed=2, specification=chosen))[
+    several = multiple_imputation(complete(trial, strategy="JR", sets=30, seed=2, specification=chosen))[
         "1 - 0 at week 12"
     ]
     assert abs(single.value - several.value) < 0.25 * single.standard_error
@@ -191,16 +191,16 @@ def test_the_tipping_point_is_where_p_crosses(trial, samples, completed, way):
 
 
 def test_bootstrap_and_jackknife_agree(trial, samples):
-    drawn = bootstrap(trial, Assumption.of(trial), samples=200, seed=3)
+    drawn = bootstrap(trial, Assumption.of(trial), samples=120, seed=3)
     a, b = conditional_mean(trial, samples=samples)[EFFECT], conditional_mean(trial, samples=drawn)[EFFECT]
     assert a.value == b.value
-    assert b.standard_error == pytest.approx(a.standard_error, rel=0.2)  # Monte Carlo: 5 %
+    assert b.standard_error == pytest.approx(a.standard_error, rel=0.2)  # Monte Carlo: 6.5 %
 
 
 def test_multiple_imputation_agrees_with_conditional_means(trial, samples):
     one = conditional_mean(trial, samples=samples)[EFFECT]
     for parameters in ("posterior", "bootstrap"):
-        several = multiple_imputation(complete(trial, sets=100, seed=5, parameters=parameters))[EFFECT]
+        several = multiple_imputation(complete(trial, sets=40, seed=5, parameters=parameters))[EFFECT]
         assert abs(several.value - one.value) < 0.3 * one.standard_error
         assert several.standard_error == pytest.approx(one.standard_error, rel=0.25)
         assert several.df < len(trial.arm)
@@ -240,3 +240,13 @@ def test_notes_count_what_was_imputed():
         "imputed by visit and arm: 2: 0 a, 2 b; 3: 1 a, 1 b",
         "imputed by reason: 1 gap or missing without an event, 1 dropout, 2 ill",
     )
+
+
+def test_one_visit_without_covariates_is_the_difference_of_means():
+    y = np.random.default_rng(0).normal(size=(30, 1))
+    y[3] = np.nan
+    trial = RepeatedTrial.of(y, np.arange(30) % 2, visits=["end"])
+    got = conditional_mean(trial)["1 - 0 at end"]
+    assert got.value == pytest.approx(np.nanmean(y[1::2]) - y[::2].mean(), rel=1e-10)
+    jump = conditional_mean(trial, strategy="JR")["1 - 0 at end"]
+    assert jump.value == pytest.approx(14 / 15 * got.value, rel=1e-10)  # one of 15 has the control arm's mean

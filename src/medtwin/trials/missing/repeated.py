@@ -75,7 +75,7 @@ class RepeatedTrial:
         if nothing := Counter(flat.arm_names[a] for a in flat.arm[~seen.any(1)]):
             told.append(
                 f"{nothing.total()} patients with no outcome observed ({_counted(nothing)}): they say nothing about the "
-                "imputation model and are imputed from their arm's and covariates' means alone"
+                "imputation model and are imputed from their covariates and the means of their strategy alone"
             )
         return cls(
             outcome=y, arm=flat.arm, arm_names=flat.arm_names, visits=names, covariates=flat.covariates,
