@@ -1,11 +1,14 @@
 """The study of what a plan changes: its figures, and a small one from files to answers."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from medtwin.evidence import what_if
 from medtwin.evidence.what_if import Answer
-from medtwin.twin.effects import HOURS
+from medtwin.twin.effects import ERROR, HOURS
 
 
 def test_the_error_is_that_of_the_ratio():
@@ -13,6 +16,13 @@ def test_the_error_is_that_of_the_ratio():
     assert what_if.error(answers, 2) == pytest.approx(0.3)
     tiny = [*answers, Answer(0, "p", 2, 400.0, 0.5, 1.0, 2.0)]
     assert what_if.error(tiny, 2) == pytest.approx(0.3)
+
+
+def test_what_ships_is_what_the_committed_run_estimated():
+    page = (Path(__file__).parents[2] / "docs/evidence/what-if.md").read_text()
+    row = re.search(r"^\| sd of the log effect, estimated in this run \|(.*)\|$", page, re.M)
+    assert row is not None
+    assert [float(cell) for cell in row[1].split("|")] == list(ERROR)
 
 
 def test_knots_stand_where_answers_are_asked():

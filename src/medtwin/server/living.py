@@ -187,7 +187,7 @@ class Living:
         spoken = [event for event in fresh if event not in silent]
         from medtwin.twin.patients import standpoint
 
-        life = self.patients()._lives[patient]
+        life = self.patients().held(patient)
         if silent:
             life.record = life.record.grown(silent)
             if life.twin is None:  # nothing to carry on: a new reading ends a silence all the same

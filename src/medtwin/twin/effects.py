@@ -1,7 +1,7 @@
 """How wrong a model is about what a plan changes.
 
 Members of a belief differ in parameters; all of them obey the model's equations, which are not the body's. So their spread
-alone promises too much: on people of other equations nine tenths of the interval held half of the truths
+alone promises too much: on people of other equations their 90 % intervals held fewer than half of the truths
 (``docs/evidence/what-if.md``). A member's effect is therefore multiplied by ``exp(sd e)`` with one normal ``e`` a member. ``sd``
 is the root mean square of log(true effect / median effect) in people of another world, by time since the plan; it was
 estimated in one set of people and is scored in others (:mod:`medtwin.evidence.what_if`).

@@ -99,6 +99,10 @@ class Patients:
         self._bring(life, patient, then, None)
         return life
 
+    def held(self, patient: str) -> Life:
+        """What this process holds of a patient, as it is; KeyError where it holds nothing."""
+        return self._lives[patient]
+
     def forget(self, patient: str) -> None:
         """Drop what this process holds of a patient (erased, or relinked)."""
         self._lives.pop(patient, None)
