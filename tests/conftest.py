@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples on every machine; `make test ARGS="--hypothesis-profile=search"` looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True, database=None, print_blob=True)
+hypothesis.settings.register_profile("search", max_examples=1000, database=None, print_blob=True)
+hypothesis.settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "jax"

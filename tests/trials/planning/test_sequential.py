@@ -119,6 +119,15 @@ def test_level_and_power_are_exact(first, alpha, power, shape, kind, function):
     assert made.rejects(made.drift * 1.1) > power
 
 
+def test_a_shape_of_zero_is_no_matter_of_the_spending_function():
+    """Wang and Tsiatis's 0 is O'Brien and Fleming's boundary, whatever spending function stands beside it unused."""
+    looks = {"information": (0.5, 1.0), "kind": "wang-tsiatis", "parameter": 0.0}
+    plain, named = (
+        group_sequential(Looks(**looks, function=name), alpha=0.025, sides=1) for name in ("pocock", "power")
+    )
+    assert plain.upper == pytest.approx(named.upper, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("looks", "more", "found"),
     [

@@ -143,7 +143,9 @@ def _walk(looks: Looks, rates: Floats, side: float, beta: float, drift: float, f
           sides: int) -> tuple[Floats, Floats]:  # fmt: skip
     """Upper and lower bounds, look by look. ``fixed``: upper bounds that are known already."""
     last = len(rates) - 1
-    by_spending = np.diff(spent(looks.function, rates, side, looks.parameter), prepend=0.0)
+    by_spending = (
+        None if fixed is not None else np.diff(spent(looks.function, rates, side, looks.parameter), prepend=0.0)
+    )
     lost = (
         np.diff(spent(looks.futility, rates, beta, looks.futility_parameter), prepend=0.0) if looks.futility else None
     )
@@ -153,7 +155,7 @@ def _walk(looks: Looks, rates: Floats, side: float, beta: float, drift: float, f
     for k, i in enumerate(rates):
         if fixed is not None:
             upper[k] = fixed[k]
-        else:
+        elif by_spending is not None:
             upper[k] = _bound(lambda z, i=i, null=null: above(null, i, 0.0, z), by_spending[k])  # type: ignore[misc]
         if sides == 2:
             lower[k] = -upper[k]
