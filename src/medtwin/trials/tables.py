@@ -148,14 +148,12 @@ def typed(words: pl.Series) -> pl.Series:
             cast = bare.cast(kind, strict=False)
             if cast.null_count() == bare.null_count() and (kind == pl.Int64 or not cast.is_infinite().any()):
                 return cast
-    for kind, form in ((pl.Date, "%Y-%m-%d"), (pl.Datetime, "%Y-%m-%dT%H:%M:%S")):
-        if not bare.str.contains(r"^\d{4}-\d{2}-\d{2}").any():
-            break
-        dates = (
-            bare.str.to_datetime(form, strict=False) if kind == pl.Datetime else bare.str.to_date(form, strict=False)
-        )
-        if dates.null_count() == bare.null_count():
-            return dates
+    if bare.str.contains(r"^\d{4}-\d{2}-\d{2}").any():
+        days = bare.str.to_date("%Y-%m-%d", strict=False)
+        moments = bare.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
+        for dates in (days, moments):
+            if dates.null_count() == bare.null_count():
+                return dates
     lower = bare.str.to_lowercase()
     if lower.drop_nulls().is_in(["true", "false"]).all():
         return lower == "true"

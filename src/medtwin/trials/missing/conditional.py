@@ -13,6 +13,7 @@ Bartlett, Pharm Stat 21 (2022): 1246.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,19 +32,21 @@ Array = np.ndarray
 
 def conditional_mean(
     trial: RepeatedTrial, *, strategy: str | Mapping[str, str] = "MAR", reference: str | None = None,
-    specification: Specification | None = None, samples: Samples | None = None, delta: Delta | None = None,
-    adjusted: bool = True, confidence: float = 0.95, unit: str = "1",
+    specification: Specification | None = None, samples: Samples | None = None, replicates: Replicates | None = None,
+    delta: Delta | None = None, adjusted: bool = True, confidence: float = 0.95, unit: str = "1",
 ) -> Analysis:  # fmt: skip
     """Arm less control, and each arm's mean, at every visit: ``DRUG - PLACEBO at week 24``, ``mean DRUG at week 24``.
 
     ``strategy``: of :data:`~medtwin.trials.missing.strategies.STRATEGIES`, one or one for each reason; ``reference``: arm,
-    control if nothing is said; ``samples``: made before (none: the jackknife); ``delta``: added to imputed outcomes;
+    control if nothing is said; ``samples``: made before (none: the jackknife); ``replicates``: made before, with
+    the same of all these; ``delta``: added to imputed outcomes;
     ``adjusted``: ANCOVA has the covariates. Raises :class:`AnalysisError`.
     """
     assumption = Assumption.of(trial, strategy, reference)
     held = samples or jackknife(trial, assumption, specification)
     held.check(trial, assumption)
-    completed, thetas = replicate(trial, assumption, held, shift(trial, delta), adjusted)
+    made = replicates or Replicates.of(trial, assumption, held, adjusted)
+    completed, thetas = made.shifted(shift(trial, delta))
     contrasts = Contrasts(trial, adjusted)
     theta = (contrasts.weights() @ completed).T  # (m, e)
     spread = _spread(held.kind, thetas)
@@ -65,17 +68,32 @@ def conditional_mean(
     )  # fmt: skip
 
 
-def replicate(
-    trial: RepeatedTrial, assumption: Assumption, samples: Samples, added: Array, adjusted: bool = True
-) -> tuple[Array, Array]:
-    """Outcomes completed with the full fit ``(n, m)``, and every sample's estimates ``(b, m, e)``."""
-    contrasts = Contrasts(trial, adjusted)
-    completed = conditional_means(trial, samples.full, assumption) + added
-    thetas = [
-        (contrasts.weights(rows) @ (conditional_means(trial, model, assumption) + added)[rows]).T
-        for model, rows in zip(samples.models, samples.rows, strict=True)
-    ]
-    return completed, np.stack(thetas)
+@dataclass(frozen=True)
+class Replicates:
+    """Completed outcomes and every sample's estimates, both linear in what is added to the imputed outcomes."""
+
+    completed: Array  #: (n, m) with the fit to everybody
+    thetas: Array  #: (b, m, e)
+    weights: tuple[Array, ...]  #: (b,) of (e, patients of the sample): estimates from outcomes
+    rows: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, trial: RepeatedTrial, assumption: Assumption, samples: Samples, adjusted: bool = True) -> Replicates:
+        """The slow part: every sample's conditional means."""
+        contrasts = Contrasts(trial, adjusted)
+        weights = tuple(contrasts.weights(rows) for rows in samples.rows)
+        thetas = [
+            (each @ conditional_means(trial, model, assumption)[rows]).T
+            for each, model, rows in zip(weights, samples.models, samples.rows, strict=True)
+        ]
+        return cls(conditional_means(trial, samples.full, assumption), np.stack(thetas), weights, samples.rows)
+
+    def shifted(self, added: Array) -> tuple[Array, Array]:
+        """Both with ``added (n, m)``, which is zero where an outcome was observed."""
+        if not added.any():
+            return self.completed, self.thetas
+        more = [(each @ added[rows]).T for each, rows in zip(self.weights, self.rows, strict=True)]
+        return self.completed + added, self.thetas + np.stack(more)
 
 
 def _spread(kind: str, thetas: Array) -> Array:

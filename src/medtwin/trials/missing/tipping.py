@@ -16,7 +16,7 @@ from scipy import optimize
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
-from medtwin.trials.missing.conditional import conditional_mean
+from medtwin.trials.missing.conditional import Replicates, conditional_mean
 from medtwin.trials.missing.delta import Delta
 from medtwin.trials.missing.impute import Assumption
 from medtwin.trials.missing.model import Specification
@@ -82,10 +82,13 @@ def conditionally(
     trial: RepeatedTrial, *, strategy: str | Mapping[str, str] = "MAR", reference: str | None = None,
     specification: Specification | None = None, samples: Samples | None = None, adjusted: bool = True,
 ) -> Callable[[Delta], Analysis]:  # fmt: skip
-    """Conditional means with the fits made once."""
-    held = samples or jackknife(trial, Assumption.of(trial, strategy, reference), specification)
+    """Conditional means with the fits and their imputations made once."""
+    assumption = Assumption.of(trial, strategy, reference)
+    held = samples or jackknife(trial, assumption, specification)
+    held.check(trial, assumption)
+    made = Replicates.of(trial, assumption, held, adjusted)
     return lambda delta: conditional_mean(
-        trial, strategy=strategy, reference=reference, samples=held, delta=delta, adjusted=adjusted
+        trial, strategy=strategy, reference=reference, samples=held, replicates=made, delta=delta, adjusted=adjusted
     )
 
 

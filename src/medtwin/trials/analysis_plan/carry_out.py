@@ -1,0 +1,140 @@
+"""A plan carried out on a table: every analysis in the plan's order, each failure shown, deviations from the lock named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import medtwin
+from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.result import Analysis
+from medtwin.trials.analysis_plan.analysed import Analysed, Deviation, Result
+from medtwin.trials.analysis_plan.asked import arm_words, ask, matches
+from medtwin.trials.analysis_plan.lock import Lock, deviations
+from medtwin.trials.analysis_plan.methods import RUNS
+from medtwin.trials.analysis_plan.plan import AnalysisPlan, PlannedAnalysis, plain, plan_hash
+from medtwin.trials.tables import ReadTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+
+def carry_out(
+    plan: AnalysisPlan, table: ReadTable, *, folder: Path | None = None, locked: tuple[Lock, bool] | None = None,
+    now: dt.datetime | None = None, progress: Callable[[str], None] | None = None,
+) -> Analysed:  # fmt: skip
+    """``folder``: where the score's file lies, if the plan names one; ``locked``: as :func:`read_lock` gives it;
+    ``progress``: told the name of each analysis before it begins.
+
+    Raises :class:`AnalysisError` where nothing can be analysed: a column missing, a score that is not the plan's. What one
+    analysis alone cannot do is its own result's ``failure``.
+    """
+    frame, notes = _analysis_set(plan, table)
+    late = _late(plan, frame)
+    hashes = {"plan": plan_hash(plan), "data": table.sha256}
+    found: tuple[Deviation, ...] = ()
+    if locked is not None:
+        held, whole = locked
+        hashes["lock"] = held.sha256
+        found = deviations(
+            held, whole=whole, plan=plan, version=medtwin.__version__, score_sha256=hashes.get("score", ""),
+            data_sha256=table.sha256, late_rows=late,
+        )  # fmt: skip
+    elif late:
+        notes += (f"{late} rows are dated after the data cut of {plan.data_cut}, and were analysed",)
+    results = []
+    for one in plan.analyses:
+        if progress is not None:
+            progress(one.name)
+        results += _with_subgroups(frame, plan, one)
+    people = frame.select(plan.subject, arm_words(frame[plan.arm], plan.labels)).unique()
+    return Analysed(
+        title=plan.title, synthetic=plan.synthetic, plan=plain(plan), estimand=plan.estimand.text() if plan.estimand else "",
+        results=tuple(results), hashes=hashes, version=medtwin.__version__,
+        made_at=(now or dt.datetime.now(dt.UTC)).replace(microsecond=0).isoformat(),
+        locked_at=locked[0].locked_at if locked else "", deviations=found, notes=notes,
+        patients=dict(people[plan.arm].value_counts().sort(plan.arm).iter_rows()),
+    )  # fmt: skip
+
+
+def one_analysis(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) -> Result:
+    """The result, or why there is none."""
+    kind = type(one.method).__struct_config__.tag
+    head: dict[str, Any] = {"name": one.name, "role": one.role, "method": str(kind), "outcome": one.outcome}
+    try:
+        done = RUNS[type(one.method)](one.method, ask(frame, plan, one))
+        analysis = _against_margin(done.analysis, one)
+    except AnalysisError as error:
+        return Result(**head, failure=str(error))
+    return Result(
+        **head, analysis=analysis, tests=done.tests, balance=done.balance, curves=done.curves, tipping=done.tipping,
+        further=done.further,
+    )  # fmt: skip
+
+
+def _with_subgroups(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) -> list[Result]:
+    import msgspec
+
+    out = [one_analysis(frame, plan, one)]
+    for column in one.subgroups:
+        if column not in frame.columns:
+            raise AnalysisError(
+                f"no column {column!r}", where=f"{one.name}, subgroups", expected=f"some of {frame.columns[:40]}"
+            )
+        for level in sorted(frame[column].drop_nulls().unique().to_list(), key=str):
+            within = msgspec.structs.replace(
+                one, name=f"{one.name}, {column} = {level}", where={**one.where, column: level}, subgroups=[],
+                covariates=[name for name in one.covariates if name != column],
+            )  # fmt: skip
+            out.append(replace(one_analysis(frame, plan, within), role="subgroup"))
+    return out
+
+
+def _against_margin(made: Analysis, one: PlannedAnalysis) -> Analysis:
+    """The first estimate tested against the plan's margin."""
+    if one.margin is None:
+        return made
+    first = made.estimates[0]
+    if first.scale == "log" and not one.margin > 0.0:
+        raise AnalysisError(f"margin {one.margin:g} of a ratio", where=one.name, expected="above 0")
+    null = math.log(one.margin) if first.scale == "log" else one.margin
+    return replace(made, estimates=(replace(first, null=null), *made.estimates[1:]))
+
+
+def _analysis_set(plan: AnalysisPlan, table: ReadTable) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    frame, notes = table.frame, list(table.notes)
+    for name in (
+        plan.subject,
+        plan.arm,
+        *plan.strata,
+        *plan.where,
+        *(one for one in (plan.randomised, plan.dated) if one),
+    ):
+        if name not in frame.columns:
+            raise AnalysisError(f"no column {name!r}", where=table.source, expected=f"some of {frame.columns[:40]}")
+    if lost := frame[plan.subject].null_count():
+        raise AnalysisError(
+            f"{lost} rows without {plan.subject!r}", where=table.source, expected="a patient in every row"
+        )
+    for name, values in plan.where.items():
+        kept = frame.filter(matches(frame[name], values, "the plan's where"))
+        notes.append(f"analysis set, {name} = {values}: {kept.height} of {frame.height} rows")
+        frame = kept
+    return frame, tuple(notes)
+
+
+def _late(plan: AnalysisPlan, frame: pl.DataFrame) -> int:
+    """Rows dated after the data cut."""
+    if plan.data_cut is None or plan.dated is None:
+        return 0
+    import polars as pl
+
+    column = frame[plan.dated]
+    if not column.dtype.is_temporal():
+        raise AnalysisError(f"column {plan.dated} without dates", where="data_cut", expected="ISO dates, 2025-06-30")
+    return int((column.cast(pl.Date) > plan.data_cut).sum())

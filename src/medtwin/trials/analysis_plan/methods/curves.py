@@ -1,0 +1,16 @@
+"""Kaplan-Meier curves of each arm, for the report."""
+
+from __future__ import annotations
+
+from medtwin.trials.analysis.data import TrialData
+from medtwin.trials.analysis.kaplan import Curve, kaplan_meier
+
+
+def curves(trial: TrialData) -> dict[str, Curve]:
+    """By arm, control first; none where there are no events."""
+    if trial.event is None:
+        return {}
+    return {
+        name: kaplan_meier(trial.outcome[trial.arm == code], trial.event[trial.arm == code])
+        for code, name in enumerate(trial.arm_names)
+    }

@@ -1,0 +1,68 @@
+"""What is known of historical controls: a study's count or mean, published or summed up from rows of the table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from medtwin.errors import AnalysisError
+from medtwin.trials.analysis_plan.asked import Asked, arm_word, arm_words
+
+if TYPE_CHECKING:
+    from medtwin.trials.analysis_plan.methods.borrowed import Borrowed
+
+
+class Study(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One historical control arm."""
+
+    name: str = ""
+    patients: float
+    responders: float | None = None  #: of a binary outcome
+    mean: float | None = None  #: of a continuous one, with its standard error
+    standard_error: float | None = None
+
+    def shifted(self, drift: float, *, rate: bool) -> Study:
+        """The study with its rate (kept in 0 to 1) or mean moved by ``drift``."""
+        if rate:
+            share = min(max((self.responders or 0.0) / self.patients + drift, 0.0), 1.0)
+            return msgspec.structs.replace(self, responders=float(round(share * self.patients)))
+        return msgspec.structs.replace(self, mean=(self.mean or 0.0) + drift)
+
+
+def studies(method: Borrowed, asked: Asked) -> list[Study]:
+    """At least one, of the kind that the endpoint needs. Raises :class:`AnalysisError`."""
+    if bool(method.external) == bool(method.history):
+        raise AnalysisError("rows and a published history, or neither", where=asked.analysis.name,
+                            expected="either external (labels of the arm column) or history")  # fmt: skip
+    held = list(method.history) or [_of_rows(arm_word(label, asked.plan.labels), asked) for label in method.external]
+    rate = asked.analysis.endpoint == "binary"
+    for study in held:
+        whole = study.responders is not None if rate else study.mean is not None and (study.standard_error or 0.0) > 0.0
+        if not whole or not study.patients > 0.0:
+            raise AnalysisError(f"history {study.name!r} without its numbers", where=asked.analysis.name,
+                                expected="patients and responders" if rate else "patients, mean and standard_error")  # fmt: skip
+    return held
+
+
+def _of_rows(label: str, asked: Asked) -> Study:
+    one, arm = asked.analysis, asked.plan.arm
+    every = asked.everybody.with_columns(arm_words(asked.everybody[arm], asked.plan.labels))
+    rows = every.filter(pl.col(arm) == label)
+    values = (
+        rows[one.outcome].drop_nulls().drop_nans()
+        if rows[one.outcome].dtype.is_float()
+        else rows[one.outcome].drop_nulls()
+    )
+    if len(values) < 2:
+        raise AnalysisError(
+            f"{len(values)} external patients {label!r} with an outcome", where=one.name, expected="2 or more"
+        )
+    numbers = np.asarray(values.cast(pl.Float64).to_numpy())
+    if one.endpoint == "binary":
+        return Study(name=label, patients=float(len(numbers)), responders=float(numbers.sum()))
+    error = float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
+    return Study(name=label, patients=float(len(numbers)), mean=float(numbers.mean()), standard_error=error)

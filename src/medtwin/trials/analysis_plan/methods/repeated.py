@@ -1,0 +1,65 @@
+"""``kind: mmrm``: mixed model for repeated measures; see :mod:`medtwin.trials.mmrm`. One row for each patient and visit."""
+
+from __future__ import annotations
+
+import msgspec
+
+from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.result import Analysis
+from medtwin.trials.analysis_plan.asked import Asked, Done
+from medtwin.trials.mmrm import fit_table
+
+
+class Repeated(msgspec.Struct, tag_field="kind", tag="mmrm", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Arm by visit with covariates (words are factors), the visits of a patient correlated."""
+
+    visit: str  #: column
+    visits: list[str | int | float] | None = None  #: in their order; none: natural order
+    at: str | int | float | None = None  #: the visit that the analysis is for; none: the last
+    by_visit: list[str] | None = None  #: covariates with a slope at each visit; none: all
+    structure: str = "unstructured"
+    grouped: bool = False  #: each arm a covariance of its own
+    degrees: str = "kenward-roger linear"  #: kenward-roger | satterthwaite | between-within | residual
+    covariance: str = "model"  #: or a sandwich: CR0 | CR2 | CR3
+    reml: bool = True
+    weights: str | None = None  #: column
+    coordinates: list[str] = []  #: columns, of a spatial structure
+    fallbacks: list[str] = []  #: structures to take, in order, where the one before has no maximum; said in a note
+    average: bool = False  #: also the mean difference over visits
+
+
+def run(method: Repeated, asked: Asked) -> Done:
+    """Differences at ``at``, at the other visits, their mean if asked for, then each arm's means; tests over all visits."""
+    one, frame = asked.analysis, asked.frame
+    words = list(dict.fromkeys((*one.covariates, *(asked.plan.strata if one.strata is None else one.strata))))
+    numbers = [name for name in words if frame.schema[name].is_numeric()]
+    factors = [name for name in words if name not in numbers]
+    fitted = fit_table(
+        frame, outcome=one.outcome, subject=asked.plan.subject, visit=method.visit, arm=asked.plan.arm, covariates=numbers,
+        factors=factors, by_visit=words if method.by_visit is None else method.by_visit,
+        arms=(asked.control, *asked.treated), visits=method.visits, structure=method.structure, grouped=method.grouped,
+        weights=method.weights, coordinates=method.coordinates, reml=method.reml, degrees=method.degrees,
+        covariance=method.covariance, fallbacks=method.fallbacks, unit=one.unit,
+    )  # fmt: skip
+    at = fitted.visits[-1] if method.at is None else str(method.at)
+    if at not in fitted.visits:
+        raise AnalysisError(f"no visit {at!r}", where=one.name, expected=f"one of {list(fitted.visits)}")
+    sure = asked.plan.confidence
+    differences = fitted.differences(asked.control, confidence=sure)
+    estimates = [made for (_, visit), made in differences.items() if visit == at]
+    estimates += [made for (_, visit), made in differences.items() if visit != at]
+    if method.average:
+        estimates += fitted.average_differences(asked.control, confidence=sure).values()
+    estimates += fitted.means(confidence=sure).values()
+    tests = (fitted.any_difference(), *((fitted.interaction(),) if len(fitted.visits) > 1 else ()))
+    people = frame.select(asked.plan.subject, asked.plan.arm).unique()
+    patients = dict(people[asked.plan.arm].value_counts().iter_rows())
+    return Done(
+        analysis=Analysis(
+            method=fitted.fit.method, estimates=tuple(estimates), notes=(*asked.notes, *fitted.fit.notes),
+            patients={name: patients[name] for name in (asked.control, *asked.treated)},
+        ),
+        tests=tests,
+        further={"structure": fitted.fit.structure, "log likelihood": fitted.fit.log_likelihood, "AIC": fitted.fit.aic,
+                 "BIC": fitted.fit.bic, "observations": fitted.fit.observations, "subjects used": fitted.fit.subjects},
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""``kind: weighted``: external controls weighted or matched to the treated; see :mod:`medtwin.trials.external`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.data import TrialData
+from medtwin.trials.analysis.result import Analysis
+from medtwin.trials.analysis_plan.asked import Asked, Done
+from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.external.balance import balance
+from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
+from medtwin.trials.external.matching import nearest_neighbours
+from medtwin.trials.external.propensity import propensity_score, propensity_weights
+from medtwin.trials.external.tilting import entropy_weights
+from medtwin.trials.external.tipping import bias_tipping_point, e_value
+
+WAYS = ("none", "ATT", "ATE", "overlap", "entropy", "matching")
+
+
+class Weighted(msgspec.Struct, tag_field="kind", tag="weighted", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The analysis's ``control`` names the external patients. Two arms."""
+
+    weights: str  #: none | ATT | ATE | overlap | entropy | matching
+    measures: tuple[str, ...] = ("difference",)  #: difference | ratio | odds ratio; a survival endpoint has its hazard ratio
+    variance: str = "HC3"  #: HC0 | HC2 | HC3
+    ties: str = "efron"
+    squares: bool = False  #: entropy: variances too
+    total: str = "treated"  #: entropy: what the control weights sum to
+    caliper: float | None = 0.2  #: matching
+    ratio: int = 1  #: matching: controls for each treated
+    scale: str = "logit"  #: matching: logit | probability
+    order: str = "largest"  #: matching: largest | smallest | data
+
+
+def run(method: Weighted, asked: Asked) -> Done:
+    """The effect, the balance of covariates before and after, effective patients, and what bias would undo it."""
+    trial = asked.trial()
+    weights, sets, words, notes = weigh(method, trial)
+    survives = asked.analysis.endpoint == "survival"
+    if survives:
+        made = weighted_hazard_ratio(
+            trial, weights, cluster=sets, ties=method.ties, method=words, confidence=asked.plan.confidence, notes=notes
+        )
+    else:
+        made = weighted_effect(
+            trial, weights, measures=method.measures, variance=method.variance, method=words,
+            unit=asked.analysis.unit, confidence=asked.plan.confidence, notes=notes,
+        )  # fmt: skip
+    table = balance(trial, weights) if trial.covariates.shape[1] else None
+    further: dict[str, Any] = {} if table is None else {
+        "effective controls": table.effective_control, "effective treated": table.effective_treated,
+    }  # fmt: skip
+    return Done(
+        analysis=made, balance=table, curves=curves(trial) if survives else {}, further={**further, **undone(made)}
+    )
+
+
+def weigh(method: Weighted, trial: TrialData) -> tuple[np.ndarray | None, np.ndarray | None, str, tuple[str, ...]]:
+    """(weights, matched sets, words for the method, notes)."""
+    if method.weights not in WAYS:
+        raise AnalysisError(f"weights {method.weights!r}", expected=", ".join(WAYS), where="weighted")
+    if method.weights == "none":
+        return None, None, "unweighted", ("the arms are compared as they are: nothing is done about how they differ",)
+    if method.weights == "entropy":
+        tilted = entropy_weights(trial, squares=method.squares, total=method.total)
+        return tilted.weights, None, "entropy balancing (ATT)", tilted.notes
+    score = propensity_score(trial)
+    if method.weights == "matching":
+        matched = nearest_neighbours(
+            trial, score.score, caliper=method.caliper, ratio=method.ratio, scale=method.scale, order=method.order
+        )
+        sets = np.where(
+            matched.matched_set < 0, matched.matched_set.max() + 1 + np.arange(len(trial.arm)), matched.matched_set
+        )
+        return matched.weights, sets, "propensity matching", (*score.notes, *matched.notes)
+    words = {"ATT": "inverse probability (ATT)", "ATE": "inverse probability (ATE)", "overlap": "overlap weights"}
+    return propensity_weights(score.score, trial.arm, method.weights), None, words[method.weights], score.notes
+
+
+def undone(made: Analysis) -> dict[str, Any]:
+    """The bias at which the interval touches the null, and of a ratio its E-value."""
+    first = made.estimates[0]
+    found: dict[str, Any] = {"bias that undoes the conclusion, on the estimate's scale": bias_tipping_point(first)}
+    if first.scale == "log":
+        value, limit = e_value(replace(first, null=0.0))
+        found |= {"E-value": value, "E-value of the limit": limit}
+    return found
