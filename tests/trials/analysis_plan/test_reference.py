@@ -155,7 +155,9 @@ def test_gbsg(tmp_path, folder):
     table = read_table(folder / "gbsg_rotterdam.csv")
     frame = table.frame.filter(
         ((pl.col("src") == "gbsg") & (pl.col("hormon") == 1)) | ((pl.col("src") != "gbsg") & (pl.col("hormon") == 0))
-    ).with_columns(pl.when(pl.col("src") == "gbsg").then(pl.lit("hormone")).otherwise(pl.lit("rotterdam")).alias("group"))
+    ).with_columns(
+        pl.when(pl.col("src") == "gbsg").then(pl.lit("hormone")).otherwise(pl.lit("rotterdam")).alias("group")
+    )
     frame = frame.with_columns(
         grade3=(pl.col("grade") == 3).cast(float), l_nodes=pl.col("nodes").log(), l_pgr=pl.col("pgr").log1p(),
         l_er=pl.col("er").log1p(), id=pl.int_range(frame.height),

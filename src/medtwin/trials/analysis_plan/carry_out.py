@@ -16,6 +16,7 @@ from medtwin.trials.analysis_plan.asked import arm_words, ask, matches
 from medtwin.trials.analysis_plan.lock import Lock, deviations
 from medtwin.trials.analysis_plan.methods import RUNS
 from medtwin.trials.analysis_plan.plan import AnalysisPlan, PlannedAnalysis, plain, plan_hash
+from medtwin.trials.analysis_plan.score import plan_score, with_score
 from medtwin.trials.tables import ReadTable
 
 if TYPE_CHECKING:
@@ -26,17 +27,20 @@ if TYPE_CHECKING:
 
 def carry_out(
     plan: AnalysisPlan, table: ReadTable, *, folder: Path | None = None, locked: tuple[Lock, bool] | None = None,
-    now: dt.datetime | None = None, progress: Callable[[str], None] | None = None,
+    now: dt.datetime | None = None, progress: Callable[[str, int, int], None] | None = None,
 ) -> Analysed:  # fmt: skip
     """``folder``: where the score's file lies, if the plan names one; ``locked``: as :func:`read_lock` gives it;
-    ``progress``: told the name of each analysis before it begins.
+    ``progress``: told (name, done, in all) before each analysis.
 
     Raises :class:`AnalysisError` where nothing can be analysed: a column missing, a score that is not the plan's. What one
     analysis alone cannot do is its own result's ``failure``.
     """
     frame, notes = _analysis_set(plan, table)
     late = _late(plan, frame)
-    hashes = {"plan": plan_hash(plan), "data": table.sha256}
+    score = plan_score(plan, folder)
+    frame, historical, more = with_score(frame, plan, score)
+    notes += more
+    hashes = {"plan": plan_hash(plan), "data": table.sha256, **({"score": score.sha256} if score else {})}
     found: tuple[Deviation, ...] = ()
     if locked is not None:
         held, whole = locked
@@ -48,9 +52,9 @@ def carry_out(
     elif late:
         notes += (f"{late} rows are dated after the data cut of {plan.data_cut}, and were analysed",)
     results = []
-    for one in plan.analyses:
+    for number, one in enumerate(plan.analyses):
         if progress is not None:
-            progress(one.name)
+            progress(one.name, number, len(plan.analyses))
         results += _with_subgroups(frame, plan, one)
     people = frame.select(plan.subject, arm_words(frame[plan.arm], plan.labels)).unique()
     return Analysed(
@@ -58,7 +62,7 @@ def carry_out(
         results=tuple(results), hashes=hashes, version=medtwin.__version__,
         made_at=(now or dt.datetime.now(dt.UTC)).replace(microsecond=0).isoformat(),
         locked_at=locked[0].locked_at if locked else "", deviations=found, notes=notes,
-        patients=dict(people[plan.arm].value_counts().sort(plan.arm).iter_rows()),
+        historical=historical, patients=dict(people[plan.arm].value_counts().sort(plan.arm).iter_rows()),
     )  # fmt: skip
 
 

@@ -27,7 +27,9 @@ class Weighted(msgspec.Struct, tag_field="kind", tag="weighted", forbid_unknown_
     """The analysis's ``control`` names the external patients. Two arms."""
 
     weights: str  #: none | ATT | ATE | overlap | entropy | matching
-    measures: tuple[str, ...] = ("difference",)  #: difference | ratio | odds ratio; a survival endpoint has its hazard ratio
+    measures: tuple[str, ...] = (
+        "difference",
+    )  #: difference | ratio | odds ratio; a survival endpoint has its hazard ratio
     variance: str = "HC3"  #: HC0 | HC2 | HC3
     ties: str = "efron"
     squares: bool = False  #: entropy: variances too
