@@ -1,0 +1,3 @@
+"""Figures of trials, one file each. A figure is a :class:`~medtwin.trials.report.figures.drawing.Scene` of lines, polygons
+and words, which ``svg`` and ``pdf`` render alike.
+"""
