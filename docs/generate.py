@@ -11,7 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-GENERATORS = ("medtwin.evidence.methodology", "medtwin.cli.reference")
+GENERATORS = ("medtwin.evidence.methodology", "medtwin.cli.reference", "medtwin.trials.analysis_plan.reference")
 
 
 def main() -> int:

@@ -85,7 +85,8 @@ def analyse(
     from medtwin.trials.analysis_plan.carry_out import carry_out
     from medtwin.trials.analysis_plan.lock import read_lock
     from medtwin.trials.analysis_plan.plan import read_plan
-    from medtwin.trials.report import content, write_report
+    from medtwin.trials.report.json import content
+    from medtwin.trials.report.save import write_report
     from medtwin.trials.tables import read_table
 
     asked = read_plan(plan)
@@ -97,7 +98,7 @@ def analyse(
         done = carry_out(asked, read_table(data), folder=plan.parent, locked=held, progress=tell)
     written = write_report(done, report, kinds=tuple(formats.split(","))) if report is not None else ()
     if as_json:
-        emit("trial-analysis", {**content(done), "report": [str(one) for one in written]})
+        emit("trial-analyse", {**content(done), "report": [str(one) for one in written]})
     else:
         _show(done)
         for one in written:
@@ -131,8 +132,8 @@ def lock_path(plan: Path) -> Path:
 def _show(done: Analysed) -> None:
     if done.synthetic:
         note("SYNTHETIC DATA: nobody in them is real")
-    for one in done.deviations:
-        note(f"deviation from the lock: {one.words}")
+    for deviation in done.deviations:
+        note(f"deviation from the lock: {deviation.words}")
     if not done.locked_at:
         note("this analysis was not locked (medtwin trial lock PLAN)")
     elif not done.deviations:
@@ -151,7 +152,8 @@ def _rows(one: Result) -> list[tuple[Any, ...]]:
         return [(f"{one.name} ({one.role})", "FAILED", "", "", "", "", one.failure)]
     rows = []
     for number, estimate in enumerate(one.analysis.estimates):
-        if number and (estimate.name.startswith("mean ") or one.role == "subgroup"):
+        compares = " - " in estimate.name or " / " in estimate.name
+        if number and (not compares or one.role == "subgroup"):
             continue
         value, low, high = estimate.reported
         p = estimate.p_value

@@ -77,7 +77,9 @@ def ask(frame: pl.DataFrame, plan: AnalysisPlan, analysis: PlannedAnalysis) -> A
     found = sorted(held[plan.arm].drop_nulls().unique().to_list())
     control = arm_word(plan.control if analysis.control is None else analysis.control, plan.labels)
     chosen = analysis.treated if analysis.treated is not None else plan.treated
-    treated = [arm_word(one, plan.labels) for one in chosen] if chosen else [one for one in found if one != control]
+    outside = {arm_word(one, plan.labels) for one in getattr(analysis.method, "external", ())}
+    every = [one for one in found if one != control and one not in outside]
+    treated = [arm_word(one, plan.labels) for one in chosen] if chosen else every
     if gone := [one for one in (control, *treated) if one not in found]:
         raise AnalysisError(f"nobody in arm {gone}", where=analysis.name, expected=f"patients; the arms are {found}",
                             remedy="name arms as the table does")  # fmt: skip

@@ -137,6 +137,8 @@ def _check(plan: AnalysisPlan, where: str) -> None:
     names = [one.name for one in plan.analyses]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AnalysisError(f"analyses named twice {twice}", where=where, expected="each by a name of its own")
+    if strange := [one.role for one in plan.analyses if one.role not in ROLES]:
+        raise AnalysisError(f"role {strange[0]!r}", where=where, expected=", ".join(ROLES))
     primary = [one.name for one in plan.analyses if one.role == "primary"]
     if len(primary) != 1:
         raise AnalysisError(f"{len(primary)} primary analyses {primary}", where=where, expected="role: primary, once")
@@ -149,15 +151,13 @@ def _check(plan: AnalysisPlan, where: str) -> None:
 
 
 def _check_one(plan: AnalysisPlan, one: PlannedAnalysis, where: str) -> None:
-    if one.role not in ROLES:
-        raise AnalysisError(f"role {one.role!r}", where=where, expected=", ".join(ROLES))
     takes = ENDPOINTS[type(one.method)]
     if one.endpoint not in takes:
         raise AnalysisError(f"endpoint {one.endpoint!r} with this method", where=where, expected=" or ".join(takes),
                             remedy="name another method, or the endpoint that the outcome is")  # fmt: skip
-    timed = one.endpoint == "survival"
-    if timed == (one.event is None and one.censored is None) or (one.event is not None and one.censored is not None):
-        raise AnalysisError("the column of events" if not timed else "no, or two, columns of events", where=where,
+    named = [name for name in (one.event, one.censored) if name is not None]
+    if len(named) != (one.endpoint == "survival"):
+        raise AnalysisError(f"columns of events {named} with endpoint {one.endpoint}", where=where,
                             expected="event or censored of a survival endpoint, and of no other")  # fmt: skip
     if one.exposure is not None and one.endpoint != "count":
         raise AnalysisError(f"exposure with endpoint {one.endpoint}", where=where, expected="with a count")

@@ -65,7 +65,7 @@ def with_score(
     told: dict[str, Any] = {
         "score": score.name, "sha256": score.sha256, "unit": applied.unit, "context of use": context,
         "trained on": f"{score.training.patients} patients, {score.training.source}",
-        "cross-validated in the historical data": score.figures.sentence(),
+        "cross-validated in the historical data": score.figures.sentence,
     }  # fmt: skip
     leaks = _leaks(score, frame, plan)
     return scored, {**told, "leak check": leaks, **worth(scored, plan, score)}, applied.notes

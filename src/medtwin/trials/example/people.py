@@ -4,7 +4,7 @@ Invented from a known truth; only the order of size of the numbers follows publi
 count drifts by a curved function of baseline, with a lasting level of his own, so that no linear score is exactly right, and
 the treatment raises it by an amount that varies between patients. Progression has a Weibull hazard that falls with the count.
 
-    drift      m(x) = 0.78 cd4 - 18 symptoms - 6 (100 - karnofsky)/10 - 14 log(1 + months)/log(13) + 25 tanh((cd4 - 350)/120) + 60
+    drift      m(x) = 0.62 cd4 - 40 symptoms - 1.5 (100 - karnofsky) - 28 log(1 + months)/log(13) + 40 tanh((cd4 - 350)/120) + 125
     count      y(t) = cd4 + (m(x) - cd4) (1 - exp(-t/12)) + level + treated * gain(x) * min(t, 20)/20 + noise      t in weeks
     gain       g(x) = 25 + 10 (karnofsky = 100) - 10 symptoms                                       cells/mm3
     hazard     Weibull, shape 1.3, log rate = -8.4 - 0.004 (m(x) - 350 + level) + 0.5 symptoms - 0.6 treated     per day
@@ -41,8 +41,8 @@ def baseline(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
 def settled(x: dict[str, np.ndarray]) -> np.ndarray:
     """m(x), cells/mm3."""
     return np.asarray(
-        0.78 * x["cd4"] - 18.0 * x["symptoms"] - 0.6 * (100.0 - x["karnofsky"])
-        - 14.0 * np.log1p(x["months_treated"]) / np.log(13.0) + 25.0 * np.tanh((x["cd4"] - 350.0) / 120.0) + 60.0
+        0.62 * x["cd4"] - 40.0 * x["symptoms"] - 1.5 * (100.0 - x["karnofsky"])
+        - 28.0 * np.log1p(x["months_treated"]) / np.log(13.0) + 40.0 * np.tanh((x["cd4"] - 350.0) / 120.0) + 125.0
     )  # fmt: skip
 
 

@@ -121,7 +121,8 @@ def _tipping(result: Result) -> list[Block]:
     scene = tipping(found, title=f"{result.name}: tipping point", null=null)
     said = " ".join(f"{note}." for note in found.notes) or "p value and estimate against the factor of the delta."
     rows = tuple(
-        (f"{x:g}", fixed(value, 4), p_words(p)) for x, value, p in zip(found.factors, found.values, found.p_values, strict=True)
+        (f"{x:g}", fixed(value, 4), p_words(p))
+        for x, value, p in zip(found.factors, found.values, found.p_values, strict=True)
     )
     tips = tuple(
         (f"{tip:.4g}", fixed(analysis[found.estimate].value, 4), p_words(analysis[found.estimate].p_value))

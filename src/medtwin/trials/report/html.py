@@ -10,7 +10,16 @@ from html import escape as escaped
 
 from medtwin.trials.analysis_plan.analysed import Analysed
 from medtwin.trials.report.document import (
-    Block, Box, Document, Figure, Heading, Listing, PageBreak, Paragraph, Table, Verbatim,
+    Block,
+    Box,
+    Document,
+    Figure,
+    Heading,
+    Listing,
+    PageBreak,
+    Paragraph,
+    Table,
+    Verbatim,
 )  # fmt: skip
 from medtwin.trials.report.figures.svg import dark_rules, svg
 from medtwin.trials.report.figures.text import clean, one_line
@@ -101,7 +110,11 @@ def page(made: Document) -> str:
     """A document as a page."""
     names = [block.words for block in made.blocks if isinstance(block, Heading) and block.level == 2]
     title = escaped(one_line(made.title))
-    style = _STYLE.replace("DARK", dark_rules()).replace("FOOTER", _quoted(made.footer)).replace("LABEL", _quoted(made.label))
+    style = (
+        _STYLE.replace("DARK", dark_rules())
+        .replace("FOOTER", _quoted(made.footer))
+        .replace("LABEL", _quoted(made.label))
+    )
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -196,7 +209,9 @@ def _figure(block: Figure, number: int) -> str:
 
 
 def _contents(names: list[str]) -> str:
-    items = "".join(f'<li><a href="#section-{number}">{_words(name)}</a></li>' for number, name in enumerate(names, start=1))
+    items = "".join(
+        f'<li><a href="#section-{number}">{_words(name)}</a></li>' for number, name in enumerate(names, start=1)
+    )
     return f'<nav aria-label="Contents"><ul>{items}</ul></nav>' if names else ""
 
 

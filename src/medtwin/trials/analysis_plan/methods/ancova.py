@@ -11,9 +11,7 @@ from medtwin.trials.analysis_plan.asked import Asked, Done
 class Ancova(msgspec.Struct, tag_field="kind", tag="ancova", forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Analysis of covariance: ``treated - control``."""
 
-    interactions: bool | list[str] = (
-        False  #: true: a slope in each arm (model II, ANHECOVA); or the covariates that have one
-    )
+    interactions: bool | list[str] = False  #: true: a slope in each arm (II, ANHECOVA); or of which covariates
     variance: str = "HC2"  #: classical | HC0 | HC1 | HC2 | HC3 | HC4
     df: str = ""  #: bell-mccaffrey | residual | normal; nothing said: bell-mccaffrey of model I, residual of II
     strata_as_covariates: bool = True

@@ -38,7 +38,11 @@ def studies(method: Borrowed, asked: Asked) -> list[Study]:
     if bool(method.external) == bool(method.history):
         raise AnalysisError("rows and a published history, or neither", where=asked.analysis.name,
                             expected="either external (labels of the arm column) or history")  # fmt: skip
-    held = list(method.history) or [_of_rows(arm_word(label, asked.plan.labels), asked) for label in method.external]
+    labels = [arm_word(label, asked.plan.labels) for label in method.external]
+    if own := [label for label in labels if label in (asked.control, *asked.treated)]:
+        raise AnalysisError(f"arms {own} of this trial as its own history", where=asked.analysis.name,
+                            expected="labels of other patients", remedy="nobody may count twice")  # fmt: skip
+    held = list(method.history) or [_of_rows(label, asked) for label in labels]
     rate = asked.analysis.endpoint == "binary"
     for study in held:
         whole = study.responders is not None if rate else study.mean is not None and (study.standard_error or 0.0) > 0.0

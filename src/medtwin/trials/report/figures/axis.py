@@ -68,9 +68,7 @@ def _log_ticks(low: float, high: float, about: int) -> tuple[float, ...]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     made: tuple[float, ...] = ()
     for leading in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
-        made = tuple(
-            value for p in powers for m in leading if low <= (value := float(f"{m * 10.0**p:.12g}")) <= high
-        )
+        made = tuple(value for p in powers for m in leading if low <= (value := float(f"{m * 10.0**p:.12g}")) <= high)
         if len(made) <= about + 2:
             break
     every = -(-len(made) // (about + 2))

@@ -45,9 +45,7 @@ def forest(rows: Sequence[Row], *, title: str, across: str = "", worse: str = ""
                             remedy="draw a plot for each")  # fmt: skip
     log = scales == {"log"}
     low, high = limits(rows)
-    numbers = [
-        (f"{reported(r.estimate)[0]} [{interval_words(r.estimate)}]", p_words(r.estimate.p_value)) for r in rows
-    ]
+    numbers = [(f"{reported(r.estimate)[0]} [{interval_words(r.estimate)}]", p_words(r.estimate.p_value)) for r in rows]
     beside = min(max(width(n[0], 9.5, r.strong) for n, r in zip(numbers, rows, strict=True)), 260.0)
     beside = max(beside, width("estimate [interval]", 9.5, True))
     left, right = 190.0, WIDTH - 62.0 - beside - 14.0
@@ -132,7 +130,7 @@ def _row(shapes: list[Shape], row: Row, number: int, y: float, axis: Axis, left:
             shapes.append(Line(inside(end), y - 4.0, inside(end), y + 4.0, stroke))
     if 0.0 <= at <= 1.0:
         shapes.append(square(inside(at), y, 5.0 if row.strong else 4.0, "series1", key=f"estimate {number}"))
-    return not (0.0 <= ends[0] and ends[1] <= 1.0)
+    return not (ends[0] >= 0.0 and ends[1] <= 1.0)
 
 
 def _place(axis: Axis, estimate: Estimate, value: float) -> float:
@@ -151,8 +149,3 @@ def _ruler(axis: Axis, floor: float, top: float, left: float) -> list[Shape]:
         made.append(Line(axis(value), floor, axis(value), floor + 4.0, Stroke(colour="muted")))
         made.append(Text(axis(value), floor + 16.0, words, 9.0, "middle"))
     return made
-
-
-
-
-

@@ -13,7 +13,18 @@ import numpy as np
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.kaplan import Curve
 from medtwin.trials.report.figures.axis import Axis, labels
-from medtwin.trials.report.figures.drawing import SERIES, Line, Point, Polygon, Polyline, Scene, Shape, Stroke, Text, series
+from medtwin.trials.report.figures.drawing import (
+    SERIES,
+    Line,
+    Point,
+    Polygon,
+    Polyline,
+    Scene,
+    Shape,
+    Stroke,
+    Text,
+    series,
+)
 from medtwin.trials.report.figures.text import fitted, width
 
 WIDTH = 720.0
@@ -57,7 +68,9 @@ def kaplan_meier(
         shapes.append(Polyline(points, series(number), f"curve {number}"))
         for t in _marks(censored, name, curve):
             y = upward(curve.at(t)[0])
-            shapes.append(Line(time(t), y - 4.0, time(t), y + 4.0, Stroke(colour="ink", width=1.0), f"censored {number}"))
+            shapes.append(
+                Line(time(t), y - 4.0, time(t), y + 4.0, Stroke(colour="ink", width=1.0), f"censored {number}")
+            )
     y = floor + 58.0
     shapes.append(Text(12.0, y, "Number at risk", 9.5, bold=True))
     for number, (name, curve) in enumerate(curves.items()):

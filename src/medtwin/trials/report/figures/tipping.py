@@ -18,7 +18,9 @@ WIDTH = 720.0
 SMALLEST = 1e-4  #: p value at the foot of the axis; those below it are drawn there
 
 
-def tipping(found: TippingPoint, *, title: str = "Tipping point", across: str = "factor of the delta", null: float = 0.0) -> Scene:
+def tipping(
+    found: TippingPoint, *, title: str = "Tipping point", across: str = "factor of the delta", null: float = 0.0
+) -> Scene:
     """A dashed line at the level, an upright one at each tipping point; ``null``: of the estimate."""
     if len(found.factors) < 2 or not all(math.isfinite(x) for x in (*found.factors, *found.p_values, *found.values)):
         raise AnalysisError(f"{len(found.factors)} points", expected="two or more, all finite", where=title)
