@@ -17,6 +17,7 @@ CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # Set before anything imports JAX, by variables rather than by jax.config: the record's tests never import JAX, and a
 # child process inherits them. A test of code that promotes on purpose says so: `with jax.numpy_dtype_promotion(...)`.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers are the parallel part
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"

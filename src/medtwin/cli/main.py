@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from medtwin.cli import demo, futures, intake, keeping, moving, people, serve, study, trial
 from medtwin.cli.common import Commands, examples
+
+# Our matrices are small and many: more threads of the linear algebra only wait for each other, on a busy machine for minutes.
+# Read when NumPy is first imported, which no command has done yet.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     cls=Commands,
