@@ -88,7 +88,7 @@ def test_every_command_takes_a_home_and_answers_in_json():
         assert options >= {"--home", "--json"}, name
 
 
-PAGES = ["README.md", "docs/tutorial.md", "docs/mappings/README.md", "docs/write-a-model.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/tutorial-trials.md", "docs/mappings/README.md", "docs/write-a-model.md"]
 
 
 def typed_in(page):
