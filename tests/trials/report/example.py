@@ -30,7 +30,12 @@ def patients(size: int = 160, seed: int = 7):
     score = rng.normal(50.0, 8.0, size)
     age = rng.normal(58.0, 9.0, size)
     time = np.arange(3)
-    y = 0.5 * score[:, None] - 2.2 * arm[:, None] * (time + 1) / 3 + rng.normal(0, 4, (size, 1)) + rng.normal(0, 3, (size, 3))
+    y = (
+        0.5 * score[:, None]
+        - 2.2 * arm[:, None] * (time + 1) / 3
+        + rng.normal(0, 4, (size, 1))
+        + rng.normal(0, 3, (size, 3))
+    )
     gone = np.maximum.accumulate(rng.random((size, 3)) < 0.08, 1)
     gone[:, 0] = False
     y[gone] = np.nan
@@ -49,21 +54,35 @@ def example() -> Analysed:
     both = ["prognostic score", "age"]
     told = (f"{int((~last).sum())} patients left out, without hamd17_week12: 8 of arm drug, 9 of arm placebo",)
     trial = replace(
-        TrialData.of(y[last, 2], names[last], control="placebo", covariates=covariates[last], covariate_names=both), notes=told
+        TrialData.of(y[last, 2], names[last], control="placebo", covariates=covariates[last], covariate_names=both),
+        notes=told,
     )
     repeated = RepeatedTrial.of(y, names, visits=VISITS, control="placebo", covariates=covariates, covariate_names=both)
-    tip = tipping_point(conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0)
+    tip = tipping_point(
+        conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0
+    )
     long = pl.DataFrame({
         "id": np.repeat(np.arange(len(arm)), 3), "arm": np.repeat(names, 3), "visit": list(VISITS) * len(arm),
         "y": y.ravel(), "score": np.repeat(score, 3),
     }).with_columns(pl.col("y").fill_nan(None))  # fmt: skip
     mixed = fit_table(
-        long, outcome="y", subject="id", visit="visit", arm="arm", covariates=["score"], arms=["placebo", "drug"], unit=UNIT
+        long,
+        outcome="y",
+        subject="id",
+        visit="visit",
+        arm="arm",
+        covariates=["score"],
+        arms=["placebo", "drug"],
+        unit=UNIT,
     )
     survived = TrialData.of(time, names, control="placebo", covariates=covariates, covariate_names=both, event=event)
     arms = {"placebo": arm == 0, "drug": arm == 1}
     responder = TrialData.of(
-        (y[last, 2] < 24.0).astype(float), names[last], control="placebo", covariates=covariates[last], covariate_names=both
+        (y[last, 2] < 24.0).astype(float),
+        names[last],
+        control="placebo",
+        covariates=covariates[last],
+        covariate_names=both,
     )
     outer = np.random.default_rng(3)
     shift = np.where(arm == 1, 0.0, 4.0)

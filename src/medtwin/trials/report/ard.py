@@ -24,7 +24,14 @@ from medtwin.trials.report.figures.text import clean
 from medtwin.trials.report.numbers import degrees, fixed, p_words, reported, short
 
 #: What a group may be; the last two are groups of numbers rather than of patients.
-ARM, CONTRAST, HYPOTHESIS, COVARIATE, TIME, FACTOR = "arm", "contrast", "hypothesis", "covariate", "time", "delta factor"
+ARM, CONTRAST, HYPOTHESIS, COVARIATE, TIME, FACTOR = (
+    "arm",
+    "contrast",
+    "hypothesis",
+    "covariate",
+    "time",
+    "delta factor",
+)
 
 LABELS = {
     "N": "patients", "estimate": "estimate", "conf.low": "lower confidence limit", "conf.high": "upper confidence limit",
@@ -108,7 +115,9 @@ def parquet(analysed: Analysed) -> bytes:
 def _result(number: int, result: Result) -> Iterator[Statistic]:
     context = result.analysis.method if result.analysis is not None else result.method
     if result.failure:
-        yield Statistic(result=number, context=context, name="estimate", value=None, shown="failed", error=result.failure)
+        yield Statistic(
+            result=number, context=context, name="estimate", value=None, shown="failed", error=result.failure
+        )
     if result.analysis is not None:
         for arm, count in result.analysis.patients.items():
             yield Statistic(result=number, group1=ARM, group1_level=str(arm), context=context, name="N",

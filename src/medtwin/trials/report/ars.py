@@ -244,7 +244,12 @@ def _section(kind: str, identifier: str, texts: Sequence[str]) -> dict[str, Any]
 
 def _contents(analysed: Analysed) -> dict[str, Any]:
     items = [
-        {"name": clean(result.name) or f"analysis {number + 1}", "level": 2, "order": number + 1, "analysisId": _id(number)}
+        {
+            "name": clean(result.name) or f"analysis {number + 1}",
+            "level": 2,
+            "order": number + 1,
+            "analysisId": _id(number),
+        }
         for number, result in enumerate(analysed.results)
     ]
     return {

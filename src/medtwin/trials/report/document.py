@@ -52,7 +52,9 @@ class Table:
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.head) for row in self.rows):
-            raise AnalysisError("rows of another width than the head", expected=f"{len(self.head)} cells", where=self.caption)
+            raise AnalysisError(
+                "rows of another width than the head", expected=f"{len(self.head)} cells", where=self.caption
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
-from medtwin.trials.report.document import Block, Figure, Heading, Table
+from medtwin.trials.report.document import Block, Box, Figure, Heading, Table
 from medtwin.trials.report.figures.axis import linear_ticks
 from medtwin.trials.report.figures.balance import love
 from medtwin.trials.report.figures.forest import Row, forest
@@ -22,15 +23,23 @@ def figures(analysed: Analysed) -> tuple[Block, ...]:
     blocks: list[Block] = list(_forests(analysed.results))
     for result in analysed.results:
         if result.balance is not None and result.balance.rows:
-            blocks += _balance(result)
+            blocks += _drawn(_balance, result)
         if result.curves:
-            blocks += _curves(result)
+            blocks += _drawn(_curves, result)
         if result.tipping is not None:
-            blocks += _tipping(result)
+            blocks += _drawn(_tipping, result)
     return (Heading("Figures"), *blocks) if blocks else ()
 
 
-def _forests(results: Sequence[Result]) -> list[Figure]:
+def _drawn(draw: Callable[[Result], list[Block]], result: Result) -> list[Block]:
+    """A figure that cannot be drawn says so in its place: the report is for the rest too."""
+    try:
+        return draw(result)
+    except AnalysisError as error:
+        return [Box(f"{result.name}: no figure", (str(error),))]
+
+
+def _forests(results: Sequence[Result]) -> list[Block]:
     """Of each analysis the estimates that compare: the first, and the others on its scale that are not an arm's own level."""
     groups: dict[tuple[str, str, float], list[Row]] = {}
     for result in results:
@@ -44,14 +53,19 @@ def _forests(results: Sequence[Result]) -> list[Figure]:
             groups.setdefault(key, []).append(
                 Row(label=label, estimate=estimate, strong=result.role == "primary" and not number)
             )
-    made = []
+    made: list[Block] = []
     for (scale, unit, _), rows in groups.items():
         what = "ratio" if scale == "log" else "difference" if unit == "1" else f"difference ({unit})"
         for part in range(0, len(rows), MOST_ROWS):
             more = ", continued" if part else ""
             title = f"Estimates with their intervals: {what}{more}"
-            scene = forest(rows[part : part + MOST_ROWS], title=title, across=what)
-            made.append(Figure(scene, f"{title}. The dashed line is the value under the hypothesis that p tests."))
+            said = f"{title}. The dashed line is the value under the hypothesis that p tests."
+            try:
+                scene = forest(rows[part : part + MOST_ROWS], title=title, across=what)
+            except AnalysisError as error:
+                made.append(Box(f"{title}: no figure", (str(error),)))
+            else:
+                made.append(Figure(scene, said))
     return made
 
 
@@ -121,7 +135,8 @@ def _tipping(result: Result) -> list[Block]:
     scene = tipping(found, title=f"{result.name}: tipping point", null=null)
     said = " ".join(f"{note}." for note in found.notes) or "p value and estimate against the factor of the delta."
     rows = tuple(
-        (f"{x:g}", fixed(value, 4), p_words(p)) for x, value, p in zip(found.factors, found.values, found.p_values, strict=True)
+        (f"{x:g}", fixed(value, 4), p_words(p))
+        for x, value, p in zip(found.factors, found.values, found.p_values, strict=True)
     )
     tips = tuple(
         (f"{tip:.4g}", fixed(analysis[found.estimate].value, 4), p_words(analysis[found.estimate].p_value))

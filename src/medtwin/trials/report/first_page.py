@@ -13,7 +13,9 @@ def first_page(analysed: Analysed) -> tuple[Block, ...]:
     """Blocks up to the first page break, the title included."""
     blocks: list[Block] = [Heading(analysed.title or "Analysis of a trial", 1)]
     if analysed.synthetic:
-        blocks.append(Box(SYNTHETIC, ("The patients are made up. Nothing here says anything about a treatment.",), "danger"))
+        blocks.append(
+            Box(SYNTHETIC, ("The patients are made up. Nothing here says anything about a treatment.",), "danger")
+        )
     blocks.append(Paragraph(f"Analysed {analysed.made_at} with medtwin {analysed.version}."))
     blocks.append(Heading("Was it decided beforehand?"))
     blocks.append(lock(analysed))

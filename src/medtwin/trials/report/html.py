@@ -10,7 +10,16 @@ from html import escape as escaped
 
 from medtwin.trials.analysis_plan.analysed import Analysed
 from medtwin.trials.report.document import (
-    Block, Box, Document, Figure, Heading, Listing, PageBreak, Paragraph, Table, Verbatim,
+    Block,
+    Box,
+    Document,
+    Figure,
+    Heading,
+    Listing,
+    PageBreak,
+    Paragraph,
+    Table,
+    Verbatim,
 )  # fmt: skip
 from medtwin.trials.report.figures.svg import dark_rules, svg
 from medtwin.trials.report.figures.text import clean, one_line
@@ -101,7 +110,11 @@ def page(made: Document) -> str:
     """A document as a page."""
     names = [block.words for block in made.blocks if isinstance(block, Heading) and block.level == 2]
     title = escaped(one_line(made.title))
-    style = _STYLE.replace("DARK", dark_rules()).replace("FOOTER", _quoted(made.footer)).replace("LABEL", _quoted(made.label))
+    style = (
+        _STYLE.replace("DARK", dark_rules())
+        .replace("FOOTER", _quoted(made.footer))
+        .replace("LABEL", _quoted(made.label))
+    )
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -135,7 +148,8 @@ def page(made: Document) -> str:
         parts.append("</div>")
     parts += [
         "</main>",
-        f'<footer class="foot"><p>{escaped(made.footer)}</p><p>medtwin {_words(made.version)}, {_words(made.made_at)}</p></footer>',
+        f'<footer class="foot"><p>{escaped(made.footer)}</p>',
+        f"<p>medtwin {_words(made.version)}, {_words(made.made_at)}</p></footer>",
         "</body>",
         "</html>",
     ]
@@ -165,25 +179,20 @@ def _box(block: Box) -> str:
 
 
 def _table(table: Table) -> str:
-    def cell(words: str, column: int) -> str:
-        kind = ' class="number"' if column in table.numbers else ""
-        if column == 0:
-            return f'<th scope="row"{kind}>{_words(words)}</th>'
-        return f"<td{kind}>{_words(words)}</td>"
+    def kind(column: int) -> str:
+        return ' class="number"' if column in table.numbers else ""
 
-    head = "".join(
-        f'<th scope="col"{" class=" + chr(34) + "number" + chr(34) if at in table.numbers else ""}>{_words(words)}</th>'
-        for at, words in enumerate(table.head)
-    )
-    rows = "\n".join(
-        f"<tr{' class=' + chr(34) + 'key' + chr(34) if number in table.strong else ''}>"
-        f"{''.join(cell(words, at) for at, words in enumerate(row))}</tr>"
-        for number, row in enumerate(table.rows)
-    )
-    name = escaped(one_line(table.caption))
+    def row(cells: tuple[str, ...], strong: bool) -> str:
+        first = f'<th scope="row"{kind(0)}>{_words(cells[0])}</th>' if cells else ""
+        rest = "".join(f"<td{kind(at)}>{_words(words)}</td>" for at, words in enumerate(cells[1:], start=1))
+        return f'<tr class="key">{first}{rest}</tr>' if strong else f"<tr>{first}{rest}</tr>"
+
+    head = "".join(f'<th scope="col"{kind(at)}>{_words(words)}</th>' for at, words in enumerate(table.head))
+    rows = "\n".join(row(cells, number in table.strong) for number, cells in enumerate(table.rows))
     return (
-        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{_words(table.caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll" role="region" aria-label="{escaped(one_line(table.caption))}" tabindex="0">'
+        f"<table><caption>{_words(table.caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -196,7 +205,9 @@ def _figure(block: Figure, number: int) -> str:
 
 
 def _contents(names: list[str]) -> str:
-    items = "".join(f'<li><a href="#section-{number}">{_words(name)}</a></li>' for number, name in enumerate(names, start=1))
+    items = "".join(
+        f'<li><a href="#section-{number}">{_words(name)}</a></li>' for number, name in enumerate(names, start=1)
+    )
     return f'<nav aria-label="Contents"><ul>{items}</ul></nav>' if names else ""
 
 

@@ -23,7 +23,16 @@ from reportlab.platypus import Table as Grid
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Analysed
 from medtwin.trials.report.document import (
-    Block, Box, Document, Figure, Heading, Listing, PageBreak, Paragraph, Table, Verbatim,
+    Block,
+    Box,
+    Document,
+    Figure,
+    Heading,
+    Listing,
+    PageBreak,
+    Paragraph,
+    Table,
+    Verbatim,
 )  # fmt: skip
 from medtwin.trials.report.figures.drawing import COLOURS
 from medtwin.trials.report.figures.pdf import BOLD, FACE, drawing, fonts, printable
@@ -129,7 +138,9 @@ def _block(block: Block, room: float) -> list[Any]:
 
 def _table(table: Table, room: float) -> list[Any]:
     widths = _widths(table, room)
-    head = [_words(words, _style("head_number" if at in table.numbers else "head")) for at, words in enumerate(table.head)]
+    head = [
+        _words(words, _style("head_number" if at in table.numbers else "head")) for at, words in enumerate(table.head)
+    ]
     rows = [
         [_words(words, _style(("key" if number in table.strong else "cell") + ("_number" if at in table.numbers else "")))
          for at, words in enumerate(row)]
@@ -181,7 +192,9 @@ def _mark(block: Heading, number: int) -> Any:
         key = f"heading-{number}"
         macro.canv.bookmarkPage(key)
         if block.level in (2, 3):
-            macro.canv.addOutlineEntry(printable(one_line(block.words))[:120], key, block.level - 2, closed=block.level == 2)
+            macro.canv.addOutlineEntry(
+                printable(one_line(block.words))[:120], key, block.level - 2, closed=block.level == 2
+            )
 
     return CallerMacro(draw)
 

@@ -27,7 +27,9 @@ def score(historical: Mapping[str, Any]) -> tuple[Block, ...]:
     if plain or partial:
         missing = "not given: what the score adds to the baseline value is unknown"
         shares = [(name, short(value)) for name, value in plain.items()] or [("R2", "not given")]
-        shares += [(name, short(value)) for name, value in partial.items()] or [("partial R2 beyond the baseline", missing)]
+        shares += [(name, short(value)) for name, value in partial.items()] or [
+            ("partial R2 beyond the baseline", missing)
+        ]
         blocks.append(Table(caption="Share of the outcome's variance", head=("measure", "value"), rows=tuple(shares),
                             numbers=frozenset((1,))))  # fmt: skip
     for name, value in list(left.items()):
@@ -45,7 +47,9 @@ def known(caption: str, values: Mapping[str, Any]) -> list[Block]:
 
 
 def _take(held: dict[str, Any], wanted: Any) -> dict[str, Any]:
-    found = {name: value for name, value in held.items() if wanted(str(name).lower().replace(" ", "_").replace("-", "_"))}
+    found = {
+        name: value for name, value in held.items() if wanted(str(name).lower().replace(" ", "_").replace("-", "_"))
+    }
     for name in found:
         del held[name]
     return found
@@ -55,7 +59,12 @@ def _records(value: Any) -> list[Mapping[str, Any]]:
     """Rows of a table, where that is what it is."""
     if isinstance(value, Mapping) and value and all(isinstance(one, Mapping) for one in value.values()):
         return [{"name": name, **one} for name, one in value.items()]
-    if isinstance(value, Sequence) and not isinstance(value, str) and value and all(isinstance(one, Mapping) for one in value):
+    if (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and value
+        and all(isinstance(one, Mapping) for one in value)
+    ):
         return list(value)
     return []
 

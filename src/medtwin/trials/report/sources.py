@@ -62,5 +62,7 @@ def sources(analysed: Analysed) -> tuple[str, ...]:
     text = "\n".join(words).lower()
     found = [source for pattern, source in SOURCES if re.search(pattern, text)]
     if analysed.estimand:
-        found.insert(0, "Estimands: ICH E9(R1), addendum on estimands and sensitivity analysis in clinical trials, 2019")
+        found.insert(
+            0, "Estimands: ICH E9(R1), addendum on estimands and sensitivity analysis in clinical trials, 2019"
+        )
     return tuple(found)

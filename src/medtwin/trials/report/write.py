@@ -68,7 +68,12 @@ def _result(result: Result) -> list[Block]:
         blocks += [Paragraph(asked), Box("No result", ("Neither estimates nor a reason for their absence.",))]
     if result.tests:
         rows = tuple(
-            (test.name, fixed(test.statistic, 4), f"{test.numerator}, {degrees(test.denominator)}", p_words(test.p_value))
+            (
+                test.name,
+                fixed(test.statistic, 4),
+                f"{test.numerator}, {degrees(test.denominator)}",
+                p_words(test.p_value),
+            )
             for test in result.tests
         )
         blocks.append(Table(caption="F tests", head=("hypothesis", "F", "degrees of freedom", "p"), rows=rows,

@@ -10,7 +10,7 @@ import math
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.external.balance import Balance
-from medtwin.trials.report.figures.axis import Axis, labels
+from medtwin.trials.report.figures.axis import Axis, named
 from medtwin.trials.report.figures.drawing import Circle, Line, Scene, Shape, Stroke, Text, arrow, square
 from medtwin.trials.report.figures.text import fitted
 
@@ -35,8 +35,7 @@ def love(balance: Balance, *, title: str = "Balance of the covariates") -> Scene
     axis = Axis(low=-reach, high=reach, start=left, end=right)
     shapes: list[Shape] = [Text(12.0, 24.0, fitted(title, WIDTH - 24.0, 13.0, True), 13.0, bold=True)]
     shapes += _legend(left)
-    ticks = axis.ticks(6)
-    for value, words in zip(ticks, labels(ticks), strict=True):
+    for value, words in named(axis, 6):
         shapes.append(Line(axis(value), top, axis(value), floor, Stroke(colour="grid", width=0.7)))
         shapes.append(Text(axis(value), floor + 16.0, words, 9.0, "middle"))
     shapes.append(Line(axis(0.0), top, axis(0.0), floor, Stroke(colour="ink"), "zero"))

@@ -123,7 +123,9 @@ def rectangle(
     return Polygon(corners, fill, stroke, opacity, key)
 
 
-def square(x: float, y: float, half: float, fill: str | None = "ink", stroke: Stroke | None = None, key: str = "") -> Polygon:
+def square(
+    x: float, y: float, half: float, fill: str | None = "ink", stroke: Stroke | None = None, key: str = ""
+) -> Polygon:
     """Around its centre."""
     return rectangle(x - half, y - half, 2.0 * half, 2.0 * half, fill, stroke, key=key)
 

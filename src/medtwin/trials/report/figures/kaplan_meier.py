@@ -12,8 +12,19 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.kaplan import Curve
-from medtwin.trials.report.figures.axis import Axis, labels
-from medtwin.trials.report.figures.drawing import SERIES, Line, Point, Polygon, Polyline, Scene, Shape, Stroke, Text, series
+from medtwin.trials.report.figures.axis import Axis, named
+from medtwin.trials.report.figures.drawing import (
+    SERIES,
+    Line,
+    Point,
+    Polygon,
+    Polyline,
+    Scene,
+    Shape,
+    Stroke,
+    Text,
+    series,
+)
 from medtwin.trials.report.figures.text import fitted, width
 
 WIDTH = 720.0
@@ -41,14 +52,13 @@ def kaplan_meier(
         y = upward(fifth / 5.0)
         shapes.append(Line(left, y, right, y, Stroke(colour="grid", width=0.7)))
         shapes.append(Text(left - 6.0, y + 3.5, f"{fifth * 20} %", 9.0, "end"))
-    ticks = time.ticks(8)
-    words = labels(ticks)
-    for value, text in zip(ticks, words, strict=True):
+    ticks = named(time, 8)
+    for value, text in ticks:
         shapes.append(Line(time(value), floor, time(value), floor + 4.0, Stroke(colour="muted")))
         shapes.append(Text(time(value), floor + 16.0, text, 9.0, "middle"))
     shapes.append(Line(left, floor, right, floor, Stroke(colour="muted")))
     shapes.append(Text((left + right) / 2.0, floor + 34.0, fitted(across, right - left), 10.0, "middle"))
-    for number, (name, curve) in enumerate(curves.items()):
+    for number, curve in enumerate(curves.values()):
         band = _band(curve, time, upward, confidence)
         if len(band) > 2:
             shapes.append(Polygon(band, SERIES[number % len(SERIES)], None, 0.14, f"band {number}"))
@@ -57,7 +67,9 @@ def kaplan_meier(
         shapes.append(Polyline(points, series(number), f"curve {number}"))
         for t in _marks(censored, name, curve):
             y = upward(curve.at(t)[0])
-            shapes.append(Line(time(t), y - 4.0, time(t), y + 4.0, Stroke(colour="ink", width=1.0), f"censored {number}"))
+            shapes.append(
+                Line(time(t), y - 4.0, time(t), y + 4.0, Stroke(colour="ink", width=1.0), f"censored {number}")
+            )
     y = floor + 58.0
     shapes.append(Text(12.0, y, "Number at risk", 9.5, bold=True))
     for number, (name, curve) in enumerate(curves.items()):
@@ -65,7 +77,7 @@ def kaplan_meier(
         stroke = series(number)
         shapes.append(Line(12.0, y - 3.5, 36.0, y - 3.5, stroke))
         shapes.append(Text(42.0, y, fitted(name, left - 66.0, 9.0), 9.0, colour=stroke.colour))
-        for value in ticks:
+        for value, _ in ticks:
             least, most = at_risk(curve, value, (censored or {}).get(name), (patients or {}).get(name))
             shown = f"{least}" if least == most else f"{least}+" if most is None else f"{least}-{most}"
             shapes.append(Text(time(value), y, shown, 8.5, "middle", key=f"at risk {number}"))

@@ -35,7 +35,8 @@ def printable(words: object) -> str:
     fonts()
     held = pdfmetrics.getFont(FACE).face.charToGlyph
     return "".join(
-        sign if ord(sign) in held or sign in "\n\t" else _NEAR.get(ord(sign), f"<U+{ord(sign):04X}>") for sign in clean(words)
+        sign if ord(sign) in held or sign in "\n\t" else _NEAR.get(ord(sign), f"<U+{ord(sign):04X}>")
+        for sign in clean(words)
     )
 
 
