@@ -63,7 +63,8 @@ def example() -> Analysed:
     )
     repeated = RepeatedTrial.of(y, names, visits=VISITS, control="placebo", covariates=covariates, covariate_names=both)
     tip = tipping_point(
-        conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0, points=11)
+        conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0, points=11
+    )
     long = pl.DataFrame({
         "id": np.repeat(np.arange(len(arm)), 3), "arm": np.repeat(names, 3), "visit": list(VISITS) * len(arm),
         "y": y.ravel(), "score": np.repeat(score, 3),

@@ -112,7 +112,9 @@ def test_the_square_stands_at_the_estimate(scale):
 
 
 def test_what_goes_far_is_cut_with_an_arrow_and_said():
-    rows = [Row(label=str(n), estimate=estimate(v, s)) for n, (v, s) in enumerate([(0, 1), (1, 1), (0.5, 80), (500, 1)])]
+    rows = [
+        Row(label=str(n), estimate=estimate(v, s)) for n, (v, s) in enumerate([(0, 1), (1, 1), (0.5, 80), (500, 1)])
+    ]
     root = parsed(svg(forest(rows, title="t")))
     heads = [points(one) for one in keyed(root, "cut 2")]
     assert len(heads) == 2
@@ -137,7 +139,8 @@ def test_a_forest_keeps_to_one_scale():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.floats(-1e12, 1e12), st.floats(0.0, 1e12)), min_size=1, max_size=5), st.sampled_from(["identity", "log"])
+    st.lists(st.tuples(st.floats(-1e12, 1e12), st.floats(0.0, 1e12)), min_size=1, max_size=5),
+    st.sampled_from(["identity", "log"]),
 )
 def test_any_estimates_can_be_drawn(pairs, scale):
     shrink = 1e-10 if scale == "log" else 1.0
@@ -330,7 +333,10 @@ def test_colours_can_be_told_on_both_papers():
             if role in ("paper", "grid"):
                 continue
             high, low = max(paper, light(pair[side])), min(paper, light(pair[side]))
-            assert (high + 0.05) / (low + 0.05) >= (4.5 if role in ("ink", "muted") else 3.0), (role, side)  # WCAG 2.2, 1.4
+            assert (high + 0.05) / (low + 0.05) >= (4.5 if role in ("ink", "muted") else 3.0), (
+                role,
+                side,
+            )  # WCAG 2.2, 1.4
     assert dark_rules().count("fill:") == len(COLOURS)
 
 
