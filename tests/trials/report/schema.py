@@ -22,8 +22,8 @@ def faults(value, rule=SCHEMA, where="$", root=SCHEMA):
     if "type" in rule:
         kinds = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
         fits = any(
-            kind == "null" and value is None
-            or kind != "null" and isinstance(value, KINDS[kind]) and not (isinstance(value, bool) and kind != "boolean")
+            (kind == "null" and value is None)
+            or (kind != "null" and isinstance(value, KINDS[kind]) and not (isinstance(value, bool) and kind != "boolean"))
             for kind in kinds
         )  # fmt: skip
         if not fits:

@@ -207,6 +207,20 @@ def test_a_curve_goes_through_the_product_limit():
         assert int(one.text) == (time >= place - 1e-6 - 0.01).sum()
 
 
+def test_many_steps_are_drawn_as_few_that_look_the_same():
+    rng = np.random.default_rng(8)
+    time, event = rng.exponential(10.0, 8000), rng.random(8000) < 0.7
+    root = parsed(svg(kaplan_meier({"a": (curve := estimated(time, event))})))
+    line = points(keyed(root, "curve 0")[0])
+    assert len(line) < 0.5 * 2 * len(curve.times)
+    x = np.interp(np.linspace(0.0, 1.0, 200), [0.0, 1.0], [line[0, 0], line[-1, 0]])
+    drawn = line[np.searchsorted(line[:, 0], x, side="right") - 1, 1]
+    at = (x - line[0, 0]) / (line[-1, 0] - line[0, 0]) * curve.followed_until
+    true = np.array([curve.at(moment)[0] for moment in np.minimum(at, curve.followed_until)])
+    full = line[0, 1] + (1.0 - true) * (304.0 - line[0, 1])
+    assert np.abs(drawn - full).max() < 0.5
+
+
 def test_numbers_at_risk_are_bounds_where_censoring_is_not_known():
     rng = np.random.default_rng(6)
     time, event = rng.exponential(10.0, 40), rng.random(40) < 0.5

@@ -135,6 +135,22 @@ def test_ard_has_one_row_for_each_statistic():
     assert dict(counts.select("group1_level", "stat").rows()) == example().results[0].analysis.patients
 
 
+def test_a_long_curve_is_whole_in_the_ard_and_sampled_in_ars():
+    import numpy as np
+
+    from medtwin.trials.analysis.kaplan import kaplan_meier
+
+    rng = np.random.default_rng(4)
+    time, event = rng.exponential(10.0, 900), rng.random(900) < 0.6
+    curve = kaplan_meier(time, event)
+    made = replace(example(), results=tuple(replace(r, curves={"a": curve}) for r in example().results if r.curves))
+    rows = ard.table(made).filter(pl.col("stat_name").eq("n.risk"))
+    assert rows["stat"].to_list() == [(time >= moment).sum() for moment in curve.times]
+    sampled = [one for one in ars.reporting_event(made)["analyses"][0]["results"] if "survival" in one["operationId"]]
+    assert len(sampled) == ars.MOST_TIMES
+    assert [float(sampled[at]["rawValue"]) for at in (0, -1)] == [curve.survival[0], curve.survival[-1]]
+
+
 def test_ard_files_agree():
     frame = pl.read_parquet(io.BytesIO(ard.parquet(example())))
     assert frame.equals(ard.table(example()))
@@ -153,7 +169,7 @@ def test_a_spreadsheet_runs_nothing(words):
     assert "'" + words in text["analysis"].to_list()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.text(max_size=40))
 def test_any_name_is_held(words):
     made = hostile(words)

@@ -35,8 +35,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 sy
   Arial, sans-serif; overflow-wrap: anywhere; }
 main, .foot { max-width: 62rem; margin: 0 auto; padding: 0 1.25rem; }
 main { padding-top: 1.5rem; }
-.label { position: sticky; top: 0; z-index: 1; margin: 0; padding: .35rem 1rem; text-align: center; font-weight: 700;
-  letter-spacing: .08em; background: var(--danger); color: #fff; }
+.label { max-width: none; position: sticky; top: 0; z-index: 1; margin: 0; padding: .35rem 1rem; text-align: center;
+  font-weight: 700; letter-spacing: .08em; background: var(--danger); color: #fff; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: .2rem 0 1rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.2rem 0 .6rem; padding-top: .4rem; border-top: 2px solid var(--line); }
 h3 { font-size: 1.08rem; margin: 1.8rem 0 .4rem; }
@@ -58,7 +58,7 @@ a { color: inherit; }
 .scroll { overflow-x: auto; margin: .6rem 0 1.2rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; min-width: 40%; }
 caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
-th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
+th, td { padding: .3rem 1rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   overflow-wrap: break-word; }
 th { font-weight: 400; min-width: 8rem; max-width: 28rem; }
 thead th { font-weight: 600; min-width: 0; border-bottom: 2px solid var(--ink); vertical-align: bottom; }
@@ -84,6 +84,7 @@ body { font-size: 10pt; }
 main, .foot { max-width: none; padding-left: 0; padding-right: 0; }
 .label, nav { display: none; }
 .first { break-after: page; }
+p, ul { max-width: none; }
 h1 { font-size: 17pt; } h2 { font-size: 13pt; } h3 { font-size: 11pt; }
 h2, h3, h4, caption { break-after: avoid; }
 figure, tr, .box { break-inside: avoid; }

@@ -46,9 +46,20 @@ def p_phrase(p: float) -> str:
 def reported(estimate: Estimate) -> tuple[str, str, str]:
     """(value, low, high) as the report shows them: of a ``log`` scale the ratio."""
     value, low, high = estimate.reported
-    error = estimate.standard_error * (abs(value) if estimate.scale == "log" else 1.0)
-    places = decimals(error)
+    if estimate.scale == "log" and estimate.standard_error > 0.5:  # one set of decimals would hide one of the limits
+        return significant(value), significant(low), significant(high)
+    places = decimals(estimate.standard_error * (abs(value) if estimate.scale == "log" else 1.0))
     return fixed(value, places), fixed(low, places), fixed(high, places)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """With this many digits, as a plain decimal unless it is very large or small."""
+    if not math.isfinite(value):
+        return "not finite"
+    if not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits}g}"
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return f"{float(f'{value:.{digits}g}'):.{places}f}"
 
 
 def degrees(df: float) -> str:
