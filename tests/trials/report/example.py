@@ -18,8 +18,16 @@ from medtwin.trials.external.effect import weighted_effect
 from medtwin.trials.external.tilting import entropy_weights
 from medtwin.trials.missing import Delta, RepeatedTrial, conditionally, tipping_point
 from medtwin.trials.mmrm import fit_table
+from medtwin.trials.planning.curve import Curve, Figure
 
 UNIT = "points"
+PLANNED = Figure(
+    title="Power against patients in each arm", across="patients in each arm", target=0.9, marked=60.0,
+    curves=(
+        Curve("with the score", (20.0, 40.0, 60.0, 80.0), (0.45, 0.75, 0.9, 0.96), "exact"),
+        Curve("without", (20.0, 40.0, 60.0, 80.0), (0.31, 0.56, 0.74, 0.85), "exact"),
+    ),
+)  # fmt: skip
 VISITS = ("week 4", "week 8", "week 12")
 
 
@@ -98,7 +106,7 @@ def example() -> Analysed:
     weights = entropy_weights(external).weights
     results = (
         Result(name="primary", role="primary", method="ancova", outcome="hamd17_week12", analysis=ancova(trial, unit=UNIT),
-               further={"R2 of the model": 0.41, "residual_sd": 5.1}),
+               further={"R2 of the model": 0.41, "residual_sd": 5.1, "planned": PLANNED}),
         Result(name="classical variance", role="sensitivity", method="ancova", outcome="hamd17_week12",
                analysis=ancova(trial, unit=UNIT, variance="classical")),
         Result(name="all visits", role="sensitivity", method="mmrm", outcome="hamd17",

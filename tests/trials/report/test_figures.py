@@ -143,7 +143,7 @@ def test_a_forest_keeps_to_one_scale():
     st.sampled_from(["identity", "log"]),
 )
 def test_any_estimates_can_be_drawn(pairs, scale):
-    shrink = 1e-10 if scale == "log" else 1.0
+    shrink = 1e-9 if scale == "log" else 1.0
     rows = [Row(label="x", estimate=estimate(v * shrink, s * shrink, scale=scale)) for v, s in pairs]
     scene = forest(rows, title="t")
     every = everything(parsed(svg(scene)))

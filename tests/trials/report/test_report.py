@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Result
+from medtwin.trials.estimate import Estimate
 from medtwin.trials.report import html, pdf, save
 from medtwin.trials.report.document import Box, Document, Figure, Heading, PageBreak, Paragraph, Table, Verbatim
 from medtwin.trials.report.figures.text import clean
@@ -357,6 +358,23 @@ def test_a_figure_that_cannot_be_drawn_is_said():
     said = words_of(document(replace(made, results=(broken,))).blocks)
     assert "no figure" in said
     assert "follow-up of no length" in said
+
+
+def test_a_ratio_that_no_number_holds_is_said_to_be_infinite(tmp_path):
+    made = example()
+    wide = Estimate(name="odds ratio", value=3.0, standard_error=900.0, method="m", scale="log")
+    first = replace(made.results[0], analysis=replace(made.results[0].analysis, estimates=(wide,)))
+    assert "infinite" in first_page(replace(made, results=(first,)))
+    assert len(write_report(replace(made, results=(first,)), tmp_path)) == 6
+
+
+def test_a_planned_power_curve_is_drawn():
+    blocks = document(example()).blocks
+    assert [
+        one for one in blocks if isinstance(one, Figure) and one.scene.title == "Power against patients in each arm"
+    ]
+    assert "without (exact)" in words_of(blocks)
+    assert "PowerCurves" not in words_of(blocks)
 
 
 def test_a_table_is_rectangular():

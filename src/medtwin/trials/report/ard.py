@@ -19,7 +19,7 @@ import polars as pl
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.report.figures.text import clean
-from medtwin.trials.report.numbers import degrees, fixed, p_words, reported, short
+from medtwin.trials.report.numbers import degrees, exact, fixed, p_words, reported, short
 
 #: What a group may be; the last two are groups of numbers rather than of patients.
 ARM, CONTRAST, HYPOTHESIS, COVARIATE, TIME, FACTOR = (
@@ -135,7 +135,7 @@ def _result(number: int, result: Result, most_times: int | None) -> Iterator[Sta
 
 
 def _estimate(number: int, one: Estimate) -> Iterator[Statistic]:
-    value, low, high = one.reported
+    value, low, high = exact(one)
     shown, shown_low, shown_high = reported(one)
     unit = "1" if one.scale == "log" else one.unit
     null = math.exp(one.null) if one.scale == "log" else one.null

@@ -7,11 +7,13 @@ from typing import Any
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
+from medtwin.trials.planning.curve import Figure as PowerCurves
 from medtwin.trials.report.document import Block, Box, Figure, Heading, Table
 from medtwin.trials.report.figures.axis import linear_ticks
 from medtwin.trials.report.figures.balance import love
 from medtwin.trials.report.figures.forest import Row, forest
 from medtwin.trials.report.figures.kaplan_meier import at_risk, kaplan_meier
+from medtwin.trials.report.figures.power import power
 from medtwin.trials.report.figures.tipping import tipping
 from medtwin.trials.report.numbers import fixed, p_words, short
 
@@ -28,6 +30,8 @@ def figures(analysed: Analysed) -> tuple[Block, ...]:
             blocks += _drawn(_curves, result)
         if result.tipping is not None:
             blocks += _drawn(_tipping, result)
+        if any(isinstance(one, PowerCurves) for one in result.further.values()):
+            blocks += _drawn(_power, result)
     return (Heading("Figures"), *blocks) if blocks else ()
 
 
@@ -149,3 +153,17 @@ def _tipping(result: Result) -> list[Block]:
         rows=(*rows, *tips), numbers=frozenset((0, 1, 2)), strong=strong,
     )  # fmt: skip
     return [Figure(scene, said), table]
+
+
+def _power(result: Result) -> list[Block]:
+    """Curves of the plan, where the analysis carries them among its further numbers."""
+    blocks: list[Block] = []
+    for held in (one for one in result.further.values() if isinstance(one, PowerCurves)):
+        said = f"{result.name}: {held.title}. Dotted: the planned power{'' if held.marked is None else ', the planned size'}."
+        rows = tuple(
+            (f"{curve.name} ({curve.method})", f"{x:g}", fixed(value, 4))
+            for curve in held.curves for x, value in zip(curve.x, curve.power, strict=True)
+        )  # fmt: skip
+        table = Table(caption=held.title, head=("curve", held.across, "power"), rows=rows, numbers=frozenset((1, 2)))
+        blocks += [Figure(power(held), said), table]
+    return blocks
