@@ -64,6 +64,9 @@ th { font-weight: 400; min-width: 8rem; max-width: 28rem; }
 thead th { font-weight: 600; min-width: 0; border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 td { max-width: 34rem; }
 .number { text-align: right; }
+tbody .number { white-space: nowrap; }
+.text { min-width: 12rem; }
+.token { min-width: 9rem; overflow-wrap: anywhere; }
 .key td, .key th { font-weight: 700; }
 figure { margin: 1.2rem 0; }
 figure .scroll { margin: 0; border: 1px solid var(--line); border-radius: 4px; background: var(--paper); }
@@ -94,6 +97,7 @@ figure svg { min-width: 0; max-width: 100%; }
 table { font-size: 8pt; }
 th, td { padding-right: .4rem; }
 th { min-width: 0; }
+.text, .token { min-width: 6rem; }
 pre { font-size: 7.5pt; }
 }
 @page { margin: 16mm 14mm 18mm; @bottom-left { content: "FOOTER"; font: 7.5pt sans-serif; color: #595959; }
@@ -180,8 +184,10 @@ def _box(block: Box) -> str:
 
 
 def _table(table: Table) -> str:
+    kinds = [_kind(table, column) for column in range(len(table.head))]
+
     def kind(column: int) -> str:
-        return ' class="number"' if column in table.numbers else ""
+        return f' class="{kinds[column]}"' if kinds[column] else ""
 
     def row(cells: tuple[str, ...], strong: bool) -> str:
         first = f'<th scope="row"{kind(0)}>{_words(cells[0])}</th>' if cells else ""
@@ -195,6 +201,16 @@ def _table(table: Table) -> str:
         f"<table><caption>{_words(table.caption)}</caption>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
     )
+
+
+def _kind(table: Table, column: int) -> str:
+    """How a column's cells are set: numbers, running text, or with words so long that they break anywhere."""
+    cells = [row[column] for row in table.rows]
+    if any(len(word) > 24 for cell in cells for word in cell.split()):
+        return "token"
+    if column in table.numbers:
+        return "number"
+    return "text" if any(len(cell) > 40 for cell in cells) else ""
 
 
 def _figure(block: Figure, number: int) -> str:

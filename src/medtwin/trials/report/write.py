@@ -116,8 +116,8 @@ def _appendix(analysed: Analysed) -> list[Block]:
         Table(caption="sha256", head=("of", "hash"), rows=hashes) if hashes else Paragraph("No hashes were kept.")
     )
     if analysed.deviations:
-        rows = tuple((one.of, one.locked, one.found, one.words) for one in analysed.deviations)
-        blocks.append(Table(caption="Deviations from the lock", head=("of", "locked", "found", "in words"), rows=rows))
+        rows = tuple((one.of, one.words, one.locked, one.found) for one in analysed.deviations)
+        blocks.append(Table(caption="Deviations from the lock", head=("of", "in words", "locked", "found"), rows=rows))
     blocks += [Heading("The plan", 3), Verbatim(plan_text(analysed.plan))]
     listed = sources(analysed)
     blocks += [Heading("Sources of the methods"), Listing(listed) if listed else Paragraph("None is known.")]

@@ -47,7 +47,9 @@ def forest(rows: Sequence[Row], *, title: str, across: str = "", worse: str = ""
     low, high = limits(rows)
     numbers = [(f"{reported(r.estimate)[0]} [{interval_words(r.estimate)}]", p_words(r.estimate.p_value)) for r in rows]
     beside = min(max(width(n[0], 9.5, r.strong) for n, r in zip(numbers, rows, strict=True)), 260.0)
-    beside = max(beside, width("estimate [interval]", 9.5, True))
+    confidence = {row.estimate.confidence for row in rows}
+    head = f"estimate [{f'{100.0 * confidence.pop():g} % ' if len(confidence) == 1 else ''}interval]"
+    beside = max(beside, width(head, 9.5, True))
     left, right = 190.0, WIDTH - 62.0 - beside - 14.0
     top = 62.0
     floor = top + ROW * len(rows)
@@ -58,11 +60,9 @@ def forest(rows: Sequence[Row], *, title: str, across: str = "", worse: str = ""
     )
     to = math.exp if log else float
     null = axis(to(rows[0].estimate.null))
-    confidence = {row.estimate.confidence for row in rows}
-    level = f"{100.0 * confidence.pop():g} % interval" if len(confidence) == 1 else "interval"
     shapes: list[Shape] = [Text(12.0, 24.0, fitted(title, WIDTH - 24.0, 13.0, True), 13.0, bold=True)]
     shapes += [
-        Text(right + 14.0, top - 10.0, f"estimate [{level}]", 9.5, bold=True),
+        Text(right + 14.0, top - 10.0, head, 9.5, bold=True),
         Text(WIDTH - 12.0, top - 10.0, "p", 9.5, "end", bold=True),
     ]
     shapes += _ruler(axis, floor, top, left)
