@@ -368,6 +368,18 @@ def test_a_ratio_that_no_number_holds_is_said_to_be_infinite(tmp_path):
     assert len(write_report(replace(made, results=(first,)), tmp_path)) == 6
 
 
+@pytest.mark.parametrize(("name", "compares"), [
+    ("drug - placebo", True), ("mean drug", False), ("RMST to 24, drug", False), ("RMST ratio to 24 drug / placebo", True),
+    ("difference", True), ("drug - placebo at week 4", True), ("drug at week 4", False), ("RMST to 24, T", False),
+])  # fmt: skip
+def test_an_arms_own_level_is_not_in_the_forest(name, compares):
+    one = replace(example().results[0].analysis.estimates[0], name=name)
+    held = replace(example().results[0].analysis, patients={"placebo": 1, "drug": 2, "T": 3}, estimates=(one, one))
+    made = replace(example(), results=(replace(example().results[0], analysis=held, further={}),))
+    scene = next(block for block in document(made).blocks if isinstance(block, Figure)).scene
+    assert sum(shape.key.startswith("estimate ") for shape in scene.shapes) == 1 + compares  # the first is always there
+
+
 def test_a_planned_power_curve_is_drawn():
     blocks = document(example()).blocks
     assert [

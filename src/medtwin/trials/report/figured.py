@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,7 +78,7 @@ def _compares(name: str, arms: Mapping[str, int]) -> bool:
     """Whether an estimate's name speaks of two arms, or of none by name (a ratio, a difference)."""
     if name.startswith("mean ") or ", mean " in name:
         return False
-    named = [arm for arm in arms if arm and arm in name]
+    named = [arm for arm in arms if arm and re.search(rf"(?<!\w){re.escape(arm)}(?!\w)", name)]
     return len(named) != 1
 
 
