@@ -18,12 +18,20 @@ from medtwin.trials.external.effect import weighted_effect
 from medtwin.trials.external.tilting import entropy_weights
 from medtwin.trials.missing import Delta, RepeatedTrial, conditionally, tipping_point
 from medtwin.trials.mmrm import fit_table
+from medtwin.trials.planning.curve import Curve, Figure
 
 UNIT = "points"
+PLANNED = Figure(
+    title="Power against patients in each arm", across="patients in each arm", target=0.9, marked=60.0,
+    curves=(
+        Curve("with the score", (20.0, 40.0, 60.0, 80.0), (0.45, 0.75, 0.9, 0.96), "exact"),
+        Curve("without", (20.0, 40.0, 60.0, 80.0), (0.31, 0.56, 0.74, 0.85), "exact"),
+    ),
+)  # fmt: skip
 VISITS = ("week 4", "week 8", "week 12")
 
 
-def patients(size: int = 160, seed: int = 7):
+def patients(size: int = 120, seed: int = 7):
     """Baseline values, score, arm, outcomes at the visits with drop-out, time to an event."""
     rng = np.random.default_rng(seed)
     arm = np.arange(size) % 2
@@ -32,7 +40,7 @@ def patients(size: int = 160, seed: int = 7):
     time = np.arange(3)
     y = (
         0.5 * score[:, None]
-        - 2.2 * arm[:, None] * (time + 1) / 3
+        - 3.4 * arm[:, None] * (time + 1) / 3
         + rng.normal(0, 4, (size, 1))
         + rng.normal(0, 3, (size, 3))
     )
@@ -52,14 +60,18 @@ def example() -> Analysed:
     last = np.isfinite(y[:, 2])
     covariates = np.column_stack([score, age])
     both = ["prognostic score", "age"]
-    told = (f"{int((~last).sum())} patients left out, without hamd17_week12: 8 of arm drug, 9 of arm placebo",)
+    gone = {name: int((~last & (names == name)).sum()) for name in ("drug", "placebo")}
+    told = (
+        f"{sum(gone.values())} patients left out, without hamd17_week12: "
+        + ", ".join(f"{count} of arm {name}" for name, count in gone.items()),
+    )
     trial = replace(
         TrialData.of(y[last, 2], names[last], control="placebo", covariates=covariates[last], covariate_names=both),
         notes=told,
     )
     repeated = RepeatedTrial.of(y, names, visits=VISITS, control="placebo", covariates=covariates, covariate_names=both)
     tip = tipping_point(
-        conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0
+        conditionally(repeated), Delta(by_arm={"drug": 1.0}), estimate="drug - placebo at week 12", high=20.0, points=11
     )
     long = pl.DataFrame({
         "id": np.repeat(np.arange(len(arm)), 3), "arm": np.repeat(names, 3), "visit": list(VISITS) * len(arm),
@@ -94,12 +106,12 @@ def example() -> Analysed:
     weights = entropy_weights(external).weights
     results = (
         Result(name="primary", role="primary", method="ancova", outcome="hamd17_week12", analysis=ancova(trial, unit=UNIT),
-               further={"R2 of the model": 0.41, "residual_sd": 5.1}),
+               further={"R2 of the model": 0.41, "residual_sd": 5.1, "planned": PLANNED}),
         Result(name="classical variance", role="sensitivity", method="ancova", outcome="hamd17_week12",
                analysis=ancova(trial, unit=UNIT, variance="classical")),
         Result(name="all visits", role="sensitivity", method="mmrm", outcome="hamd17",
                analysis=Analysis(method=mixed.fit.method, estimates=tuple(mixed.differences().values()),
-                                 patients={"placebo": 80, "drug": 80}, notes=mixed.fit.notes),
+                                 patients={"placebo": 60, "drug": 60}, notes=mixed.fit.notes),
                tests=(mixed.any_difference(), mixed.interaction())),
         Result(name="missing not at random", role="sensitivity", method="conditional-mean", outcome="hamd17_week12",
                analysis=conditionally(repeated)(Delta(by_arm={"drug": 0.0})), tipping=tip),
@@ -140,7 +152,7 @@ def example() -> Analysed:
                       words="The table is not the one that was locked: its sha256 begins bbbb instead of b0b0."),
         ),
         notes=told,
-        patients={"placebo": 80, "drug": 80},
+        patients={"placebo": 60, "drug": 60},
         historical={
             "context of use": "adults with major depression, score from baseline HAMD17 and demographics",
             "r2": 0.44, "partial_r2": 0.12,

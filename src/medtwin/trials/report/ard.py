@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.estimate import Estimate
-from medtwin.trials.report.figured import censoring
-from medtwin.trials.report.figures.kaplan_meier import at_risk
 from medtwin.trials.report.figures.text import clean
-from medtwin.trials.report.numbers import degrees, fixed, p_words, reported, short
+from medtwin.trials.report.numbers import degrees, exact, fixed, p_words, reported, short
 
 #: What a group may be; the last two are groups of numbers rather than of patients.
 ARM, CONTRAST, HYPOTHESIS, COVARIATE, TIME, FACTOR = (
@@ -63,9 +61,9 @@ class Statistic:
     error: str = ""
 
 
-def statistics(analysed: Analysed) -> tuple[Statistic, ...]:
-    """Every statistic of every analysis, in the plan's order."""
-    return tuple(row for number, result in enumerate(analysed.results) for row in _result(number, result))
+def statistics(analysed: Analysed, most_times: int | None = None) -> tuple[Statistic, ...]:
+    """Every statistic of every analysis, in the plan's order; of a curve at most so many times, spread evenly over them."""
+    return tuple(row for number, result in enumerate(analysed.results) for row in _result(number, result, most_times))
 
 
 def table(analysed: Analysed) -> pl.DataFrame:
@@ -112,7 +110,7 @@ def parquet(analysed: Analysed) -> bytes:
     return out.getvalue()
 
 
-def _result(number: int, result: Result) -> Iterator[Statistic]:
+def _result(number: int, result: Result, most_times: int | None) -> Iterator[Statistic]:
     context = result.analysis.method if result.analysis is not None else result.method
     if result.failure:
         yield Statistic(
@@ -132,12 +130,12 @@ def _result(number: int, result: Result) -> Iterator[Statistic]:
             yield Statistic(result=number, group1=HYPOTHESIS, group1_level=test.name, context=test.method, name=name,
                             value=_finite(value), shown=shown)  # fmt: skip
     yield from _balance(number, result)
-    yield from _curves(number, result)
+    yield from _curves(number, result, most_times)
     yield from _tipping(number, result)
 
 
 def _estimate(number: int, one: Estimate) -> Iterator[Statistic]:
-    value, low, high = one.reported
+    value, low, high = exact(one)
     shown, shown_low, shown_high = reported(one)
     unit = "1" if one.scale == "log" else one.unit
     null = math.exp(one.null) if one.scale == "log" else one.null
@@ -173,17 +171,20 @@ def _balance(number: int, result: Result) -> Iterator[Statistic]:
                         shown=fixed(size, 1), unit="patients")  # fmt: skip
 
 
-def _curves(number: int, result: Result) -> Iterator[Statistic]:
+def _curves(number: int, result: Result, most_times: int | None) -> Iterator[Statistic]:
     """At every event time, so that the curve can be drawn from the rows."""
     held = result.analysis
     confidence = held.estimates[0].confidence if held is not None and held.estimates else 0.95
     for arm, curve in result.curves.items():
-        for at, time in enumerate(curve.times):
+        shown: Sequence[int] = range(len(curve.times))
+        if most_times is not None and len(shown) > most_times:
+            shown = sorted({round(at * (len(shown) - 1) / (most_times - 1)) for at in range(most_times)})
+        for at in shown:
+            time = curve.times[at]
             low, high = curve.interval(float(time), confidence)
-            least, _ = at_risk(curve, float(time), (censoring(result) or {}).get(arm))
             for name, value in (
                 ("survival", float(curve.survival[at])), ("conf.low", low), ("conf.high", high),
-                ("n.risk", float(least)), ("n.event", float(curve.events[at])),
+                ("n.risk", float(curve.at_risk[at])), ("n.event", float(curve.events[at])),
             ):  # fmt: skip
                 yield Statistic(
                     result=number, group1=ARM, group1_level=str(arm), group2=TIME, group2_level=f"{time:.10g}",

@@ -8,7 +8,8 @@ commit cf0aedf; the tests check the file against that repository's JSON schema).
     GroupingFactor           arms, given beforehand; contrasts, hypotheses, covariates, times, delta factors from the results
     AnalysisMethod           each method with an ``Operation`` for each statistic that it gives
     Analysis                 each analysis of the plan, a failed one without results; ``reason`` says whether it was locked
-    OperationResult          every row of :mod:`~medtwin.trials.report.ard`: ``rawValue`` unrounded, ``formattedValue`` as shown
+    OperationResult          every row of :mod:`~medtwin.trials.report.ard`: ``rawValue`` unrounded, ``formattedValue`` as
+                             shown; of a survival curve at most ``MOST_TIMES`` event times
     Output, OutputDisplay    the report's files and, for each analysis, title and notes
 
 Not covered: data subsets, programming code, page references. Reasons and purposes that the standard has no term for (a plan
@@ -32,6 +33,7 @@ GROUPINGS = {
     ard.TIME: "Grp_Time", ard.FACTOR: "Grp_DeltaFactor",
 }  # fmt: skip
 PURPOSES = {"primary": "PRIMARY OUTCOME MEASURE", "secondary": "SECONDARY OUTCOME MEASURE"}
+MOST_TIMES = 100  #: of one survival curve; the ARD and the JSON have all
 _SET = "AnalysisSet_01"
 
 
@@ -43,7 +45,7 @@ def ars(analysed: Analysed) -> str:
 def reporting_event(analysed: Analysed) -> dict[str, Any]:
     """As plain values, attributes that are empty left out."""
     rows: list[list[ard.Statistic]] = [[] for _ in analysed.results]
-    for row in ard.statistics(analysed):
+    for row in ard.statistics(analysed, MOST_TIMES):
         rows[row.result].append(row)
     arms = _arms(analysed)
     methods, held = _methods(analysed.results, rows)

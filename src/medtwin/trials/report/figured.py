@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
-from medtwin.trials.report.document import Block, Figure, Heading, Table
+from medtwin.trials.planning.curve import Figure as PowerCurves
+from medtwin.trials.report.document import Block, Box, Figure, Heading, Table
 from medtwin.trials.report.figures.axis import linear_ticks
 from medtwin.trials.report.figures.balance import love
 from medtwin.trials.report.figures.forest import Row, forest
 from medtwin.trials.report.figures.kaplan_meier import at_risk, kaplan_meier
+from medtwin.trials.report.figures.power import power
 from medtwin.trials.report.figures.tipping import tipping
 from medtwin.trials.report.numbers import fixed, p_words, short
 
@@ -22,15 +26,25 @@ def figures(analysed: Analysed) -> tuple[Block, ...]:
     blocks: list[Block] = list(_forests(analysed.results))
     for result in analysed.results:
         if result.balance is not None and result.balance.rows:
-            blocks += _balance(result)
+            blocks += _drawn(_balance, result)
         if result.curves:
-            blocks += _curves(result)
+            blocks += _drawn(_curves, result)
         if result.tipping is not None:
-            blocks += _tipping(result)
+            blocks += _drawn(_tipping, result)
+        if any(isinstance(one, PowerCurves) for one in result.further.values()):
+            blocks += _drawn(_power, result)
     return (Heading("Figures"), *blocks) if blocks else ()
 
 
-def _forests(results: Sequence[Result]) -> list[Figure]:
+def _drawn(draw: Callable[[Result], list[Block]], result: Result) -> list[Block]:
+    """A figure that cannot be drawn says so in its place: the report is for the rest too."""
+    try:
+        return draw(result)
+    except AnalysisError as error:
+        return [Box(f"{result.name}: no figure", (str(error),))]
+
+
+def _forests(results: Sequence[Result]) -> list[Block]:
     """Of each analysis the estimates that compare: the first, and the others on its scale that are not an arm's own level."""
     groups: dict[tuple[str, str, float], list[Row]] = {}
     for result in results:
@@ -44,14 +58,19 @@ def _forests(results: Sequence[Result]) -> list[Figure]:
             groups.setdefault(key, []).append(
                 Row(label=label, estimate=estimate, strong=result.role == "primary" and not number)
             )
-    made = []
+    made: list[Block] = []
     for (scale, unit, _), rows in groups.items():
         what = "ratio" if scale == "log" else "difference" if unit == "1" else f"difference ({unit})"
         for part in range(0, len(rows), MOST_ROWS):
             more = ", continued" if part else ""
             title = f"Estimates with their intervals: {what}{more}"
-            scene = forest(rows[part : part + MOST_ROWS], title=title, across=what)
-            made.append(Figure(scene, f"{title}. The dashed line is the value under the hypothesis that p tests."))
+            said = f"{title}. The dashed line is the value under the hypothesis that p tests."
+            try:
+                scene = forest(rows[part : part + MOST_ROWS], title=title, across=what)
+            except AnalysisError as error:
+                made.append(Box(f"{title}: no figure", (str(error),)))
+            else:
+                made.append(Figure(scene, said))
     return made
 
 
@@ -59,7 +78,7 @@ def _compares(name: str, arms: Mapping[str, int]) -> bool:
     """Whether an estimate's name speaks of two arms, or of none by name (a ratio, a difference)."""
     if name.startswith("mean ") or ", mean " in name:
         return False
-    named = [arm for arm in arms if arm and arm in name]
+    named = [arm for arm in arms if arm and re.search(rf"(?<!\w){re.escape(arm)}(?!\w)", name)]
     return len(named) != 1
 
 
@@ -135,3 +154,17 @@ def _tipping(result: Result) -> list[Block]:
         rows=(*rows, *tips), numbers=frozenset((0, 1, 2)), strong=strong,
     )  # fmt: skip
     return [Figure(scene, said), table]
+
+
+def _power(result: Result) -> list[Block]:
+    """Curves of the plan, where the analysis carries them among its further numbers."""
+    blocks: list[Block] = []
+    for held in (one for one in result.further.values() if isinstance(one, PowerCurves)):
+        said = f"{result.name}: {held.title}. Dotted: the planned power{'' if held.marked is None else ', the planned size'}."
+        rows = tuple(
+            (f"{curve.name} ({curve.method})", f"{x:g}", fixed(value, 4))
+            for curve in held.curves for x, value in zip(curve.x, curve.power, strict=True)
+        )  # fmt: skip
+        table = Table(caption=held.title, head=("curve", held.across, "power"), rows=rows, numbers=frozenset((1, 2)))
+        blocks += [Figure(power(held), said), table]
+    return blocks

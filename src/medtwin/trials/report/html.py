@@ -35,8 +35,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 sy
   Arial, sans-serif; overflow-wrap: anywhere; }
 main, .foot { max-width: 62rem; margin: 0 auto; padding: 0 1.25rem; }
 main { padding-top: 1.5rem; }
-.label { position: sticky; top: 0; z-index: 1; margin: 0; padding: .35rem 1rem; text-align: center; font-weight: 700;
-  letter-spacing: .08em; background: var(--danger); color: #fff; }
+.label { max-width: none; position: sticky; top: 0; z-index: 1; margin: 0; padding: .35rem 1rem; text-align: center;
+  font-weight: 700; letter-spacing: .08em; background: var(--danger); color: #fff; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: .2rem 0 1rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.2rem 0 .6rem; padding-top: .4rem; border-top: 2px solid var(--line); }
 h3 { font-size: 1.08rem; margin: 1.8rem 0 .4rem; }
@@ -58,12 +58,15 @@ a { color: inherit; }
 .scroll { overflow-x: auto; margin: .6rem 0 1.2rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; min-width: 40%; }
 caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
-th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
+th, td { padding: .3rem 1rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   overflow-wrap: break-word; }
 th { font-weight: 400; min-width: 8rem; max-width: 28rem; }
 thead th { font-weight: 600; min-width: 0; border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 td { max-width: 34rem; }
 .number { text-align: right; }
+tbody .number { white-space: nowrap; }
+.text { min-width: 12rem; }
+.token { min-width: 9rem; overflow-wrap: anywhere; }
 .key td, .key th { font-weight: 700; }
 figure { margin: 1.2rem 0; }
 figure .scroll { margin: 0; border: 1px solid var(--line); border-radius: 4px; background: var(--paper); }
@@ -84,6 +87,7 @@ body { font-size: 10pt; }
 main, .foot { max-width: none; padding-left: 0; padding-right: 0; }
 .label, nav { display: none; }
 .first { break-after: page; }
+p, ul { max-width: none; }
 h1 { font-size: 17pt; } h2 { font-size: 13pt; } h3 { font-size: 11pt; }
 h2, h3, h4, caption { break-after: avoid; }
 figure, tr, .box { break-inside: avoid; }
@@ -93,6 +97,7 @@ figure svg { min-width: 0; max-width: 100%; }
 table { font-size: 8pt; }
 th, td { padding-right: .4rem; }
 th { min-width: 0; }
+.text, .token { min-width: 6rem; }
 pre { font-size: 7.5pt; }
 }
 @page { margin: 16mm 14mm 18mm; @bottom-left { content: "FOOTER"; font: 7.5pt sans-serif; color: #595959; }
@@ -148,7 +153,8 @@ def page(made: Document) -> str:
         parts.append("</div>")
     parts += [
         "</main>",
-        f'<footer class="foot"><p>{escaped(made.footer)}</p><p>medtwin {_words(made.version)}, {_words(made.made_at)}</p></footer>',
+        f'<footer class="foot"><p>{escaped(made.footer)}</p>',
+        f"<p>medtwin {_words(made.version)}, {_words(made.made_at)}</p></footer>",
         "</body>",
         "</html>",
     ]
@@ -178,26 +184,33 @@ def _box(block: Box) -> str:
 
 
 def _table(table: Table) -> str:
-    def cell(words: str, column: int) -> str:
-        kind = ' class="number"' if column in table.numbers else ""
-        if column == 0:
-            return f'<th scope="row"{kind}>{_words(words)}</th>'
-        return f"<td{kind}>{_words(words)}</td>"
+    kinds = [_kind(table, column) for column in range(len(table.head))]
 
-    head = "".join(
-        f'<th scope="col"{" class=" + chr(34) + "number" + chr(34) if at in table.numbers else ""}>{_words(words)}</th>'
-        for at, words in enumerate(table.head)
-    )
-    rows = "\n".join(
-        f"<tr{' class=' + chr(34) + 'key' + chr(34) if number in table.strong else ''}>"
-        f"{''.join(cell(words, at) for at, words in enumerate(row))}</tr>"
-        for number, row in enumerate(table.rows)
-    )
-    name = escaped(one_line(table.caption))
+    def kind(column: int) -> str:
+        return f' class="{kinds[column]}"' if kinds[column] else ""
+
+    def row(cells: tuple[str, ...], strong: bool) -> str:
+        first = f'<th scope="row"{kind(0)}>{_words(cells[0])}</th>' if cells else ""
+        rest = "".join(f"<td{kind(at)}>{_words(words)}</td>" for at, words in enumerate(cells[1:], start=1))
+        return f'<tr class="key">{first}{rest}</tr>' if strong else f"<tr>{first}{rest}</tr>"
+
+    head = "".join(f'<th scope="col"{kind(at)}>{_words(words)}</th>' for at, words in enumerate(table.head))
+    rows = "\n".join(row(cells, number in table.strong) for number, cells in enumerate(table.rows))
     return (
-        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{_words(table.caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll" role="region" aria-label="{escaped(one_line(table.caption))}" tabindex="0">'
+        f"<table><caption>{_words(table.caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
     )
+
+
+def _kind(table: Table, column: int) -> str:
+    """How a column's cells are set: numbers, running text, or with words so long that they break anywhere."""
+    cells = [row[column] for row in table.rows]
+    if any(len(word) > 24 for cell in cells for word in cell.split()):
+        return "token"
+    if column in table.numbers:
+        return "number"
+    return "text" if any(len(cell) > 40 for cell in cells) else ""
 
 
 def _figure(block: Figure, number: int) -> str:

@@ -13,6 +13,7 @@ from medtwin.trials.analysis.kaplan import Curve
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.report.first_page import SYNTHETIC
+from medtwin.trials.report.numbers import exact
 from medtwin.trials.report.plain import plain
 from medtwin.trials.report.sources import sources
 from medtwin.trials.report.write import FOOTER, versions
@@ -40,7 +41,7 @@ def content(analysed: Analysed) -> dict[str, Any]:
 
 def estimate(one: Estimate) -> dict[str, Any]:
     """One estimate with what follows from it: ``interval`` on its own scale, ``reported`` as a ratio where it is one."""
-    value, low, high = one.reported
+    value, low, high = exact(one)
     return {
         **plain(one), "statistic": plain(one.statistic), "p_value": one.p_value, "interval": plain(one.interval),
         "reported": {"value": plain(value), "low": plain(low), "high": plain(high)},

@@ -43,12 +43,32 @@ def p_phrase(p: float) -> str:
     return f"p {p_words(p).replace('<', '< ') if p < 0.0001 else '= ' + p_words(p)}"
 
 
+def exact(estimate: Estimate) -> tuple[float, float, float]:
+    """(value, low, high) as they are reported; a ratio that no number can hold is infinite."""
+    try:
+        return estimate.reported
+    except OverflowError:
+        value, low, high = (math.exp(x) if x < 709.0 else math.inf for x in (estimate.value, *estimate.interval))
+        return value, low, high
+
+
 def reported(estimate: Estimate) -> tuple[str, str, str]:
     """(value, low, high) as the report shows them: of a ``log`` scale the ratio."""
-    value, low, high = estimate.reported
-    error = estimate.standard_error * (abs(value) if estimate.scale == "log" else 1.0)
-    places = decimals(error)
+    value, low, high = exact(estimate)
+    if estimate.scale == "log" and estimate.standard_error > 0.5:  # one set of decimals would hide one of the limits
+        return significant(value), significant(low), significant(high)
+    places = decimals(estimate.standard_error * (abs(value) if estimate.scale == "log" else 1.0))
     return fixed(value, places), fixed(low, places), fixed(high, places)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """With this many digits, as a plain decimal unless it is very large or small."""
+    if not math.isfinite(value):
+        return "infinite" if value > 0.0 else "not finite"
+    if not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits}g}"
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return f"{float(f'{value:.{digits}g}'):.{places}f}"
 
 
 def degrees(df: float) -> str:

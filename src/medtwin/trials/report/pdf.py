@@ -41,6 +41,7 @@ from medtwin.trials.report.write import document
 
 PAGES = {"A4": A4, "Letter": LETTER}
 MARGIN = 48.0
+LONGEST, LONGEST_NAME = 4000, 240  #: characters of a text, of a name in a table or heading
 TONES = {"danger": ("#a4161a", "#fdf0f0"), "caution": ("#8a5300", "#fdf6e9"), "calm": ("#0b6b4f", "#eef8f4")}
 _INK, _MUTED = HexColor(COLOURS["ink"][0]), HexColor(COLOURS["muted"][0])
 _RULE = HexColor("#d4d4d4")
@@ -132,7 +133,7 @@ def _block(block: Block, room: float) -> list[Any]:
     if isinstance(block, Table):
         return _table(block, room)
     if isinstance(block, Verbatim):
-        return [_words(line or " ", _style("code"), indent=True) for line in block.words.split("\n")]
+        return [_words(line or " ", _style("code")) for line in block.words.split("\n")]
     return [NewPage()] if isinstance(block, PageBreak) else []
 
 
@@ -178,8 +179,11 @@ def _widths(table: Table, room: float) -> list[float]:
     return [held + left * one / sum(more) for held, one in zip(fixed, more, strict=True)]
 
 
-def _words(words: str, style: Any, bullet: str = "", indent: bool = False) -> Any:
-    """Escaped for reportlab's own markup; line breaks and leading spaces are kept."""
+def _words(words: str, style: Any, bullet: str = "") -> Any:
+    """Escaped for reportlab's own markup; line breaks and leading spaces are kept. What is too long says so."""
+    most = LONGEST if style.name.partition("_")[0] in ("body", "item", "strong", "code") else LONGEST_NAME
+    if len(words) > most:
+        words = f"{words[:most]}... [of {len(words)} characters; the JSON has them all]"
     lines = escape(printable(words).replace("\t", "    ")).split("\n")
     kept = [re.sub(r"^ +", lambda found: "&nbsp;" * len(found.group()), line) for line in lines]
     return Words("<br/>".join(kept), style, bulletText=bullet or None)

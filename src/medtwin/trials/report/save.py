@@ -33,12 +33,12 @@ def write_report(
     target = Path(folder_or_path)
     alone = target.suffix.lower().removeprefix(".")
     if alone in ("html", "pdf", "json") and not target.is_dir():
-        whole = ((target, _bytes(FILES[alone][0])(analysed)),)
+        whole = [(target, _bytes(FILES[alone][0])(analysed))]
     else:
         if unknown := [kind for kind in kinds if kind not in FILES]:
             raise AnalysisError(f"kinds {unknown}", expected=f"of {list(FILES)}", where="the report")
         names = [name for kind in dict.fromkeys(kinds) for name in FILES[kind]]
-        whole = tuple((target / name, _bytes(name)(analysed)) for name in names)
+        whole = [(target / name, _bytes(name)(analysed)) for name in names]
     for path, content in whole:
         _write(path, content)
     return tuple(path for path, _ in whole)

@@ -30,8 +30,10 @@ def score(historical: Mapping[str, Any]) -> tuple[Block, ...]:
         shares += [(name, short(value)) for name, value in partial.items()] or [
             ("partial R2 beyond the baseline", missing)
         ]
-        blocks.append(Table(caption="Share of the outcome's variance", head=("measure", "value"), rows=tuple(shares),
-                            numbers=frozenset((1,))))  # fmt: skip
+        caption = "Share of the outcome's variance"
+        blocks.append(
+            Table(caption=caption, head=("measure", "value"), rows=tuple(shares), numbers=_right(tuple(shares)))
+        )
     for name, value in list(left.items()):
         if rows := _records(value):
             blocks.append(_table(name, rows))
@@ -43,7 +45,12 @@ def score(historical: Mapping[str, Any]) -> tuple[Block, ...]:
 def known(caption: str, values: Mapping[str, Any]) -> list[Block]:
     """A table of names and values, however deep they lie."""
     rows = tuple(_flat(values))
-    return [Table(caption=caption, head=("what", "value"), rows=rows, numbers=frozenset((1,)))] if rows else []
+    return [Table(caption=caption, head=("what", "value"), rows=rows, numbers=_right(rows))] if rows else []
+
+
+def _right(rows: tuple[tuple[str, str], ...]) -> frozenset[int]:
+    """The column of values is aligned to the right unless there are long words in it."""
+    return frozenset((1,)) if all(len(value) <= 24 for _, value in rows) else frozenset()
 
 
 def _take(held: dict[str, Any], wanted: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
+from medtwin.trials.planning.curve import Figure as PowerCurves
 from medtwin.trials.report.document import Block, Box, Document, Heading, Listing, PageBreak, Paragraph, Table, Verbatim
 from medtwin.trials.report.figured import figures
 from medtwin.trials.report.first_page import SYNTHETIC, first_page
@@ -78,7 +79,10 @@ def _result(result: Result) -> list[Block]:
         )
         blocks.append(Table(caption="F tests", head=("hypothesis", "F", "degrees of freedom", "p"), rows=rows,
                             numbers=frozenset((1, 2, 3))))  # fmt: skip
-    rest = {name: value for name, value in result.further.items() if name not in _HELD_ELSEWHERE}
+    rest = {
+        name: value for name, value in result.further.items()
+        if name not in _HELD_ELSEWHERE and not isinstance(value, PowerCurves)
+    }  # fmt: skip
     blocks += known("Further numbers of the method", rest)
     said = [*(result.analysis.notes if result.analysis is not None else ())]
     said += [*(result.balance.notes if result.balance is not None else ())]
@@ -112,8 +116,8 @@ def _appendix(analysed: Analysed) -> list[Block]:
         Table(caption="sha256", head=("of", "hash"), rows=hashes) if hashes else Paragraph("No hashes were kept.")
     )
     if analysed.deviations:
-        rows = tuple((one.of, one.locked, one.found, one.words) for one in analysed.deviations)
-        blocks.append(Table(caption="Deviations from the lock", head=("of", "locked", "found", "in words"), rows=rows))
+        rows = tuple((one.of, one.words, one.locked, one.found) for one in analysed.deviations)
+        blocks.append(Table(caption="Deviations from the lock", head=("of", "in words", "locked", "found"), rows=rows))
     blocks += [Heading("The plan", 3), Verbatim(plan_text(analysed.plan))]
     listed = sources(analysed)
     blocks += [Heading("Sources of the methods"), Listing(listed) if listed else Paragraph("None is known.")]

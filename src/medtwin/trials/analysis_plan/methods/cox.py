@@ -6,7 +6,7 @@ import msgspec
 
 from medtwin.trials.analysis.cox import cox
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.analysis_plan.methods.curves import censored, curves
 
 
 class Cox(msgspec.Struct, tag_field="kind", tag="cox", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -20,4 +20,4 @@ def run(method: Cox, asked: Asked) -> Done:
     """The hazard ratios."""
     trial = asked.trial()
     made = cox(trial, ties=method.ties, stratified=method.stratified, confidence=asked.plan.confidence)
-    return Done(analysis=made, curves=curves(trial))
+    return Done(analysis=made, curves=curves(trial), further=censored(trial, asked.analysis.unit))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.kaplan import Curve, kaplan_meier
 
@@ -14,3 +16,14 @@ def curves(trial: TrialData) -> dict[str, Curve]:
         name: kaplan_meier(trial.outcome[trial.arm == code], trial.event[trial.arm == code])
         for code, name in enumerate(trial.arm_names)
     }
+
+
+def censored(trial: TrialData, unit: str) -> dict[str, Any]:
+    """What the figure of the curves asks for beside them: times of censoring by arm, and the axis's unit."""
+    if trial.event is None:
+        return {}
+    times = {
+        name: [float(time) for time in sorted(trial.outcome[(trial.arm == code) & ~trial.event])]
+        for code, name in enumerate(trial.arm_names)
+    }
+    return {"censored": times, "time_unit": unit}

@@ -8,7 +8,7 @@ import msgspec
 
 from medtwin.trials.analysis.logrank import logrank
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.analysis_plan.methods.curves import censored, curves
 
 
 class LogRank(msgspec.Struct, tag_field="kind", tag="log-rank", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -28,4 +28,8 @@ def run(method: LogRank, asked: Asked) -> Done:
         confidence=asked.plan.confidence,
     )  # fmt: skip
     order = sorted(made.estimates, key=lambda one: one.name.startswith("log-rank") != method.test_first)
-    return Done(analysis=replace(made, estimates=tuple(order)), curves=curves(trial))
+    return Done(
+        analysis=replace(made, estimates=tuple(order)),
+        curves=curves(trial),
+        further=censored(trial, asked.analysis.unit),
+    )

@@ -6,7 +6,7 @@ import msgspec
 
 from medtwin.trials.analysis.kaplan import survival_effects
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.analysis_plan.methods.curves import censored, curves
 
 
 class Survival(msgspec.Struct, tag_field="kind", tag="survival", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -22,4 +22,4 @@ def run(method: Survival, asked: Asked) -> Done:
     made = survival_effects(
         trial, times=method.times, tau=method.tau, confidence=asked.plan.confidence, unit=asked.analysis.unit
     )
-    return Done(analysis=made, curves=curves(trial))
+    return Done(analysis=made, curves=curves(trial), further=censored(trial, asked.analysis.unit))

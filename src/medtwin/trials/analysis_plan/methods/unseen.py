@@ -12,7 +12,7 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.analysis_plan.methods.curves import censored, curves
 from medtwin.trials.missing import binary, count, survival
 
 
@@ -93,7 +93,7 @@ def run_survival(method: ImputedSurvival, asked: Asked) -> Done:
         delta=method.delta or None, pieces=method.pieces, sets=method.sets, seed=method.seed,
         confidence=asked.plan.confidence,
     )  # fmt: skip
-    return Done(analysis=replace(made), curves=curves(trial))
+    return Done(analysis=replace(made), curves=curves(trial), further=censored(trial, asked.analysis.unit))
 
 
 def _planned(asked: Asked, column: str) -> np.ndarray:

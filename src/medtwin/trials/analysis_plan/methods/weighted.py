@@ -12,7 +12,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import curves
+from medtwin.trials.analysis_plan.methods.curves import censored, curves
 from medtwin.trials.external.balance import balance
 from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
 from medtwin.trials.external.matching import nearest_neighbours
@@ -59,7 +59,10 @@ def run(method: Weighted, asked: Asked) -> Done:
         "effective controls": table.effective_control, "effective treated": table.effective_treated,
     }  # fmt: skip
     return Done(
-        analysis=made, balance=table, curves=curves(trial) if survives else {}, further={**further, **undone(made)}
+        analysis=made,
+        balance=table,
+        curves=curves(trial) if survives else {},
+        further={**further, **undone(made), **censored(trial, asked.analysis.unit)},
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.report.figures.text import width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Axis:
     log: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        if not (math.isfinite(self.high - self.low) and self.low < self.high):
             raise AnalysisError(f"an axis from {self.low:g} to {self.high:g}", expected="finite ends that ascend")
         if self.log and not self.low > 0.0:
             raise AnalysisError(f"a logarithmic axis from {self.low:g}", expected="positive ends")
@@ -42,6 +44,19 @@ class Axis:
         if self.log and self.high / self.low > 3.0:
             return _log_ticks(self.low, self.high, about)
         return linear_ticks(self.low, self.high, about)
+
+
+def named(axis: Axis, about: int = 6, size: float = 9.0) -> tuple[tuple[float, str], ...]:
+    """Ticks of an axis that lies, with words that do not touch: fewer ticks where they would."""
+    made: tuple[tuple[float, str], ...] = ()
+    for count in range(about, 0, -1):
+        ticks = axis.ticks(count)
+        words = labels(ticks)
+        made = tuple(zip(ticks, words, strict=True))
+        ends = [(axis(tick), width(word, size) / 2.0) for tick, word in zip(ticks, words, strict=True)]
+        if all(b - a >= half + more + 4.0 for (a, half), (b, more) in pairwise(ends)):
+            return made
+    return made[:1]
 
 
 def spread(low: float, high: float, margin: float = 0.05) -> tuple[float, float]:
@@ -83,4 +98,4 @@ def labels(ticks: Sequence[float]) -> tuple[str, ...]:
     if sizes and max(sizes) / min(sizes) > 20.0:
         return tuple(f"{value:.6g}" for value in ticks)
     decimals = max((len(f"{value:.10g}".partition(".")[2]) for value in ticks), default=0)
-    return tuple(f"{0.0 if not value else value:.{min(decimals, 8)}f}" for value in ticks)
+    return tuple(f"{value or 0.0:.{min(decimals, 8)}f}" for value in ticks)

@@ -10,9 +10,9 @@ import math
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.external.balance import Balance
-from medtwin.trials.report.figures.axis import Axis, labels
+from medtwin.trials.report.figures.axis import Axis, named
 from medtwin.trials.report.figures.drawing import Circle, Line, Scene, Shape, Stroke, Text, arrow, square
-from medtwin.trials.report.figures.text import fitted
+from medtwin.trials.report.figures.text import fitted, one_line, width
 
 WIDTH, ROW = 720.0, 20.0
 WIDEST, MOST = 2.0, 40
@@ -30,13 +30,13 @@ def love(balance: Balance, *, title: str = "Balance of the covariates") -> Scene
     rows = ordered[:MOST]
     every = [x for row in rows for x in (row.difference_before, row.difference_after) if math.isfinite(x)]
     reach = min(max([0.25, *(1.08 * abs(x) for x in every)]), WIDEST)
-    left, right, top = 210.0, WIDTH - 24.0, 62.0
+    longest = max(width(one_line(row.name), 9.5) for row in rows)
+    left, right, top = min(max(longest + 28.0, 120.0), 290.0), WIDTH - 24.0, 62.0
     floor = top + ROW * len(rows)
     axis = Axis(low=-reach, high=reach, start=left, end=right)
     shapes: list[Shape] = [Text(12.0, 24.0, fitted(title, WIDTH - 24.0, 13.0, True), 13.0, bold=True)]
     shapes += _legend(left)
-    ticks = axis.ticks(6)
-    for value, words in zip(ticks, labels(ticks), strict=True):
+    for value, words in named(axis, 6):
         shapes.append(Line(axis(value), top, axis(value), floor, Stroke(colour="grid", width=0.7)))
         shapes.append(Text(axis(value), floor + 16.0, words, 9.0, "middle"))
     shapes.append(Line(axis(0.0), top, axis(0.0), floor, Stroke(colour="ink"), "zero"))

@@ -1,6 +1,6 @@
 """A scene: a few kinds of shapes in points, from the top left corner, and the colours by the part that they play.
 
-Colours stay apart for colour-blind readers (after the palette of Okabe and Ito, darkened for
+Colours stay apart for colour-blind readers (after the palette of Okabe and Ito 2008, darkened for
 lines on white) and never stand alone: series differ by dash and by mark too, so that they can be told in black and white.
 """
 

@@ -15,7 +15,7 @@ from statistics import median
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.estimate import Estimate
-from medtwin.trials.report.figures.axis import Axis, labels, spread
+from medtwin.trials.report.figures.axis import Axis, named, spread
 from medtwin.trials.report.figures.drawing import Line, Scene, Shape, Stroke, Text, arrow, square
 from medtwin.trials.report.figures.text import fitted, width, wrapped
 from medtwin.trials.report.numbers import interval_words, p_words, reported
@@ -47,7 +47,9 @@ def forest(rows: Sequence[Row], *, title: str, across: str = "", worse: str = ""
     low, high = limits(rows)
     numbers = [(f"{reported(r.estimate)[0]} [{interval_words(r.estimate)}]", p_words(r.estimate.p_value)) for r in rows]
     beside = min(max(width(n[0], 9.5, r.strong) for n, r in zip(numbers, rows, strict=True)), 260.0)
-    beside = max(beside, width("estimate [interval]", 9.5, True))
+    confidence = {row.estimate.confidence for row in rows}
+    head = f"estimate [{f'{100.0 * confidence.pop():g} % ' if len(confidence) == 1 else ''}interval]"
+    beside = max(beside, width(head, 9.5, True))
     left, right = 190.0, WIDTH - 62.0 - beside - 14.0
     top = 62.0
     floor = top + ROW * len(rows)
@@ -58,11 +60,9 @@ def forest(rows: Sequence[Row], *, title: str, across: str = "", worse: str = ""
     )
     to = math.exp if log else float
     null = axis(to(rows[0].estimate.null))
-    confidence = {row.estimate.confidence for row in rows}
-    level = f"{100.0 * confidence.pop():g} % interval" if len(confidence) == 1 else "interval"
     shapes: list[Shape] = [Text(12.0, 24.0, fitted(title, WIDTH - 24.0, 13.0, True), 13.0, bold=True)]
     shapes += [
-        Text(right + 14.0, top - 10.0, f"estimate [{level}]", 9.5, bold=True),
+        Text(right + 14.0, top - 10.0, head, 9.5, bold=True),
         Text(WIDTH - 12.0, top - 10.0, "p", 9.5, "end", bold=True),
     ]
     shapes += _ruler(axis, floor, top, left)
@@ -112,8 +112,8 @@ def limits(rows: Sequence[Row]) -> tuple[float, float]:
 def _row(shapes: list[Shape], row: Row, number: int, y: float, axis: Axis, left: float) -> bool:
     """Label, interval and square; true: something was cut."""
     names = wrapped(row.label, left - 24.0, 9.5, bold=row.strong)
-    for at, words in enumerate(names):
-        shift = 3.5 if len(names) == 1 else -2.5 + 11.0 * at
+    for line, words in enumerate(names):
+        shift = 3.5 if len(names) == 1 else -2.5 + 11.0 * line
         shapes.append(Text(12.0, y + shift, words, 9.5, bold=row.strong))
     inside = Axis(low=0.0, high=1.0, start=axis.start, end=axis.end)
     ends = [_place(axis, row.estimate, x) for x in row.estimate.interval]
@@ -122,7 +122,7 @@ def _row(shapes: list[Shape], row: Row, number: int, y: float, axis: Axis, left:
     stroke = Stroke(colour="series1", width=2.4 if row.strong else 1.6)
     if ends[0] < 1.0 and ends[1] > 0.0:
         shapes.append(Line(inside(shown[0]), y, inside(shown[1]), y, stroke, f"interval {number}"))
-    for end, right in ((ends[0], False), (ends[1], True)):
+    for end in ends:
         if end < 0.0 or end > 1.0:
             edge = inside(0.0 if end < 0.0 else 1.0)
             shapes.append(arrow(edge, y, end > 1.0, "series1", f"cut {number}"))
@@ -143,8 +143,7 @@ def _place(axis: Axis, estimate: Estimate, value: float) -> float:
 def _ruler(axis: Axis, floor: float, top: float, left: float) -> list[Shape]:
     """The axis with its ticks."""
     made: list[Shape] = [Line(left, floor, axis.end, floor, Stroke(colour="muted"))]
-    ticks = axis.ticks(5)
-    for value, words in zip(ticks, labels(ticks), strict=True):
+    for value, words in named(axis, 5):
         made.append(Line(axis(value), top, axis(value), floor, Stroke(colour="grid", width=0.7)))
         made.append(Line(axis(value), floor, axis(value), floor + 4.0, Stroke(colour="muted")))
         made.append(Text(axis(value), floor + 16.0, words, 9.0, "middle"))

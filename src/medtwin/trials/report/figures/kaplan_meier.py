@@ -12,7 +12,7 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.kaplan import Curve
-from medtwin.trials.report.figures.axis import Axis, labels
+from medtwin.trials.report.figures.axis import Axis, named
 from medtwin.trials.report.figures.drawing import (
     SERIES,
     Line,
@@ -28,6 +28,7 @@ from medtwin.trials.report.figures.drawing import (
 from medtwin.trials.report.figures.text import fitted, width
 
 WIDTH = 720.0
+FINE = 0.15  #: points; steps that are smaller in both directions are drawn as one
 MOST_MARKS = 400  #: of those censored, in an arm; more would be a smear
 
 
@@ -52,19 +53,19 @@ def kaplan_meier(
         y = upward(fifth / 5.0)
         shapes.append(Line(left, y, right, y, Stroke(colour="grid", width=0.7)))
         shapes.append(Text(left - 6.0, y + 3.5, f"{fifth * 20} %", 9.0, "end"))
-    ticks = time.ticks(8)
-    words = labels(ticks)
-    for value, text in zip(ticks, words, strict=True):
+    ticks = named(time, 8)
+    for value, text in ticks:
         shapes.append(Line(time(value), floor, time(value), floor + 4.0, Stroke(colour="muted")))
         shapes.append(Text(time(value), floor + 16.0, text, 9.0, "middle"))
     shapes.append(Line(left, floor, right, floor, Stroke(colour="muted")))
     shapes.append(Text((left + right) / 2.0, floor + 34.0, fitted(across, right - left), 10.0, "middle"))
-    for number, (name, curve) in enumerate(curves.items()):
-        band = _band(curve, time, upward, confidence)
+    seen = [_seen(curve, time, upward) for curve in curves.values()]
+    for number, curve in enumerate(curves.values()):
+        band = _band(curve, seen[number], time, upward, confidence)
         if len(band) > 2:
             shapes.append(Polygon(band, SERIES[number % len(SERIES)], None, 0.14, f"band {number}"))
     for number, (name, curve) in enumerate(curves.items()):
-        points = tuple((time(t), upward(s)) for t, s in _steps(curve))
+        points = tuple((time(t), upward(s)) for t, s in _steps(curve, seen[number]))
         shapes.append(Polyline(points, series(number), f"curve {number}"))
         for t in _marks(censored, name, curve):
             y = upward(curve.at(t)[0])
@@ -78,7 +79,7 @@ def kaplan_meier(
         stroke = series(number)
         shapes.append(Line(12.0, y - 3.5, 36.0, y - 3.5, stroke))
         shapes.append(Text(42.0, y, fitted(name, left - 66.0, 9.0), 9.0, colour=stroke.colour))
-        for value in ticks:
+        for value, _ in ticks:
             least, most = at_risk(curve, value, (censored or {}).get(name), (patients or {}).get(name))
             shown = f"{least}" if least == most else f"{least}+" if most is None else f"{least}-{most}"
             shapes.append(Text(time(value), y, shown, 8.5, "middle", key=f"at risk {number}"))
@@ -116,27 +117,41 @@ def at_risk(
     return least, patients
 
 
-def _steps(curve: Curve) -> list[Point]:
+def _seen(curve: Curve, time: Axis, upward: Axis) -> list[int]:
+    """The event times that the eye can tell apart: each a ``FINE`` point or more from the one before, and the last."""
+    kept: list[int] = []
+    at = (time(0.0), upward(1.0))
+    for number, (t, s) in enumerate(zip(curve.times, curve.survival, strict=True)):
+        here = (time(float(t)), upward(float(s)))
+        if number + 1 == len(curve.times) or max(abs(here[0] - at[0]), abs(here[1] - at[1])) >= FINE:
+            kept.append(number)
+            at = here
+    return kept
+
+
+def _steps(curve: Curve, seen: Sequence[int]) -> list[Point]:
     """Corners of the curve in time and survival, from (0, 1) to the last follow-up."""
     corners: list[Point] = [(0.0, 1.0)]
-    for t, s in zip(curve.times, curve.survival, strict=True):
-        corners += [(float(t), corners[-1][1]), (float(t), float(s))]
+    for number in seen:
+        t, s = float(curve.times[number]), float(curve.survival[number])
+        corners += [(t, corners[-1][1]), (t, s)]
     if curve.followed_until > corners[-1][0]:
         corners.append((curve.followed_until, corners[-1][1]))
     return corners
 
 
-def _band(curve: Curve, time: Axis, upward: Axis, confidence: float) -> tuple[Point, ...]:
+def _band(curve: Curve, seen: Sequence[int], time: Axis, upward: Axis, confidence: float) -> tuple[Point, ...]:
     """Upper limits onwards, lower limits back; it ends with the last step that has an interval."""
     upper: list[Point] = []
     lower: list[Point] = []
-    for number, t in enumerate(curve.times):
-        low, high = curve.interval(float(t), confidence)
+    for number, following in zip(seen, [*seen[1:], None], strict=True):
         if not 0.0 < curve.survival[number] < 1.0:
             break
-        until = float(curve.times[number + 1]) if number + 1 < len(curve.times) else curve.followed_until
-        upper += [(time(float(t)), upward(high)), (time(until), upward(high))]
-        lower += [(time(float(t)), upward(low)), (time(until), upward(low))]
+        t = float(curve.times[number])
+        low, high = curve.interval(t, confidence)
+        until = curve.followed_until if following is None else float(curve.times[following])
+        upper += [(time(t), upward(high)), (time(until), upward(high))]
+        lower += [(time(t), upward(low)), (time(until), upward(low))]
     return (*upper, *reversed(lower))
 
 

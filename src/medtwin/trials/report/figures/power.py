@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.report.figures.axis import Axis, labels
+from medtwin.trials.report.figures.axis import Axis, named
 from medtwin.trials.report.figures.drawing import Line, Polyline, Scene, Shape, Stroke, Text, series
 from medtwin.trials.report.figures.text import fitted
 
@@ -32,8 +32,7 @@ def power(figure: Figure, width: float = 720.0, height: float = 440.0) -> Scene:
         y = upward(tenth / 10.0)
         shapes.append(Line(left, y, right, y, Stroke(colour="grid")))
         shapes.append(Text(left - 6.0, y + 3.5, f"{tenth * 10} %", 10.0, "end"))
-    ticks = across.ticks(6)
-    for x, words in zip(ticks, labels(ticks), strict=True):
+    for x, words in named(across, 6):
         shapes.append(Line(across(x), floor, across(x), floor + 4.0))
         shapes.append(Text(across(x), floor + 17.0, words, 10.0, "middle"))
     shapes.append(Text((left + right) / 2.0, floor + 34.0, fitted(figure.across, right - left), 10.0, "middle"))

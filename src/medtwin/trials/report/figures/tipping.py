@@ -9,7 +9,7 @@ import math
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.missing.tipping import TippingPoint
-from medtwin.trials.report.figures.axis import Axis, labels, spread
+from medtwin.trials.report.figures.axis import Axis, labels, named, spread
 from medtwin.trials.report.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text, series
 from medtwin.trials.report.figures.text import fitted
 from medtwin.trials.report.numbers import short
@@ -36,8 +36,7 @@ def tipping(
     shapes += _panel(p, left, right)
     shapes.append(Text(left, 250.0, "estimate", 9.5))
     shapes += _panel(value, left, right)
-    ticks = factor.ticks(7)
-    for x, words in zip(ticks, labels(ticks), strict=True):
+    for x, words in named(factor, 7):
         shapes.append(Line(factor(x), value.start, factor(x), value.start + 4.0, Stroke(colour="muted")))
         shapes.append(Text(factor(x), value.start + 16.0, words, 9.0, "middle"))
     shapes.append(Text((left + right) / 2.0, value.start + 34.0, fitted(across, right - left), 10.0, "middle"))
@@ -51,13 +50,13 @@ def tipping(
         points = tuple((factor(x), axis(max(y, axis.low))) for x, y in zip(found.factors, heights, strict=True))
         shapes.append(Polyline(points, Stroke(colour=stroke.colour, width=2.0), key))
         shapes += [Circle(x, y, 2.2, stroke.colour, key=f"{key} {at}") for at, (x, y) in enumerate(points)]
-    named = -math.inf
+    spoken = -math.inf
     for number, tip in enumerate(found.tips):
         x = factor(tip)
         shapes.append(Line(x, p.end, x, value.start, Stroke(colour="ink", dash=(1.5, 2.5)), f"tip {number}"))
-        if x - named < 40.0:  # its words would lie on those of the one before; the table has both
+        if x - spoken < 40.0:  # its words would lie on those of the one before; the table has both
             continue
-        named = x
+        spoken = x
         shapes.append(Text(x, p.end - 4.0, short(float(f"{tip:.3g}")), 9.0, "middle", bold=True))
     tips = ", ".join(f"{tip:.4g}" for tip in found.tips)
     described = (
