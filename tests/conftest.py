@@ -6,9 +6,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The same examples on every machine; `make test ARGS="--hypothesis-profile=search"` looks for new ones.
-hypothesis.settings.register_profile("steady", derandomize=True, database=None, print_blob=True)
-hypothesis.settings.register_profile("search", max_examples=1000, database=None, print_blob=True)
+# The same examples on every machine, however slow; `make test ARGS="--hypothesis-profile=search"` looks for new ones.
+STEADY = hypothesis.settings(
+    deadline=None, database=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("steady", STEADY, derandomize=True)
+hypothesis.settings.register_profile("search", STEADY, max_examples=1000)
 hypothesis.settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parent.parent

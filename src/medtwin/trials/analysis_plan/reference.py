@@ -63,8 +63,8 @@ def page() -> str:
     for method in RUNS:
         tag = method.__struct_config__.tag  # type: ignore[attr-defined]
         parts += [f"### `{tag}`\n", f"Endpoint: {' or '.join(ENDPOINTS[method])}. {_paragraph(method)}", _table(method)]
-    for name, each in (("history", Study), ("anchor", Published)):
-        parts += [f"### `{name}` of a method\n", _paragraph(each), _table(each)]
+    for name, nested in (("history", Study), ("anchor", Published)):
+        parts += [f"### `{name}` of a method\n", _paragraph(nested), _table(nested)]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
@@ -86,7 +86,7 @@ def _table(of: type) -> str:
     )
 
 
-def _fields(of: type) -> list[tuple[str, str, str]]:
+def _fields(of: Any) -> list[tuple[str, str, str]]:
     hints = typing.get_type_hints(of)
     if issubclass(of, msgspec.Struct):
         held: list[tuple[str, Any]] = []
