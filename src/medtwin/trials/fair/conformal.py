@@ -1,0 +1,86 @@
+"""Conformal intervals and sets by group: one width for all (split), or one for each group (Mondrian).
+
+With scores s of n calibration patients and q the k-th smallest, k = ceil((n + 1) coverage), a new patient exchangeable with
+them has score <= q with probability k/(n + 1) (no ties), hence at least ``coverage`` (Vovk, Gammerman & Shafer, Algorithmic
+Learning in a Random World, 2005, chapter 4 for the Mondrian form; from memory). Scores:
+
+    measured outcome    |y - p|            interval p -+ q
+    event               1 - P(y)           set of the outcomes whose score is <= q: {0}, {1}, both or none
+
+Split takes n over everybody: it holds on average, and may hold for one group at the cost of another. Mondrian takes n
+within the group: it holds in each, exactly, in finite samples.
+
+Given the calibration patients, coverage itself is Beta(k, n + 1 - k) (continuous scores; Ramos et al., arXiv 2605.19024),
+so that of m new patients a beta-binomial number is covered: that is the test whether too few were, one-sided. The interval
+of an observed coverage is Clopper and Pearson's: of the chance that *this* calibration gives.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from medtwin.errors import AnalysisError
+from medtwin.statistics.conformal import quantile
+from medtwin.statistics.coverage import share
+from medtwin.trials.fair.number import Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conformal:
+    """Of one group: the reach of its intervals and how often they held."""
+
+    quantile: float  #: of the score: half the width of an interval, in the outcome's unit; of events a probability
+    calibration_patients: int
+    coverage: Number
+    #: outcomes in the mean set of an event (0 to 2); of a measured outcome the width of the interval
+    size: float
+
+
+def scores(outcome: np.ndarray, predicted: np.ndarray, *, binary: bool) -> np.ndarray:
+    """(patient,) how badly each prediction did."""
+    return np.where(outcome == 1.0, 1.0 - predicted, predicted) if binary else np.abs(outcome - predicted)
+
+
+def conformal(
+    calibration: np.ndarray, test: np.ndarray, *, name: str, target: float = 0.9, confidence: float = 0.95,
+    predicted: np.ndarray | None = None, unit: str = "1",
+) -> Conformal:  # fmt: skip
+    """Coverage of patients with scores ``test`` by the quantile of scores ``calibration``; ``predicted``: risks of ``test``."""
+    q = quantile(calibration, target)
+    n, m = len(calibration), len(test)
+    if not math.isfinite(q):
+        raise AnalysisError(f"{n} calibration patients, too few to promise {target:.0%}", where=name,
+                            expected=f"at least {math.ceil(target / (1.0 - target) - 1e-9)}")  # fmt: skip
+    if not m:
+        raise AnalysisError("nobody to test the coverage on", expected="one or more", where=name)
+    held = share(int((test <= q).sum()), m, confidence)
+    k = math.ceil((n + 1) * target - 1e-9)
+    too_few = float(stats.betabinom.cdf(held.successes, m, k, n + 1 - k))
+    hit, missed = held.successes + 0.5, m - held.successes + 0.5
+    number = Number(
+        name=name, value=held.value, low=held.low, high=held.high, method="Clopper-Pearson", ideal=target, p_value=too_few,
+        scaled=math.log(hit / missed), scaled_error=math.sqrt(1.0 / hit + 1.0 / missed),
+    )  # fmt: skip
+    if predicted is None:
+        size = 2.0 * q
+    else:
+        size = float(((1.0 - predicted <= q).astype(float) + (predicted <= q)).mean())
+    return Conformal(quantile=q, calibration_patients=n, coverage=number, size=size)
+
+
+def halves(group: np.ndarray, keys: tuple[np.ndarray, ...], seed: int = 0) -> np.ndarray:
+    """(patient,) true: calibration. Half of each group by chance, the same whatever the order of rows or the groups' names.
+
+    ``keys`` (each (patient,)) order the patients of a group before lots are drawn; patients alike in all are interchangeable.
+    """
+    chosen = np.zeros(len(group), dtype=bool)
+    for level in np.unique(group):
+        members = np.flatnonzero(group == level)
+        ordered = members[np.lexsort(tuple(key[members] for key in keys))]
+        lots = np.random.default_rng(seed).permutation(len(ordered))
+        chosen[ordered[lots[: (len(ordered) + 1) // 2]]] = True
+    return chosen
