@@ -25,8 +25,8 @@ from scipy import stats
 
 from medtwin.errors import AnalysisError
 from medtwin.statistics.conformal import quantile
-from medtwin.statistics.coverage import share
 from medtwin.trials.fair.number import Number
+from medtwin.trials.fair.proportion import clopper_pearson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,13 @@ def conformal(
                             expected=f"at least {math.ceil(target / (1.0 - target) - 1e-9)}")  # fmt: skip
     if not m:
         raise AnalysisError("nobody to test the coverage on", expected="one or more", where=name)
-    held = share(int((test <= q).sum()), m, confidence)
+    covered = int((test <= q).sum())
+    low, high = clopper_pearson(covered, m, confidence)
     k = math.ceil((n + 1) * target - 1e-9)
-    too_few = float(stats.betabinom.cdf(held.successes, m, k, n + 1 - k))
-    hit, missed = held.successes + 0.5, m - held.successes + 0.5
+    too_few = float(stats.betabinom.cdf(covered, m, k, n + 1 - k))
+    hit, missed = covered + 0.5, m - covered + 0.5
     number = Number(
-        name=name, value=held.value, low=held.low, high=held.high, method="Clopper-Pearson", ideal=target, p_value=too_few,
+        name=name, value=covered / m, low=low, high=high, method="Clopper-Pearson", ideal=target, p_value=too_few,
         scaled=math.log(hit / missed), scaled_error=math.sqrt(1.0 / hit + 1.0 / missed),
     )  # fmt: skip
     if predicted is None:

@@ -133,14 +133,7 @@ def _benefit(made: Made, sample: Sample, members: np.ndarray, rules: Rules, conf
 
 
 def coverage_of(
-    sample: Sample,
-    made: Made,
-    chosen: np.ndarray,
-    column: np.ndarray,
-    rules: Rules,
-    *,
-    target: float,
-    confidence: float = 0.95,
+    sample: Sample, made: Made, chosen: np.ndarray, column: np.ndarray, *, target: float, confidence: float = 0.95
 ) -> tuple[Conformal | None, Conformal | None]:
     """Adds both coverages of the group. ``chosen`` and ``column`` (patient,): calibration patients; those of any group."""
     if sample.kind == "survival":

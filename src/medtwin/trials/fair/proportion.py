@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import stats
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair.number import Number, reach, two_sided
@@ -29,6 +30,18 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     middle = (p + z * z / (2.0 * trials)) / (1.0 + z * z / trials)
     away = z * math.sqrt(p * (1.0 - p) / trials + z * z / (4.0 * trials * trials)) / (1.0 + z * z / trials)
     return 0.0 if not successes else middle - away, 1.0 if successes == trials else middle + away
+
+
+def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact interval of :mod:`medtwin.statistics.binomial` by quantiles of the beta distribution, fast for many patients."""
+    if not 0 <= successes <= trials or trials < 1:
+        raise AnalysisError(
+            f"{successes} of {trials}", expected="a share of at least one patient", where="exact interval"
+        )
+    tail = (1.0 - confidence) / 2.0
+    low = stats.beta.ppf(tail, successes, trials - successes + 1) if successes else 0.0
+    high = stats.beta.ppf(1.0 - tail, successes + 1, trials - successes) if successes < trials else 1.0
+    return float(low), float(high)
 
 
 def proportion(name: str, successes: int, trials: int, confidence: float = 0.95, note: str = "") -> Number:
