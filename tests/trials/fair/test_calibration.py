@@ -31,7 +31,9 @@ def test_a_constant_risk_has_the_log_odds_ratio_of_observed_to_predicted():
         calibration.slope(y, np.full(100, 0.2))
     assert calibration.observed_expected(y, np.full(100, 0.2)).value == pytest.approx(1.5)
     # with the prediction fixed, the error of log O:E is that of log of a share
-    assert calibration.observed_expected(y, np.full(100, 0.2)).scaled_error == pytest.approx(math.sqrt(0.7 / 0.3 / 99), rel=1e-9)
+    assert calibration.observed_expected(y, np.full(100, 0.2)).scaled_error == pytest.approx(
+        math.sqrt(0.7 / 0.3 / 99), rel=1e-9
+    )
 
 
 def test_profile_intervals_end_where_the_likelihood_says(risks):
@@ -44,7 +46,9 @@ def test_profile_intervals_end_where_the_likelihood_says(risks):
         return float(y @ (a + b * eta) - np.logaddexp(0.0, a + b * eta).sum())
 
     limit = stats.chi2.ppf(0.95, 1)
-    slope, intercept, large = (make(y, p) for make in (calibration.slope, calibration.intercept, calibration.in_the_large))
+    slope, intercept, large = (
+        make(y, p) for make in (calibration.slope, calibration.intercept, calibration.in_the_large)
+    )
     for end in (slope.low, slope.high):
         best = optimize.minimize_scalar(lambda a: -likelihood(a, end), bracket=(-1.0, 1.0), tol=1e-12)  # noqa: B023
         assert 2.0 * (top + best.fun) == pytest.approx(limit, abs=1e-6)
@@ -63,7 +67,7 @@ def test_separation_and_a_lone_outcome_are_refused():
     with pytest.raises(AnalysisError, match="without an error"):
         calibration.slope((p > 0.5).astype(float), p)
     for y in (np.zeros(20), np.ones(20)):
-        with pytest.raises(AnalysisError, match="no event|nobody without"):
+        with pytest.raises(AnalysisError, match=r"no event|nobody without"):
             calibration.in_the_large(y, p)
 
 

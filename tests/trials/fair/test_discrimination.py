@@ -45,7 +45,9 @@ def test_brier_and_rmse():
     assert made.value == pytest.approx(math.sqrt(brier_score_loss(y, p)), rel=1e-12)
     # of normal errors with mean 0 the log of RMSE has standard error 1 / sqrt(2 n)
     normal = rng.normal(size=20_000)
-    assert root_mean_square_error(normal, np.zeros(20_000)).scaled_error == pytest.approx(1.0 / math.sqrt(40_000), rel=0.05)
+    assert root_mean_square_error(normal, np.zeros(20_000)).scaled_error == pytest.approx(
+        1.0 / math.sqrt(40_000), rel=0.05
+    )
 
 
 @pytest.mark.parametrize("k, n", [(0, 10), (1, 10), (7, 20), (20, 20), (109, 646)])

@@ -138,7 +138,7 @@ def test_conformal(patients, reference, miss):
 
 
 def test_conformal_through_the_verb(patients, reference):
-    y, predicted, fold = fitted(patients)
+    _, predicted, fold = fitted(patients)
     held = patients.with_columns(predicted=pl.Series(predicted), set=pl.Series((fold == 1).astype(int)))
     made = fair_use(
         held.filter(pl.Series(fold != 0)), outcome="cd420", prediction="predicted", groups=["gender"], calibration="set",

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import glm
@@ -42,15 +42,16 @@ def slope(outcome: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> Nu
     fitted, eta = _recalibrated(outcome, risk)
     ones = np.ones(len(eta))
     return _profiled("calibration slope", fitted.coefficients[1], math.sqrt(fitted.covariance[1, 1]), fitted.log_likelihood,
-                     1.0, confidence, lambda value: _best(ones, value * eta, outcome)[1])  # fmt: skip
+                     1.0, confidence, lambda value: _best(ones, value * eta, outcome, fitted.coefficients[0])[1])  # fmt: skip
 
 
 def intercept(outcome: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> Number:
     """Intercept of the logistic recalibration, beside its slope."""
     fitted, eta = _recalibrated(outcome, risk)
+    near, ones = fitted.coefficients[1], np.ones(len(eta))
     return _profiled("calibration intercept", fitted.coefficients[0], math.sqrt(fitted.covariance[0, 0]),
                      fitted.log_likelihood, 0.0, confidence,
-                     lambda value: _best(eta, np.full(len(eta), value), outcome)[1], "log odds")  # fmt: skip
+                     lambda value: _best(eta, value * ones, outcome, near)[1], "log odds")  # fmt: skip
 
 
 def observed_expected(outcome: np.ndarray, predicted: np.ndarray, confidence: float = 0.95) -> Number:
@@ -81,9 +82,9 @@ def _likelihood(eta: np.ndarray, outcome: np.ndarray) -> float:
     return float(outcome @ eta - np.logaddexp(0.0, eta).sum())
 
 
-def _best(column: np.ndarray, offset: np.ndarray, outcome: np.ndarray) -> tuple[float, float]:
+def _best(column: np.ndarray, offset: np.ndarray, outcome: np.ndarray, start: float = 0.0) -> tuple[float, float]:
     """(coefficient, log likelihood) of one column beside an offset, by Newton's steps, halved where they go too far."""
-    value, best = 0.0, _likelihood(offset, outcome)
+    value, best = start, _likelihood(offset + start * column, outcome)
     for _ in range(100):
         mean = special.expit(offset + value * column)
         bend = float((column * column) @ (mean * (1.0 - mean)))
@@ -94,7 +95,7 @@ def _best(column: np.ndarray, offset: np.ndarray, outcome: np.ndarray) -> tuple[
             step /= 2.0
             reached = _likelihood(offset + (value + step) * column, outcome)
         value, best = value + step, max(best, reached)
-        if abs(step) <= 1e-10 * (1.0 + abs(value)):
+        if abs(step) <= 1e-7 * (1.0 + abs(value)):  # the next step would be its square
             break
     return value, best
 
@@ -103,22 +104,22 @@ def _profiled(
     name: str, found: float, error: float, top: float, ideal: float, confidence: float, at: Callable[[float], float],
     unit: str = "1",
 ) -> Number:  # fmt: skip
-    limit = float(stats.chi2.ppf(confidence, 1))
+    limit = reach(confidence)
 
-    def beyond(value: float) -> float:
-        return 2.0 * (top - at(value)) - limit
+    def beyond(value: float) -> float:  # the root of the deviance, nearly straight in the value
+        return math.sqrt(max(2.0 * (top - at(value)), 0.0)) - limit
 
     ends = []
     for sign in (-1.0, 1.0):
-        away = sign * reach(confidence) * error
+        near, away = 0.0, sign * 1.05 * limit * error
         for _ in range(60):
             if beyond(found + away) > 0.0:
                 break
-            away *= 1.5
+            near, away = away, 1.4 * away
         else:
             raise AnalysisError(f"{name}: a likelihood without end", expected="a bounded interval", where=PROFILE)
-        ends.append(float(optimize.brentq(beyond, found, found + away, xtol=1e-9)))
+        ends.append(float(optimize.brentq(beyond, found + near, found + away, xtol=1e-9)))
     return Number(
         name=name, value=float(found), low=ends[0], high=ends[1], method=PROFILE, unit=unit, scaled=float(found),
-        scaled_error=float(error), ideal=ideal, p_value=float(stats.chi2.sf(max(2.0 * (top - at(ideal)), 0.0), 1)),
+        scaled_error=float(error), ideal=ideal, p_value=float(special.chdtrc(1, max(2.0 * (top - at(ideal)), 0.0))),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from medtwin.trials.fair.number import Number, two_sided
 
@@ -85,7 +85,7 @@ def compare(
         x = np.array([held[level].scaled for level in levels], dtype=float)
         w = np.array([held[level].scaled_error for level in levels], dtype=float) ** -2.0
         q = float(w @ (x - (w @ x) / w.sum()) ** 2)
-        tests.append((column, name, tuple(levels), q, len(levels) - 1, float(stats.chi2.sf(q, len(levels) - 1))))
+        tests.append((column, name, tuple(levels), q, len(levels) - 1, float(special.chdtrc(len(levels) - 1, q))))
         for place, level in enumerate(levels if len(levels) > 2 else levels[:1]):
             rest = np.arange(len(levels)) != place
             away = float(x[place] - (w[rest] @ x[rest]) / w[rest].sum())

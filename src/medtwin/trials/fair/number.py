@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from medtwin.errors import AnalysisError
 
@@ -58,12 +58,12 @@ class Withheld:
 
 def reach(confidence: float) -> float:
     """Standard errors on each side of a normal interval."""
-    return float(stats.norm.ppf(0.5 + confidence / 2.0))
+    return float(special.ndtri(0.5 + confidence / 2.0))
 
 
 def two_sided(statistic: float) -> float:
     """p of a normal statistic."""
-    return float(2.0 * stats.norm.sf(abs(statistic)))
+    return float(2.0 * special.ndtr(-abs(statistic)))
 
 
 def normal_number(
@@ -73,8 +73,12 @@ def normal_number(
     """A figure whose error is normal (t with ``df``) as it is reported."""
     if not error > 0.0:
         raise AnalysisError(f"{name}: no spread to make an interval of", expected="patients who differ", where=method)
-    away = float(stats.t.ppf(0.5 + confidence / 2.0, df)) * error
-    p = None if ideal is None else float(2.0 * stats.t.sf(abs((value - ideal) / error), df))
+    quantile = reach(confidence) if math.isinf(df) else float(special.stdtrit(df, 0.5 + confidence / 2.0))
+    away = quantile * error
+    p = None
+    if ideal is not None:
+        statistic = (value - ideal) / error
+        p = two_sided(statistic) if math.isinf(df) else float(2.0 * special.stdtr(df, -abs(statistic)))
     return Number(
         name=name, value=float(value), low=float(value - away), high=float(value + away), method=method, unit=unit,
         scaled=float(value), scaled_error=float(error), ideal=ideal, p_value=p, note=note,

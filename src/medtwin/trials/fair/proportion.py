@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair.number import Number, reach, two_sided
@@ -39,8 +39,8 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
             f"{successes} of {trials}", expected="a share of at least one patient", where="exact interval"
         )
     tail = (1.0 - confidence) / 2.0
-    low = stats.beta.ppf(tail, successes, trials - successes + 1) if successes else 0.0
-    high = stats.beta.ppf(1.0 - tail, successes + 1, trials - successes) if successes < trials else 1.0
+    low = special.betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
+    high = special.betaincinv(successes + 1, trials - successes, 1.0 - tail) if successes < trials else 1.0
     return float(low), float(high)
 
 
