@@ -12,7 +12,7 @@ from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.linear import ancova
 from medtwin.trials.fair import calibration, calibration_continuous
 from medtwin.trials.fair.calibration_survival import observed_expected_at, observed_expected_by_exposure
-from medtwin.trials.fair.smooth import integrated_index, spline
+from medtwin.trials.fair.smooth import Spline, integrated_index
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,10 @@ def test_time_at_risk_has_the_exact_poisson_interval():
 
 def test_spline_is_linear_beyond_its_knots():
     x = np.linspace(-3.0, 3.0, 200)
-    curve = spline(x) @ np.array([1.0, 2.0, -1.0, 0.5])
+    basis = Spline.of(x)
+    curve = basis.at(x) @ np.array([1.0, 2.0, -1.0, 0.5])
+    assert basis.at(x).T @ basis.at(x) == pytest.approx(200.0 * np.eye(4), abs=1e-7)
+    assert basis.at(x[:5]) == pytest.approx(basis.at(x)[:5])
     tails = np.abs(np.diff(curve, 2))
     assert tails[:8].max() < 1e-9
     assert tails[-8:].max() < 1e-9
@@ -134,13 +137,15 @@ def test_index_is_the_distance_that_was_planted():
     rng = np.random.default_rng(4)
     truth = rng.uniform(0.2, 0.7, 20_000)
     y = (rng.random(20_000) < truth).astype(float)
-    ours, floor = integrated_index(y, truth + 0.1, binary=True, draws=50)
+    ours, floor, curve = integrated_index(y, truth + 0.1, binary=True, draws=50)
+    assert np.subtract(curve.predicted, curve.observed) == pytest.approx(0.1, abs=0.03)
+    assert all(low < seen < high for low, seen, high in zip(curve.low, curve.observed, curve.high, strict=True))
     assert ours.value == pytest.approx(0.1, abs=0.012)
     assert ours.low < ours.value < ours.high
     assert floor.value < 0.01
     assert ours.p_value == pytest.approx(1.0 / 51.0)
     measured = truth * 10.0 + rng.normal(size=20_000)
-    ours, floor = integrated_index(measured, truth * 10.0 - 0.5, binary=False, draws=50)
+    ours, floor, _ = integrated_index(measured, truth * 10.0 - 0.5, binary=False, draws=50)
     assert ours.value == pytest.approx(0.5, abs=0.03)
     assert floor.value < 0.05
 
@@ -152,6 +157,6 @@ def test_index_of_a_perfect_score_is_as_the_floor_says():
     for repeat in range(200):
         p = special.expit(rng.normal(-0.5, 1.0, 120))
         y = (rng.random(120) < p).astype(float)
-        ours, _ = integrated_index(y, p, binary=True, draws=60, seed=repeat)
+        ours, *_ = integrated_index(y, p, binary=True, draws=60, seed=repeat)
         low += ours.p_value <= 0.2
     assert 0.2 - 3.5 * 0.0283 < low / 200 < 0.2 + 3.5 * 0.0283

@@ -10,7 +10,7 @@ from scipy import integrate, stats
 from medtwin.errors import AnalysisError, FormatError
 from medtwin.trials.fair.groups import Group, find_groups
 from medtwin.trials.fair.margins import margins_of, read_margins
-from medtwin.trials.fair.overlap import against_margins, against_table, generalisability
+from medtwin.trials.fair.overlap import against_margins, against_table, generalisability, overlap
 from medtwin.trials.fair.representativeness import Margin, psi_of_shares, stability_index, standardised_difference
 
 
@@ -51,6 +51,10 @@ def test_index_by_numerical_integration():
     theirs = integrate.quad(lambda x: math.sqrt(density(x, a) * density(x, b)), -1.0, 2.0, limit=200)[0]
     assert generalisability(a, b) == pytest.approx(theirs, abs=2e-4)
     assert generalisability(a, a) == pytest.approx(1.0, abs=1e-9)
+    # of two normal densities d apart the areas share 2 Phi(-d/2)
+    assert overlap(rng.normal(size=20_000), rng.normal(1.0, 1.0, 20_000)) == pytest.approx(
+        2.0 * stats.norm.cdf(-0.5), abs=0.01
+    )
     # of two normal densities one standard deviation apart: exp(-1/8)
     assert generalisability(rng.normal(size=20_000), rng.normal(1.0, 1.0, 20_000)) == pytest.approx(
         math.exp(-0.125), abs=0.01

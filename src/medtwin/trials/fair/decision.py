@@ -5,8 +5,9 @@
 
 in true positives per patient; yes is risk >= t. NB is the mean of one number a patient, (y - (1 - y) t/(1 - t)) yes, so its
 standard error is their standard deviation over sqrt n (the influence function of Pfeiffer & Gail, Biom J 2020;62:764, for
-a cohort), that of the difference from treat all likewise, patient by patient. Which curve is highest is for deciding;
-significance of a difference is no condition for it (Vickers et al., Diagn Progn Res 2023;7:11).
+a cohort), that of the difference from treat all likewise, patient by patient. Of censored follow-up each number is
+weighted by the inverse probability of being seen (:mod:`censored`), which the standard error takes as known. Which curve is
+highest is for deciding; significance of a difference is no condition for it (Vickers et al., Diagn Progn Res 2023;7:11).
 """
 
 from __future__ import annotations
@@ -50,16 +51,19 @@ def decision_curve(
     risk: np.ndarray,
     thresholds: Sequence[float] = THRESHOLDS,
     *,
+    weight: np.ndarray | None = None,
     column: str = "all",
     level: str = "all",
 ) -> DecisionCurve:
-    """Net benefit at ``thresholds`` strictly between 0 and 1."""
+    """Net benefit at ``thresholds`` strictly between 0 and 1; ``weight`` (patient,) of censored follow-up, mean about 1."""
     at = np.asarray(thresholds, dtype=float)
     if not len(at) or not ((at > 0.0) & (at < 1.0)).all():
         raise AnalysisError(f"thresholds {list(thresholds)}", expected="between 0 and 1", where="decision curve")
     if len(outcome) < 2:
         raise AnalysisError(f"{len(outcome)} patients", expected="two or more", where="decision curve")
     worth = outcome[:, None] - (1.0 - outcome[:, None]) * (at / (1.0 - at))
+    if weight is not None:
+        worth = worth * weight[:, None]
     chosen = worth * (risk[:, None] >= at)
     lines = [_mean(values) for values in (chosen, worth, chosen - worth)]
     return DecisionCurve(

@@ -10,10 +10,11 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair import flags as flagged
+from medtwin.trials.fair.censored import known_by
 from medtwin.trials.fair.compare import Comparison, Heterogeneity, compare
 from medtwin.trials.fair.conformal import halves
 from medtwin.trials.fair.decision import THRESHOLDS, DecisionCurve, decision_curve
-from medtwin.trials.fair.figures import Made, coverage_of, figures_of
+from medtwin.trials.fair.figures import EVERY, Made, coverage_of, figures_of
 from medtwin.trials.fair.groups import EVERYBODY, Group, find_groups
 from medtwin.trials.fair.inputs import Sample, as_frame, read_sample
 from medtwin.trials.fair.number import Number, Withheld
@@ -22,6 +23,7 @@ from medtwin.trials.fair.parity import Disparity, counted, disparities
 from medtwin.trials.fair.proportion import proportion
 from medtwin.trials.fair.representativeness import Margin
 from medtwin.trials.fair.rules import Rules, shown
+from medtwin.trials.fair.smooth import CalibrationCurve
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,6 +70,7 @@ class FairUse:
     comparisons: tuple[Comparison, ...]
     disparities: tuple[Disparity, ...]
     decision_curves: tuple[DecisionCurve, ...]
+    calibration_curves: tuple[CalibrationCurve, ...]
     representativeness: Representativeness | None
     flags: tuple[flagged.Flag, ...]
     withheld: tuple[Withheld, ...]
@@ -129,17 +132,18 @@ def fair_use(
     rows = _rows(sample, made, widths, held_to)
     figures = [(row.column, row.level, number) for row in rows for number in row.numbers]
     tests, comparisons = compare(_compared(figures, held_to))
-    curves = _curves(sample, made, decision_thresholds, thresholds, held_to)
+    curves = _curves(sample, made, decision_thresholds, thresholds)
     found = _represent(frame, target, covariates or (*baseline, *groups), everyone, confidence, held_to.small_cell)
     flags = (
         *flagged.differences(tests, comparisons, held_to), *flagged.faults(figures, held_to), *flagged.benefits(figures),
         *flagged.decisions(curves, thresholds), *(flagged.representation(found) if found else ()),
     )  # fmt: skip
-    gaps = _disparities(sample, made, thresholds, held_to, confidence, 5 * draws, seed)
+    gaps = _disparities(sample, made, thresholds, confidence, 5 * draws, seed)
     return FairUse(
         kind=sample.kind, outcome=outcome, prediction=prediction, patients=len(sample.outcome), confidence=confidence,
         left_out=frame.height - len(sample.outcome), rules=held_to, groups=rows, heterogeneity=tests, comparisons=comparisons,
-        disparities=gaps, decision_curves=curves, representativeness=found, flags=flags,
+        disparities=gaps, decision_curves=curves,
+        calibration_curves=tuple(curve for one in made for curve in one.curves), representativeness=found, flags=flags,
         withheld=tuple(w for one in made for w in one.withheld), notes=tuple(notes),
     )  # fmt: skip
 
@@ -153,8 +157,8 @@ def _words(
         " may still tell them",
     ]  # fmt: skip
     if sample.kind == "survival":
-        notes.append("with censored times only observed to expected events are reported by group: no discrimination, parity,"
-                     " decision curve, coverage or benefit")  # fmt: skip
+        notes.append("with censored times there are no parity of decisions, coverage or benefit by group; figures at the horizon"
+                     " take censoring not to depend on who will have the event")  # fmt: skip
     elif calibration is None:
         notes.append(
             f"intervals of {coverage:.0%} were set on half of each group, by lot, and tested on the other half"
@@ -236,38 +240,46 @@ def _compared(figures: Sequence[tuple[str, str, Number]], rules: Rules) -> dict[
     return held
 
 
-def _shown_binary(sample: Sample, one: Made, rules: Rules) -> np.ndarray | None:
-    mine = one.group.members & sample.untreated
-    y = sample.outcome[mine]
-    if sample.kind != "binary" or len(y) < rules.min_patients or min(y.sum(), (1.0 - y).sum()) < rules.min_events:
+def _of_events(sample: Sample, one: Made) -> np.ndarray | None:
+    """(patient,) those of a group of whom figures of risk are shown."""
+    if sample.kind == "continuous" or any(held.name == EVERY for held in one.withheld):
         return None
-    return mine
+    return one.group.members & sample.untreated
 
 
 def _curves(
-    sample: Sample, made: Sequence[Made], grid: Sequence[float], stated: Sequence[float], rules: Rules
+    sample: Sample, made: Sequence[Made], grid: Sequence[float], stated: Sequence[float]
 ) -> tuple[DecisionCurve, ...]:
     at = sorted({*grid, *stated})
-    return tuple(
-        decision_curve(sample.outcome[mine], sample.predicted[mine], at, column=one.group.column, level=one.group.level)
-        for one in made
-        if at and (mine := _shown_binary(sample, one, rules)) is not None
-    )
+    curves = []
+    for one in made:
+        mine = _of_events(sample, one)
+        if mine is None or not at:
+            continue
+        y, weight = sample.outcome[mine], None
+        if sample.event is not None:
+            case, weight = known_by(y, sample.event[mine], float(sample.horizon or 0.0))
+            y = case.astype(float)
+        curves.append(
+            decision_curve(y, sample.predicted[mine], at, weight=weight, column=one.group.column, level=one.group.level)
+        )
+    return tuple(curves)
 
 
 def _disparities(
     sample: Sample,
     made: Sequence[Made],
     thresholds: Sequence[float],
-    rules: Rules,
     confidence: float,
     draws: int,
     seed: int,
 ) -> tuple[Disparity, ...]:
     out: list[Disparity] = []
+    if sample.kind != "binary":
+        return ()
     for column in dict.fromkeys(one.group.column for one in made if one.group.column != EVERYBODY):
         mine = {one.group.level: where for one in made if one.group.column == column
-                and (where := _shown_binary(sample, one, rules)) is not None}  # fmt: skip
+                and (where := _of_events(sample, one)) is not None}  # fmt: skip
         for threshold in thresholds if len(mine) > 1 else ():
             counts = {level: counted(sample.outcome[w], sample.predicted[w], threshold) for level, w in mine.items()}
             out += disparities(counts, column, threshold, confidence=confidence, draws=draws, seed=seed)

@@ -10,6 +10,7 @@ import numpy as np
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair import calibration, calibration_continuous, calibration_survival, discrimination
 from medtwin.trials.fair.benefit import benefit
+from medtwin.trials.fair.censored import at_horizon, slope_by_cox
 from medtwin.trials.fair.conformal import Conformal, conformal, scores
 from medtwin.trials.fair.groups import Group
 from medtwin.trials.fair.inputs import Sample
@@ -17,7 +18,7 @@ from medtwin.trials.fair.number import Number, Withheld
 from medtwin.trials.fair.parity import counted, rates
 from medtwin.trials.fair.proportion import correlation
 from medtwin.trials.fair.rules import Rules
-from medtwin.trials.fair.smooth import integrated_index
+from medtwin.trials.fair.smooth import CalibrationCurve, integrated_index
 
 EVERY = "every figure of the score"
 SPLIT, MONDRIAN = "coverage, one width for all", "coverage, a width of its own"
@@ -30,6 +31,7 @@ class Made:
     group: Group
     numbers: list[Number]
     withheld: list[Withheld]
+    curves: list[CalibrationCurve]
 
     def attempt(self, name: str, make: Callable[[], Number | Sequence[Number]]) -> None:
         """Take what ``make`` returns, or the words of its refusal."""
@@ -49,7 +51,7 @@ def figures_of(
     seed: int = 0,
 ) -> Made:  # fmt: skip
     """All but conformal coverage; ``group`` is of the patients of ``sample``."""
-    made = Made(group, [], [])
+    made = Made(group, [], [], [])
     mine = group.members & sample.untreated
     y, p = sample.outcome[mine], sample.predicted[mine]
     where = "patients" if sample.untreated.all() else "patients of the control arm"
@@ -61,7 +63,7 @@ def figures_of(
         if sample.kind == "binary":
             _binary(made, y, p, thresholds, confidence, draws, seed)
         else:
-            _survival(made, sample, mine, confidence)
+            _survival(made, sample, mine, confidence, draws, seed)
     _benefit(made, sample, group.members, rules, confidence)
     return made
 
@@ -87,9 +89,7 @@ def _binary(
     made.attempt("calibration slope", lambda: calibration.slope(y, p, confidence))
     made.attempt("calibration intercept", lambda: calibration.intercept(y, p, confidence))
     made.attempt("O:E", lambda: calibration.observed_expected(y, p, confidence))
-    if draws:
-        made.attempt("integrated calibration index",
-                     lambda: integrated_index(y, p, binary=True, confidence=confidence, draws=draws, seed=seed))  # fmt: skip
+    _smooth(made, y, p, True, confidence, draws, seed)
     made.attempt("AUC", lambda: discrimination.auc(y, p, confidence))
     made.attempt("Brier score", lambda: discrimination.brier(y, p, confidence))
     for threshold in thresholds:
@@ -102,18 +102,31 @@ def _continuous(made: Made, y: np.ndarray, p: np.ndarray, confidence: float, dra
     made.attempt("calibration slope", lambda: calibration_continuous.slope(y, p, confidence))
     made.attempt("calibration intercept", lambda: calibration_continuous.intercept(y, p, confidence))
     made.attempt("O:E", lambda: calibration.observed_expected(y, p, confidence))
-    if draws:
-        made.attempt("integrated calibration index",
-                     lambda: integrated_index(y, p, binary=False, confidence=confidence, draws=draws, seed=seed,
-                                              unit="outcome"))  # fmt: skip
+    _smooth(made, y, p, False, confidence, draws, seed)
     made.attempt("RMSE", lambda: discrimination.root_mean_square_error(y, p, confidence))
     made.attempt("r", lambda: correlation("r", y, p, confidence=confidence))
 
 
-def _survival(made: Made, sample: Sample, mine: np.ndarray, confidence: float) -> None:
+def _smooth(made: Made, y: np.ndarray, p: np.ndarray, binary: bool, confidence: float, draws: int, seed: int) -> None:
+    def both() -> tuple[Number, Number]:
+        index, perfect, curve = integrated_index(
+            y, p, binary=binary, confidence=confidence, draws=draws, seed=seed, unit="1" if binary else "outcome",
+            column=made.group.column, level=made.group.level,
+        )  # fmt: skip
+        made.curves.append(curve)
+        return index, perfect
+
+    if draws:
+        made.attempt("integrated calibration index", both)
+
+
+def _survival(made: Made, sample: Sample, mine: np.ndarray, confidence: float, draws: int, seed: int) -> None:
     given = (sample.outcome[mine], sample.event[mine], sample.predicted[mine], float(sample.horizon or 0.0))  # type: ignore[index]
+    made.attempt("calibration slope", lambda: slope_by_cox(*given, confidence))
     made.attempt("O:E at the horizon", lambda: calibration_survival.observed_expected_at(*given, confidence))
     made.attempt("O:E by time at risk", lambda: calibration_survival.observed_expected_by_exposure(*given, confidence))
+    if draws:
+        made.attempt("AUC at the horizon", lambda: at_horizon(*given, confidence=confidence, draws=draws, seed=seed))
 
 
 def _benefit(made: Made, sample: Sample, members: np.ndarray, rules: Rules, confidence: float) -> None:

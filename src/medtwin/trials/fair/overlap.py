@@ -43,6 +43,7 @@ class Representativeness:
     target_patients: int | None
     rows: tuple[rows_of.CovariateRow, ...]
     generalisability: float | None  #: 0 to 1
+    overlap: float | None  #: of the two densities of the probability of being in the trial, 0 to 1
     target_within_reach: float | None  #: share
     weights: str  #: how the effective numbers were weighted
     strata: tuple[Stratum, ...]
@@ -61,6 +62,7 @@ def against_table(
     there, _ = _complete(target, covariates, "target", notes)
     rows = rows_of.rows_of_table(here, there, covariates, confidence, small_cell)
     index: float | None = None
+    shared: float | None = None
     within: float | None = None
     strata: tuple[Stratum, ...] = ()
     try:
@@ -73,13 +75,13 @@ def against_table(
         notes.append(f"no probability of being in the trial: {error}")
     else:
         inside, outside = score[: here.height], score[here.height :]
-        index = generalisability(inside, outside)
+        index, shared = generalisability(inside, outside), overlap(inside, outside)
         within = float(((outside >= inside.min()) & (outside <= inside.max())).mean())
         strata = _strata(groups, kept, (1.0 - inside) / inside, small_cell)
     return Representativeness(
         target=f"a table of {there.height} patients", trial_patients=here.height, target_patients=there.height, rows=rows,
         weights="odds of being in the target (logistic model)", strata=strata, notes=tuple(notes),
-        generalisability=index, target_within_reach=within,
+        generalisability=index, target_within_reach=within, overlap=shared,
     )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def against_margins(
         strata = _strata(groups, kept, tilted.weights, small_cell)
     return Representativeness(
         target="published margins", trial_patients=here.height, target_patients=None, rows=rows, generalisability=None,
-        target_within_reach=None, weights="entropy balancing to the published means and shares", strata=strata,
+        target_within_reach=None, overlap=None, weights="entropy balancing to the published means and shares", strata=strata,
         notes=tuple(notes),
     )  # fmt: skip
 
@@ -134,22 +136,32 @@ def design(trial: pl.DataFrame, target: pl.DataFrame, covariates: Sequence[str])
 
 def generalisability(trial: np.ndarray, target: np.ndarray) -> float:
     """Tipton's index of two samples of probabilities (patient,): integral of sqrt(f g), f and g Gaussian kernel densities."""
+    f, g, step = _densities(trial, target)
+    return float(min(np.sqrt(f * g).sum() * step, 1.0))
+
+
+def overlap(trial: np.ndarray, target: np.ndarray) -> float:
+    """Overlap coefficient, integral of min(f, g) of the same densities: 1 alike, 0 apart."""
+    f, g, step = _densities(trial, target)
+    return float(min(np.minimum(f, g).sum() * step, 1.0))
+
+
+def _densities(trial: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """(f, g, step) on one fine grid."""
     widths = [(4.0 * float(x.std(ddof=1)) ** 5 / (3.0 * len(x))) ** 0.2 for x in (trial, target)]
     if not min(widths) > 0.0:
-        raise AnalysisError(
-            "the same probability for every patient", expected="covariates that vary", where="generalisability"
-        )
-    low = min(trial.min(), target.min()) - 6.0 * max(widths)
-    high = max(trial.max(), target.max()) + 6.0 * max(widths)
+        raise AnalysisError("the same probability for every patient", expected="covariates that vary", where="overlap")
+    low = float(min(trial.min(), target.min())) - 6.0 * max(widths)
+    high = float(max(trial.max(), target.max())) + 6.0 * max(widths)
     cells = int(min(max((high - low) / (min(widths) / 25.0), 1000), 200_000))
     step = (high - low) / cells
-    densities = []
+    made = []
     for x, width in zip((trial, target), widths, strict=True):
         counts = np.bincount(np.minimum(((x - low) / step).astype(int), cells - 1), minlength=cells) / (len(x) * step)
         half = int(np.ceil(6.0 * width / step))
         kernel = np.exp(-0.5 * (np.arange(-half, half + 1) * step / width) ** 2)
-        densities.append(np.maximum(_convolved(counts, kernel / kernel.sum()), 0.0))
-    return float(min(np.sqrt(densities[0] * densities[1]).sum() * step, 1.0))
+        made.append(np.maximum(_convolved(counts, kernel / kernel.sum()), 0.0))
+    return made[0], made[1], step
 
 
 def _convolved(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ The probability of being in the trial given all covariates (logistic) gives, wit
     generalisability   integral sqrt(f_trial f_target) of kernel densities of that probability, bandwidth (4 s^5/3n)^(1/5):
                        1 like a random sample, 0 no overlap (Tipton, J Educ Behav Stat 2014;39:478); she calls .9 very
                        high, .8 high, .5 medium (thresholds from memory)
+    overlap            integral min(f_trial, f_target) of the same densities
     within reach       share of the target within the range of the trial's probabilities
     weights            odds of being in the target: they make the trial's covariates those of the target
 
