@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     ("in the large", "calibration in the large"), ("slope", "calibration slope"), ("O:E", "O:E"), ("O:E", "O:E at the horizon"),
-    ("AUC", "AUC"), ("RMSE", "RMSE"), ("coverage", "coverage, one width for all"), ("r", "correlation"),
+    ("AUC", "AUC"), ("AUC", "AUC at the horizon"), ("RMSE", "RMSE"), ("coverage", "coverage, one width for all"),
+    ("r", "correlation"),
     ("partial r", "partial correlation beyond baseline"),
 )  # fmt: skip
 

@@ -59,6 +59,20 @@ def test_too_few_to_promise():
         conformal(np.arange(20.0), np.zeros(0), name="c")
 
 
+def test_halves_are_lots_over_trials():
+    """With one seed, patients of every rank are drawn half of the time, independently of each other."""
+    rng = np.random.default_rng(4)
+    group = np.zeros(40, dtype=int)
+    drawn = []
+    for _ in range(2000):
+        score = np.sort(rng.random(40))
+        drawn.append(halves(group, (score,), seed=0))
+    drawn = np.array(drawn)
+    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 4.5 * 0.5 / np.sqrt(2000)
+    together = np.corrcoef(drawn.T) + 1.0 / 39.0  # without replacement: -1/39 each
+    assert np.abs(together[np.triu_indices(40, 1)]).max() < 5.0 / np.sqrt(2000)
+
+
 def test_halves_do_not_know_rows_or_names():
     rng = np.random.default_rng(3)
     group, p, y = rng.integers(0, 3, 101), rng.normal(size=101), rng.normal(size=101)

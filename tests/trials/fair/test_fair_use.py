@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.fair import Margin, Rules, fair_use
+from medtwin.trials.fair import Margin, fair_use
 from trials.fair import simulated
 
 BINARY = {"outcome": "y", "prediction": "p", "groups": ["group"], "draws": 0, "decision_thresholds": ()}
@@ -21,21 +21,21 @@ def kinds(made, kind):
 
 
 def test_where_nobody_is_wronged_flags_come_at_their_rate():
-    """200 trials with three groups and six figures: differences, faults of everybody, faults of groups, each 5 % at most."""
+    """120 trials with three groups and seven figures: differences, faults of everybody, faults of groups, each 5 % at most."""
     rng = np.random.default_rng(1)
-    repeats = 200
+    repeats = 120
     any_of = dict.fromkeys(("difference", "everybody", "groups"), 0)
     single = 0
     for _ in range(repeats):
-        made = fair_use(simulated.binary(rng, 360), **BINARY, thresholds=(0.4,))
+        made = fair_use(simulated.binary(rng, 300), **BINARY, thresholds=(0.4,))
         any_of["difference"] += bool(kinds(made, "difference"))
         faults = {level for level, _ in kinds(made, "fault")}
         any_of["everybody"] += "all" in faults
         any_of["groups"] += bool(faults - {"all"})
         single += sum(test.p_value <= 0.05 for test in made.heterogeneity) / len(made.heterogeneity)
     for name, count in any_of.items():
-        assert count / repeats < 0.05 + 3.0 * 0.0154, name
-    assert single / repeats == pytest.approx(0.05, abs=0.025)  # one test of heterogeneity, unadjusted
+        assert count / repeats < 0.05 + 3.0 * 0.02, name
+    assert single / repeats == pytest.approx(0.05, abs=0.03)  # one test of heterogeneity, unadjusted
 
 
 def test_a_planted_unfairness_is_flagged():
@@ -92,10 +92,10 @@ def survival(rng, size=800):
 
 
 def test_survival_holds_its_level():
-    """Right risks, censored: both O:E hold 1 in 95 of 100."""
+    """Right risks, censored: both O:E hold 1 in 95 of 100, and so does the slope."""
     rng = np.random.default_rng(7)
-    inside = dict.fromkeys(("O:E at the horizon", "O:E by time at risk"), 0)
-    for _ in range(200):
+    inside = dict.fromkeys(("O:E at the horizon", "O:E by time at risk", "calibration slope"), 0)
+    for _ in range(120):
         made = fair_use(
             survival(rng, 300),
             outcome="time",
@@ -109,10 +109,40 @@ def test_survival_holds_its_level():
             number = made.group("all", "all")[name]
             inside[name] += number.low <= 1.0 <= number.high
     for name, count in inside.items():
-        assert count / 200 > 0.95 - 3.5 * 0.0154, name
+        assert count / 120 > 0.95 - 3.5 * 0.02, name
     assert made.kind == "survival"
     assert any("censored" in note for note in made.notes)
     assert made.group("all", "all").events < 300
+
+
+def test_survival_with_every_figure():
+    data = survival(np.random.default_rng(15), 600)
+    made = fair_use(
+        data,
+        outcome="time",
+        event="event",
+        horizon=10.0,
+        prediction="risk",
+        groups=["group"],
+        draws=40,
+        thresholds=(0.4,),
+    )
+    names = {number.name for number in made.group("group", "a").numbers}
+    assert {"AUC at the horizon", "Brier score at the horizon", "calibration slope", "O:E by time at risk"} <= names
+    assert {test.name for test in made.heterogeneity} == {
+        "calibration slope",
+        "O:E at the horizon",
+        "AUC at the horizon",
+    }
+    assert [curve.level for curve in made.decision_curves] == ["all", "a", "b"]
+    assert not made.disparities
+
+
+def test_a_lone_group_is_not_compared():
+    data = simulated.binary(np.random.default_rng(16), 200, groups=("a",))
+    made = fair_use(data, **BINARY, thresholds=(0.4,))
+    assert not made.comparisons
+    assert "groups of group are not compared: fewer than two can be shown" in made.notes
 
 
 def test_groups_that_are_too_small_have_reasons():
@@ -186,7 +216,7 @@ def close(one, other):
     assert one[3] == other[3]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**31), st.permutations(["a", "b", "c"]))
 def test_rows_and_names_do_not_matter(seed, names):
     rng = np.random.default_rng(seed)
@@ -224,6 +254,8 @@ def test_any_tidy_table():
         ({"arm": ["a"]}, {"treatment": "arm", "control": "b"}, "control arm"),
         ({"set": [1]}, {"calibration": "set"}, "one of them only"),
         ({}, {"coverage": 1.0}, "coverage"),
+        ({}, {"draws": 5}, "draws"),
+        ({"y": [1.0], "p": [0.5, 0.5]}, {}, "one length"),
     ],
 )
 def test_bad_input(change, asked, found):
@@ -243,18 +275,3 @@ def test_certain_predictions_are_a_named_fall_back():
     assert "same prediction" in reasons["calibration slope"]
     assert "same for everybody" in reasons["the score's benefit"]
     assert constant.group("all", "all")["calibration in the large"]
-
-
-def test_intervals_hold_their_level():
-    """200 groups of 200 patients with right risks: the truth lies inside 95 of 100, for each figure."""
-    rng = np.random.default_rng(14)
-    big = fair_use(simulated.binary(rng, 60_000, groups=("a",)), **BINARY).group("all", "all")
-    truth = {n: big[n].value for n in ("AUC", "Brier score", "correlation")}
-    truth |= {"calibration in the large": 0.0, "calibration slope": 1.0, "calibration intercept": 0.0, "O:E": 1.0}
-    inside = dict.fromkeys(truth, 0)
-    for _ in range(200):
-        row = fair_use(simulated.binary(rng, 200, groups=("a",)), **BINARY, rules=Rules(min_patients=100)).groups[0]
-        for name, value in truth.items():
-            inside[name] += row[name].low <= value <= row[name].high
-    for name, count in inside.items():
-        assert abs(count / 200 - 0.95) < 3.5 * 0.0154, name

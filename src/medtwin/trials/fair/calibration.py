@@ -1,6 +1,6 @@
 """Calibration of predicted risks against events: in the large, slope, intercept, observed to expected.
 
-With eta = logit p and events y (Cox 1958; Van Calster et al., J Clin Epidemiol 2016;74:167, cited from memory)
+With eta = logit p and events y (Cox 1958; Van Calster et al., J Clin Epidemiol 2016;74:167)
 
     in the large    logit P(y) = a + eta                 0 is ideal; above 0: more events than predicted
     slope           logit P(y) = a + b eta               b = 1 is ideal; below 1: predictions too extreme

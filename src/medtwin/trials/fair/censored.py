@@ -5,7 +5,7 @@ for the others with weight w_i = 1 / G(u_i-), G the Kaplan-Meier curve of censor
 same time); the rest have weight 0. Then
 
     AUC at h    sum w_i w_j [p_i > p_j] + half of ties, over cases i and others j, over the sum of w_i w_j
-                (Uno et al., JASA 2007;102:527; from memory)
+                (Uno et al., JASA 2007;102, issue 478; formula from memory)
     Brier at h  mean w_i (y_i - p_i)^2                    (Graf et al., Stat Med 1999;18:2529; from memory)
     slope       coefficient of log(-log(1 - p)) in a Cox model up to h: 1 is ideal, below 1: predictions too extreme; holds
                 where hazards are proportional
@@ -22,6 +22,7 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.cox import cox_fit
+from medtwin.trials.fair.lots import lots
 from medtwin.trials.fair.number import Number, normal_number, reach
 
 
@@ -60,7 +61,7 @@ def at_horizon(
     order = np.lexsort((event, time, risk))
     time, event, risk = time[order], np.asarray(event, dtype=bool)[order], risk[order]
     found = _both(time, event, risk, horizon)
-    rng = np.random.default_rng(seed)
+    rng = lots(seed, time, event, risk)
     again = []
     for _ in range(draws):
         rows = np.sort(rng.integers(0, len(time), len(time)))

@@ -25,6 +25,7 @@ from scipy import stats
 
 from medtwin.errors import AnalysisError
 from medtwin.statistics.conformal import quantile
+from medtwin.trials.fair.lots import lots
 from medtwin.trials.fair.number import Number
 from medtwin.trials.fair.proportion import clopper_pearson
 
@@ -82,6 +83,6 @@ def halves(group: np.ndarray, keys: tuple[np.ndarray, ...], seed: int = 0) -> np
     for level in np.unique(group):
         members = np.flatnonzero(group == level)
         ordered = members[np.lexsort(tuple(key[members] for key in keys))]
-        lots = np.random.default_rng(seed).permutation(len(ordered))
-        chosen[ordered[lots[: (len(ordered) + 1) // 2]]] = True
+        drawn = lots(seed, *(key[ordered] for key in keys)).permutation(len(ordered))
+        chosen[ordered[drawn[: (len(ordered) + 1) // 2]]] = True
     return chosen

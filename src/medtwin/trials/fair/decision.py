@@ -1,6 +1,6 @@
 """Decision curves: what acting on a risk is worth at each threshold, against acting on everybody and on nobody.
 
-    net benefit   NB(t) = TP/n - FP/n t/(1 - t)             Vickers & Elkin, Med Decis Making 2006;26:565 (from memory)
+    net benefit   NB(t) = TP/n - FP/n t/(1 - t)             Vickers & Elkin, Med Decis Making 2006;26:565
     treat all     the same with everybody said yes; treat none: 0
 
 in true positives per patient; yes is risk >= t. NB is the mean of one number a patient, (y - (1 - y) t/(1 - t)) yes, so its

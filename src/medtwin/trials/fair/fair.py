@@ -113,6 +113,8 @@ def fair_use(
         raise AnalysisError(f"confidence {confidence:g}, coverage {coverage:g}", expected="between 0 and 1")
     if strange := [t for t in (*thresholds, *decision_thresholds) if not 0.0 < t < 1.0]:
         raise AnalysisError(f"thresholds {strange}", expected="risks between 0 and 1", where="thresholds")
+    if draws and draws < 20:
+        raise AnalysisError(f"{draws} draws", expected="20 or more, or 0 for none", where="bootstrap")
     held_to = rules or Rules()
     frame = as_frame(table)
     if absent := [name for name in (*groups, *covariates) if name not in frame.columns]:
@@ -131,7 +133,9 @@ def fair_use(
     _without_outcome(made, everyone, sample, held_to, confidence)
     rows = _rows(sample, made, widths, held_to)
     figures = [(row.column, row.level, number) for row in rows for number in row.numbers]
-    tests, comparisons = compare(_compared(figures, held_to))
+    compared = _compared(figures, held_to)
+    tests, comparisons = compare(compared)
+    notes += _alone(made, compared)
     curves = _curves(sample, made, decision_thresholds, thresholds)
     found = _represent(frame, target, covariates or (*baseline, *groups), everyone, confidence, held_to.small_cell)
     flags = (
@@ -163,6 +167,8 @@ def _words(
         notes.append(
             f"intervals of {coverage:.0%} were set on half of each group, by lot, and tested on the other half"
         )
+    if sample.kind == "continuous":
+        notes.append("observed to expected is reported where no outcome and no prediction is negative")
     if sample.kind == "binary" and not thresholds:
         notes.append("no threshold was stated: no rates and no parity of decisions")
     if not draws:
@@ -238,6 +244,18 @@ def _compared(figures: Sequence[tuple[str, str, Number]], rules: Rules) -> dict[
         if column != EVERYBODY and number.name.startswith(rules.compared):
             held.setdefault((column, number.name), {})[level] = number
     return held
+
+
+def _alone(made: Sequence[Made], compared: Mapping[tuple[str, str], Mapping[str, Number]]) -> list[str]:
+    """Columns of which no two groups can be held against each other."""
+    most: dict[str, int] = {one.group.column: 0 for one in made if one.group.column != EVERYBODY}
+    for (column, _), held in compared.items():
+        most[column] = max(most[column], len(held))
+    return [
+        f"groups of {column} are not compared: fewer than two can be shown"
+        for column, count in most.items()
+        if count < 2
+    ]
 
 
 def _of_events(sample: Sample, one: Made) -> np.ndarray | None:

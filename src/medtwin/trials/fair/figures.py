@@ -101,7 +101,8 @@ def _continuous(made: Made, y: np.ndarray, p: np.ndarray, confidence: float, dra
     made.attempt("calibration in the large", lambda: calibration_continuous.in_the_large(y, p, confidence))
     made.attempt("calibration slope", lambda: calibration_continuous.slope(y, p, confidence))
     made.attempt("calibration intercept", lambda: calibration_continuous.intercept(y, p, confidence))
-    made.attempt("O:E", lambda: calibration.observed_expected(y, p, confidence))
+    if min(y.min(), p.min()) >= 0.0:
+        made.attempt("O:E", lambda: calibration.observed_expected(y, p, confidence))
     _smooth(made, y, p, False, confidence, draws, seed)
     made.attempt("RMSE", lambda: discrimination.root_mean_square_error(y, p, confidence))
     made.attempt("r", lambda: correlation("r", y, p, confidence=confidence))

@@ -13,7 +13,7 @@ from medtwin.trials.fair.overlap import Representativeness
 from medtwin.trials.fair.rules import Rules
 
 #: Standardised difference, stability index, index of generalisability and share out of reach from which a sentence is due:
-#: customs (Austin 2009; credit scoring; Tipton 2014), not tests.
+#: customs (Austin 2009; credit scoring, without a published ground; Tipton 2014), not tests.
 SMD_LIMIT, PSI_LIMIT, INDEX_LIMIT, REACH_LIMIT = 0.1, 0.25, 0.8, 0.95
 
 

@@ -39,16 +39,19 @@ def as_frame(table: Any) -> pl.DataFrame:
     """A polars table of one of polars, of pandas, of a mapping of columns, or of what has a ``frame``."""
     import polars as pl
 
-    held = getattr(table, "frame", table)
-    if isinstance(held, pl.DataFrame):
-        frame = held
-    elif hasattr(held, "columns") and hasattr(held, "to_dict"):
-        frame = pl.DataFrame({str(name): held[name].tolist() for name in held.columns}, strict=False)
+    if isinstance(table, pl.DataFrame):
+        frame = table
+    elif hasattr(table, "columns") and hasattr(table, "to_dict"):
+        frame = pl.DataFrame({str(name): table[name].tolist() for name in table.columns}, strict=False)
+    elif isinstance(getattr(table, "frame", None), pl.DataFrame):
+        frame = table.frame
     else:
         try:
-            frame = pl.DataFrame(held)
-        except (TypeError, ValueError) as error:
-            raise AnalysisError(f"a {type(table).__name__}", expected="a table with named columns") from error
+            frame = pl.DataFrame(table)
+        except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+            raise AnalysisError(
+                f"a {type(table).__name__}", expected="a table with named columns of one length"
+            ) from error
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     return frame.with_columns(pl.col(floats).fill_nan(None))
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.fair.lots import lots
 from medtwin.trials.fair.number import Number, log_number, normal_number
 from medtwin.trials.fair.proportion import difference, proportion
 
@@ -162,9 +163,10 @@ MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def _drawn(cells: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """(draw, group, cell), in an order of the groups that does not depend on their names."""
-    rng = np.random.default_rng(seed)
+    order = sorted(range(len(cells)), key=lambda number: tuple(cells[number]))
+    rng = lots(seed, cells[order])
     out = np.empty((draws, *cells.shape))
-    for place in sorted(range(len(cells)), key=lambda number: tuple(cells[number])):
+    for place in order:
         size = int(cells[place].sum())
         out[:, place] = rng.multinomial(size, cells[place] / size, size=draws)
     return out

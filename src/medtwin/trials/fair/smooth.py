@@ -22,6 +22,7 @@ from scipy import special
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair.calibration import both_kinds
+from medtwin.trials.fair.lots import lots
 from medtwin.trials.fair.number import Number
 
 AT_ONCE = 4_000_000  #: draws times patients that are fitted together
@@ -80,7 +81,7 @@ def integrated_index(
     basis = spline.at(seen)
     grid = np.linspace(float(np.quantile(p, 0.02)), float(np.quantile(p, 0.98)), 41)
     on_grid = spline.at(special.logit(grid) if binary else grid)
-    rng = np.random.default_rng(seed)
+    rng = lots(seed, y, p)
     size = len(y)
     ones = np.ones((1, size))
     beta = _fit(basis, y[None], ones, binary)
