@@ -21,7 +21,7 @@ def test_a_score_is_reported(run, scored):
     for word in ("everybody", "group b", "slope", "AUC", "coverage", "differs from the other groups"):
         assert word in said.stdout
     assert "no rates" not in said.stderr
-    assert "by lot" in said.stderr
+    assert "by all others" in said.stderr
 
 
 def test_the_document(run, scored):

@@ -23,4 +23,5 @@ def continuous(rng, size=600, *, groups=("a", "b"), useless=False, noisy=1.0):
     y = baseline + np.where((group == "b") & useless, rng.normal(size=size), rest) + error
     return {
         "y": y + 0.5 * arm, "p": twin, "y0": baseline, "arm": arm, "group": group.tolist(), "subject": list(range(size)),
+        "half": rng.integers(0, 2, size),
     }  # fmt: skip

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.fair.conformal import conformal, halves, scores
+from medtwin.statistics.conformal import quantile
+from medtwin.trials.fair.conformal import conformal, leave_one_out, scores
 
 
 def test_mondrian_coverage_is_exact_in_each_group_and_split_coverage_is_not():
@@ -59,28 +60,30 @@ def test_too_few_to_promise():
         conformal(np.arange(20.0), np.zeros(0), name="c")
 
 
-def test_halves_are_lots_over_trials():
-    """With one seed, patients of every rank are drawn half of the time, independently of each other."""
+def test_leave_one_out_by_its_definition():
+    """Each patient against the quantile of all others."""
     rng = np.random.default_rng(4)
-    group = np.zeros(40, dtype=int)
-    drawn = []
-    for _ in range(2000):
-        score = np.sort(rng.random(40))
-        drawn.append(halves(group, (score,), seed=0))
-    drawn = np.array(drawn)
-    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 4.5 * 0.5 / np.sqrt(2000)
-    together = np.corrcoef(drawn.T) + 1.0 / 39.0  # without replacement: -1/39 each
-    assert np.abs(together[np.triu_indices(40, 1)]).max() < 5.0 / np.sqrt(2000)
+    score, mine = rng.random(57), rng.random(57) < 0.4
+    made = leave_one_out(score, score[mine], name="c", target=0.8)
+    held = [score[i] <= quantile(np.delete(score, i), 0.8) for i in np.flatnonzero(mine)]
+    assert made.coverage.value == np.mean(held)
+    whole = leave_one_out(score, score, name="c", target=0.8).coverage
+    assert whole.value == np.ceil(57 * 0.8) / 57
+    assert (whole.p_value, whole.ideal, whole.note) == (None, None, "by construction")
 
 
-def test_halves_do_not_know_rows_or_names():
-    rng = np.random.default_rng(3)
-    group, p, y = rng.integers(0, 3, 101), rng.normal(size=101), rng.normal(size=101)
-    first = halves(group, (p, y), seed=7)
-    for level in range(3):
-        size = (group == level).sum()
-        assert first[group == level].sum() == (size + 1) // 2
-    order = rng.permutation(101)
-    assert (halves(group[order], (p[order], y[order]), seed=7) == first[order]).all()
-    assert (halves(2 - group, (p, y), seed=7) == first).all()
-    assert (halves(group, (p, y), seed=8) != first).any()
+def test_groups_that_are_alike_are_hypergeometric():
+    rng = np.random.default_rng(5)
+    p = []
+    for _ in range(3000):
+        score = rng.random(60)
+        p.append(leave_one_out(score, score[:20], name="c").coverage.p_value)
+    reachable = stats.hypergeom.cdf(np.arange(21), 60, 54, 20)
+    for level in reachable[(reachable > 0.005) & (reachable < 0.7)]:
+        assert (np.array(p) <= level + 1e-12).mean() == pytest.approx(level, abs=3.5 * np.sqrt(level / 3000))
+
+
+def test_leave_one_out_needs_ten_patients_for_nine_tenths():
+    with pytest.raises(AnalysisError, match="9 patients"):
+        leave_one_out(np.arange(9.0), np.arange(3.0), name="c")
+    leave_one_out(np.arange(10.0), np.arange(3.0), name="c")

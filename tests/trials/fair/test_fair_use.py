@@ -62,7 +62,13 @@ def test_power_that_is_bought_from_one_group():
 
 
 def test_a_width_for_all_fails_the_noisy_group():
-    made = fair_use(simulated.continuous(np.random.default_rng(5), 1200, noisy=3.0), **BINARY)
+    data = simulated.continuous(np.random.default_rng(5), 1200, noisy=3.0)
+    alone = fair_use(data, **BINARY)
+    assert ("b", "coverage, one width for all") in kinds(alone, "fault")
+    assert alone.group("group", "b")["coverage, one width for all"].high < 0.9
+    assert alone.group("all", "all")["coverage, one width for all"].value == 0.9
+    assert alone.group("group", "b").own_width > alone.group("group", "b").width
+    made = fair_use(data, **BINARY, calibration="half")
     noisy, calm = made.group("group", "b"), made.group("group", "a")
     assert noisy["coverage, one width for all"].high < 0.9 < calm["coverage, one width for all"].low
     assert noisy["coverage, a width of its own"].low < 0.9 < noisy["coverage, a width of its own"].high

@@ -13,6 +13,11 @@ within the group: it holds in each, exactly, in finite samples.
 Given the calibration patients, coverage itself is Beta(k, n + 1 - k) (continuous scores; Ramos et al., arXiv 2605.19024),
 so that of m new patients a beta-binomial number is covered: that is the test whether too few were, one-sided. The interval
 of an observed coverage is Clopper and Pearson's: of the chance that *this* calibration gives.
+
+Where no patients were set apart for calibration, each is held to the width that all others give (the score is frozen, so
+that nothing is fitted to him): patient i is covered if his score is among the k smallest of all n, k = ceil(n coverage).
+Over everybody that is k by construction; how many of them fall into a group of m is hypergeometric where groups are alike,
+which is the exact one-sided test. No lots are drawn. A width of the group's own then has no coverage to be seen.
 """
 
 from __future__ import annotations
@@ -25,7 +30,6 @@ from scipy import stats
 
 from medtwin.errors import AnalysisError
 from medtwin.statistics.conformal import quantile
-from medtwin.trials.fair.lots import lots
 from medtwin.trials.fair.number import Number
 from medtwin.trials.fair.proportion import clopper_pearson
 
@@ -67,22 +71,34 @@ def conformal(
         name=name, value=covered / m, low=low, high=high, method="Clopper-Pearson", ideal=target, p_value=too_few,
         scaled=math.log(hit / missed), scaled_error=math.sqrt(1.0 / hit + 1.0 / missed),
     )  # fmt: skip
-    if predicted is None:
-        size = 2.0 * q
-    else:
-        size = float(((1.0 - predicted <= q).astype(float) + (predicted <= q)).mean())
-    return Conformal(quantile=q, calibration_patients=n, coverage=number, size=size)
+    return Conformal(quantile=q, calibration_patients=n, coverage=number, size=mean_size(q, predicted))
 
 
-def halves(group: np.ndarray, keys: tuple[np.ndarray, ...], seed: int = 0) -> np.ndarray:
-    """(patient,) true: calibration. Half of each group by chance, the same whatever the order of rows or the groups' names.
+def leave_one_out(
+    everybody: np.ndarray, own: np.ndarray, *, name: str, target: float = 0.9, confidence: float = 0.95,
+    predicted: np.ndarray | None = None,
+) -> Conformal:  # fmt: skip
+    """Coverage of a group with scores ``own`` by one width, each patient by that of ``everybody`` else (the group included)."""
+    n, m = len(everybody), len(own)
+    q = quantile(everybody, target)
+    k = math.ceil(n * target - 1e-9)
+    if not math.isfinite(q) or k >= n:
+        raise AnalysisError(f"{n} patients, too few to promise {target:.0%}", where=name,
+                            expected=f"at least {math.ceil(target / (1.0 - target) - 1e-9) + 1}")  # fmt: skip
+    limit = float(np.sort(everybody)[k - 1])
+    covered, of_all = int((own <= limit).sum()), int((everybody <= limit).sum())
+    low, high = clopper_pearson(covered, m, confidence)
+    hit, missed = covered + 0.5, m - covered + 0.5
+    whole = m == n  # then it is k/n, by construction: there is nothing to test
+    number = Number(
+        name=name, value=covered / m, low=low, high=high, method="Clopper-Pearson, leave one out",
+        ideal=None if whole else target, scaled=math.log(hit / missed), scaled_error=math.sqrt(1.0 / hit + 1.0 / missed),
+        p_value=None if whole else float(stats.hypergeom.cdf(covered, n, of_all, m)),
+        note="by construction" if whole else "",
+    )  # fmt: skip
+    return Conformal(quantile=q, calibration_patients=n, coverage=number, size=mean_size(q, predicted))
 
-    ``keys`` (each (patient,)) order the patients of a group before lots are drawn; patients alike in all are interchangeable.
-    """
-    chosen = np.zeros(len(group), dtype=bool)
-    for level in np.unique(group):
-        members = np.flatnonzero(group == level)
-        ordered = members[np.lexsort(tuple(key[members] for key in keys))]
-        drawn = lots(seed, *(key[ordered] for key in keys)).permutation(len(ordered))
-        chosen[ordered[drawn[: (len(ordered) + 1) // 2]]] = True
-    return chosen
+
+def mean_size(q: float, predicted: np.ndarray | None) -> float:
+    """Width of an interval, or with the risks ``predicted`` the mean number of outcomes in a set."""
+    return 2.0 * q if predicted is None else float(((1.0 - predicted <= q).astype(float) + (predicted <= q)).mean())

@@ -12,7 +12,6 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.fair import flags as flagged
 from medtwin.trials.fair.censored import known_by
 from medtwin.trials.fair.compare import Comparison, Heterogeneity, compare
-from medtwin.trials.fair.conformal import halves
 from medtwin.trials.fair.decision import THRESHOLDS, DecisionCurve, decision_curve
 from medtwin.trials.fair.figures import EVERY, Made, coverage_of, figures_of
 from medtwin.trials.fair.groups import EVERYBODY, Group, find_groups
@@ -105,7 +104,7 @@ def fair_use(
     time. ``baseline``: columns whose value is taken out before the score's benefit is counted. ``treatment``: arms are taken
     out of that benefit too; with ``control`` named, calibration and the rest are looked at in that arm. ``thresholds``: risks
     from which a decision would be taken. ``calibration``: column of 0 and 1, patients that set the width of conformal
-    intervals; without it half of each group by lot (``seed``). ``target``: table of the patients that the result is for, or
+    intervals; without it each is held to what all others give. ``target``: table of the patients that the result is for, or
     mapping of :class:`Margin` by covariate; ``covariates``: what is compared (baseline and group columns where none is named).
     ``draws``: bootstrap samples of the integrated calibration index and, five times as many, of gaps of rates; 0: neither.
     """
@@ -129,7 +128,7 @@ def fair_use(
     made = [
         figures_of(sample, g, held_to, thresholds=thresholds, confidence=confidence, draws=draws, seed=seed) for g in inside
     ]  # fmt: skip
-    widths = _coverages(sample, made, coverage, confidence, seed)
+    widths = _coverages(sample, made, coverage, confidence)
     _without_outcome(made, everyone, sample, held_to, confidence)
     rows = _rows(sample, made, widths, held_to)
     figures = [(row.column, row.level, number) for row in rows for number in row.numbers]
@@ -165,7 +164,8 @@ def _words(
                      " take censoring not to depend on who will have the event")  # fmt: skip
     elif calibration is None:
         notes.append(
-            f"intervals of {coverage:.0%} were set on half of each group, by lot, and tested on the other half"
+            f"no calibration patients were named: intervals of {coverage:.0%} are set for each patient by all others; a width of"
+            " a group's own then covers it by construction, and no coverage of it is reported"
         )
     if sample.kind == "continuous":
         notes.append("observed to expected is reported where no outcome and no prediction is negative")
@@ -177,21 +177,14 @@ def _words(
 
 
 def _coverages(
-    sample: Sample, made: Sequence[Made], target: float, confidence: float, seed: int
+    sample: Sample, made: Sequence[Made], target: float, confidence: float
 ) -> list[tuple[float | None, float | None]]:
     """Adds coverage to every group; (width for all, own width) of each."""
-    widths = []
-    drawn: dict[str, np.ndarray] = {}
-    for one in made:
-        column = one.group.column
-        mates = [other.group.members for other in made if other.group.column == column]
-        if column not in drawn:
-            number = np.argmax(np.stack(mates), axis=0)
-            keys = (sample.predicted, sample.outcome, *(() if sample.arm is None else (sample.arm,)))
-            drawn[column] = halves(number, keys, seed) if sample.calibration is None else sample.calibration
-        both = coverage_of(sample, one, drawn[column], np.any(mates, axis=0), target=target, confidence=confidence)
-        widths.append((both[0].size if both[0] else None, both[1].size if both[1] else None))
-    return widths
+    mates = {
+        column: np.any([one.group.members for one in made if one.group.column == column], axis=0)
+        for column in {one.group.column for one in made}
+    }
+    return [coverage_of(sample, one, mates[one.group.column], target=target, confidence=confidence) for one in made]
 
 
 def _without_outcome(

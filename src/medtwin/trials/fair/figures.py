@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.statistics.conformal import quantile
 from medtwin.trials.fair import calibration, calibration_continuous, calibration_survival, discrimination
 from medtwin.trials.fair.benefit import benefit
 from medtwin.trials.fair.censored import at_horizon, slope_by_cox
-from medtwin.trials.fair.conformal import Conformal, conformal, scores
+from medtwin.trials.fair.conformal import conformal, leave_one_out, mean_size, scores
 from medtwin.trials.fair.groups import Group
 from medtwin.trials.fair.inputs import Sample
 from medtwin.trials.fair.number import Number, Withheld
@@ -147,27 +149,27 @@ def _benefit(made: Made, sample: Sample, members: np.ndarray, rules: Rules, conf
 
 
 def coverage_of(
-    sample: Sample, made: Made, chosen: np.ndarray, column: np.ndarray, *, target: float, confidence: float = 0.95
-) -> tuple[Conformal | None, Conformal | None]:
-    """Adds both coverages of the group. ``chosen`` and ``column`` (patient,): calibration patients; those of any group."""
-    if sample.kind == "survival":
+    sample: Sample, made: Made, column: np.ndarray, *, target: float, confidence: float = 0.95
+) -> tuple[float | None, float | None]:
+    """Adds the coverage of the group; (width for all, width of its own). ``column`` (patient,): those of any group of it."""
+    if sample.kind == "survival" or any(one.name == EVERY for one in made.withheld):
         return None, None
     binary = sample.kind == "binary"
     usable = sample.untreated & column
-    score = scores(sample.outcome, sample.predicted, binary=binary)
     mine = made.group.members & usable
-    if any(one.name == EVERY for one in made.withheld):
-        return None, None
-    test = mine & ~chosen
-    found: list[Conformal | None] = []
-    for name, within in ((SPLIT, usable), (MONDRIAN, mine)):
-        try:
-            held = conformal(score[within & chosen], score[test], name=name, target=target, confidence=confidence,
-                             predicted=sample.predicted[test] if binary else None)  # fmt: skip
-        except AnalysisError as error:
-            made.refuse(name, str(error))
-            found.append(None)
-            continue
-        made.numbers.append(held.coverage)
-        found.append(held)
-    return found[0], found[1]
+    score = scores(sample.outcome, sample.predicted, binary=binary)
+    if sample.calibration is None:
+        seen, sets = mine, (usable, mine)
+        made.attempt(SPLIT, lambda: leave_one_out(
+            score[usable], score[mine], name=SPLIT, target=target, confidence=confidence).coverage)  # fmt: skip
+    else:
+        seen, sets = mine & ~sample.calibration, (usable & sample.calibration, mine & sample.calibration)
+        for name, within in zip((SPLIT, MONDRIAN), sets, strict=True):
+            made.attempt(name, lambda name=name, within=within: conformal(  # type: ignore[misc]
+                score[within], score[seen], name=name, target=target, confidence=confidence).coverage)  # fmt: skip
+    reaches = [quantile(score[of], target) for of in sets]
+    if not math.isfinite(reaches[1]):
+        made.refuse("a width of its own", f"too few calibration patients to promise {target:.0%}")
+    risks = sample.predicted[seen] if binary else None
+    sizes = [mean_size(q, risks) if math.isfinite(q) and seen.any() else None for q in reaches]
+    return sizes[0], sizes[1]

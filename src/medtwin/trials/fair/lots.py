@@ -1,8 +1,7 @@
 """Random numbers of a seed and of the values themselves: the same for every order of rows and every name of a group.
 
 Values are sorted before lots are drawn. With the seed alone, every trial of one size would draw the same places of the sorted
-order, which are then no lots at all over trials (coverage tests on such halves rejected 20 % instead of 5 %); so the
-values take part in the seed.
+order, which are then no lots at all over trials: so the values take part in the seed.
 """
 
 from __future__ import annotations

@@ -50,20 +50,21 @@ def measured(useless: bool = False, noise: float = 1.0) -> Trial:
         baseline, rest, error = rng.normal(size=(3, size))
         told = np.where(mine & useless, rng.normal(size=size), rest)
         y = baseline + rest + error * np.where(mine, noise, 1.0)
-        return {"y": y, "p": baseline + told, "y0": baseline, "group": group.tolist()}
+        half = rng.integers(0, 2, size)
+        return {"y": y, "p": baseline + told, "y0": baseline, "half": half, "group": group.tolist()}
 
     return draw
 
 
-def reports(draw: Trial, size: int, repeats: int, seed: int) -> list[FairUse]:
-    """Reports of ``repeats`` trials of ``size`` patients."""
+def reports(draw: Trial, size: int, repeats: int, seed: int, calibration: str | None = None) -> list[FairUse]:
+    """Reports of ``repeats`` trials of ``size`` patients; ``calibration``: the column that marks half of them for it."""
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(repeats):
         data = draw(rng, size)
         made.append(fair_use(
             data, outcome="y", prediction="p", groups=["group"], baseline=["y0"] if "y0" in data else (), draws=0,
-            thresholds=() if "y0" in data else (0.4,), decision_thresholds=(),
+            thresholds=() if "y0" in data else (0.4,), decision_thresholds=(), calibration=calibration,
         ))  # fmt: skip
     return made
 
@@ -139,11 +140,15 @@ def page(repeats: int, seed: int) -> str:
         title = f"{name}; difference in {figure}" if figure else name
         lines.append(_flag_row(title, size, made, figure))
         if "twice as large" in name:
+            halved = reports(draw, size, repeats, seed + len(asked), "half")
             split, own = (
-                np.mean([one.group("group", "b")[figure].value for one in made])
-                for figure in ("coverage, one width for all", "coverage, a width of its own")
+                np.mean([one.group("group", "b")[width].value for one in halved])
+                for width in ("coverage, one width for all", "coverage, a width of its own")
             )
-            tail = f"Coverage of 90 % intervals in that group b: one width for all {split:.1%}, a width of its own {own:.1%}."
+            tail = (
+                "Coverage of 90 % intervals in that group b, set on one half of the patients and tested on the other: one width"
+                f" for all {split:.1%}, a width of its own {own:.1%}."
+            )
         print(lines[-1], file=sys.stderr, flush=True)
     lines += ["", tail, "", "Share of 95 % intervals that hold the truth, by patients in the group.", ""]
     lines += ["| outcome | figure | " + " | ".join(map(str, SIZES)) + " |", "|---|---|" + "---|" * len(SIZES)]
