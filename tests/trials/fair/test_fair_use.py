@@ -56,6 +56,9 @@ def test_power_that_is_bought_from_one_group():
     assert any(name == "partial correlation beyond baseline" for _, name in kinds(made, "difference"))
     good, poor = (made.group("group", level)["controls saved beyond baseline"] for level in "ab")
     assert good.low > poor.high
+    small = {name: values[:70] for name, values in data.items()}  # too few of b to say that it would have shown
+    weak = {**small, "p": 0.3 * np.array(small["p"]) + np.random.default_rng(1).normal(size=70)}
+    assert not kinds(fair_use(weak, **BINARY, baseline=["y0"], treatment="arm"), "benefit")
     fair = fair_use(simulated.continuous(np.random.default_rng(4), 600), **BINARY, baseline=["y0"], treatment="arm")
     assert not kinds(fair, "benefit")
     assert not kinds(fair, "difference")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtwin.trials.fair.compare import Comparison, Heterogeneity, holm
 from medtwin.trials.fair.decision import DecisionCurve
 from medtwin.trials.fair.groups import EVERYBODY
-from medtwin.trials.fair.number import Number
+from medtwin.trials.fair.number import Number, reach
 from medtwin.trials.fair.overlap import Representativeness
 from medtwin.trials.fair.rules import Rules
 
@@ -74,22 +75,27 @@ def _faults(numbers: Sequence[tuple[str, str, Number]], rules: Rules) -> tuple[F
     )  # fmt: skip
 
 
-def benefits(numbers: Sequence[tuple[str, str, Number]]) -> tuple[Flag, ...]:
-    """Groups in which no benefit is shown although there is one over all: power would be bought from the others."""
+def benefits(numbers: Sequence[tuple[str, str, Number]], power: float = 0.8) -> tuple[Flag, ...]:
+    """Groups in which no benefit is shown although there is one over all: power would be bought from the others.
+
+    Only groups large enough to show the benefit over all with this ``power``: of a smaller one nothing follows.
+    """
     flags = []
     for name in ("partial correlation beyond baseline", "correlation"):
         held = [(column, level, number) for column, level, number in numbers if number.name == name]
         over_all = next((number for column, _, number in held if column == EVERYBODY), None)
         if over_all is None:
             continue
-        if over_all.low > 0.0:
-            flags += [
-                Flag(kind="benefit", column=column, level=level, name=name,
-                     words=f"no benefit of the score shown in {label(column, level)}: {name} {number.value:.2f}"
-                     f" ({number.low:.2f} to {number.high:.2f}), {over_all.value:.2f} over all")
-                for column, level, number in held
-                if column != EVERYBODY and number.low <= 0.0
-            ]  # fmt: skip
+        needed = reach(0.95) + reach(2.0 * power - 1.0)  # standard errors from 0
+        flags += [
+            Flag(kind="benefit", column=column, level=level, name=name,
+                 words=f"no benefit of the score shown in {label(column, level)}: {name} {number.value:.2f}"
+                 f" ({number.low:.2f} to {number.high:.2f}), {over_all.value:.2f} over all, which a group of this size shows in"
+                 f" {power:.0%} of trials or more")
+            for column, level, number in held
+            if over_all.low > 0.0 and column != EVERYBODY and number.low <= 0.0
+            and (over_all.scaled or 0.0) >= needed * (number.scaled_error or math.inf)
+        ]  # fmt: skip
         break
     return tuple(flags)
 
