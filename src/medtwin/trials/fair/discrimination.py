@@ -3,7 +3,7 @@
     AUC     P(score of an event > score of a non-event) + half of ties; variance of DeLong, DeLong & Clarke-Pearson
             (Biometrics 1988;44:837) by midranks (Sun & Xu, IEEE Signal Process Lett 2014;21:1389), interval on the logit
     Brier   mean (p - y)^2, standard error sd / sqrt n
-    RMSE    sqrt mean (y - p)^2, delta method on its logarithm; a little narrow below 200 patients (docs/evidence/fair-use.md)
+    RMSE    sqrt mean (y - p)^2, delta method on its logarithm; a little narrow in small groups (docs/evidence/fair-use.md)
 
 An AUC depends on how much patients of a group differ from each other: a lower one need not be a fault of the score. A Brier
 score depends on how common the event is. Both are compared between groups with that in mind.
