@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli import trial_analyse
+from medtwin.cli import trial_analyse, trial_fair
 from medtwin.cli.common import Home, Json, command, emit, note, table
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
         name="plan",
     )  # fmt: skip
     trial_analyse.register(trial_app)
+    trial_fair.register(trial_app)
     app.add_typer(trial_app, name="trial")
 
 
