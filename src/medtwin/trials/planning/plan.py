@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from scipy.special import ndtr
 
 from medtwin.errors import AnalysisError
