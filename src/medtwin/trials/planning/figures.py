@@ -53,7 +53,10 @@ def _endpoint(plan: PlanInput, other: float | None) -> Model:
 def _controls(plan: PlanInput, n0: int, n1: int, least: float, reaches: Reaches) -> Figure:
     low = max(math.ceil(least) + 3, round(0.25 * n0))
     high = max(1.75 * n0, low + 10)
-    sizes = sorted({round(low + (high - low) * i / 20.0) for i in range(21)} | ({n0} if low <= n0 <= high else set()))
+    # closer together where the curve bends
+    sizes = sorted(
+        {round(low * (high / low) ** (i / 20.0)) for i in range(21)} | ({n0} if low <= n0 <= high else set())
+    )
     curves = []
     for name, other in _kinds(plan):
         one = _endpoint(plan, other)
