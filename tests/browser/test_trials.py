@@ -158,7 +158,7 @@ def test_an_error_stands_beside_its_field_and_the_old_figures_stay(planning, pag
     expect(page.get_by_role("alert")).to_have_count(0)
     shows(page, planned(baseline_correlation=0.2))
     write(page, "sd", "ten")
-    expect(field(page, "sd").get_by_role("alert")).to_contain_text("found “ten”")
+    expect(field(page, "sd").get_by_role("alert")).to_contain_text("Found “ten”")
     write(page, "sd", "")
     expect(field(page, "sd").get_by_role("alert")).to_contain_text("missing")
     write(page, "sd", "-3")

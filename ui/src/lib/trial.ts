@@ -209,8 +209,8 @@ export function planOf(form: Form): Asked {
   const number = (name: string): number => {
     const value = parsed(form[name]);
     const slider = SLIDERS.find((one) => one.name === name);
-    if (value === null) errors[name] = form[name]?.trim() ? `found “${form[name].trim().slice(0, 20)}”; expected a number such as ${slider?.value ?? 1}` : 'a number is missing';
-    else if (slider?.whole && !Number.isInteger(value)) errors[name] = `found ${value}; expected a whole number`;
+    if (value === null) errors[name] = form[name]?.trim() ? `Found “${form[name].trim().slice(0, 20)}”; expected a number such as ${slider?.value ?? 1}.` : 'A number is missing.';
+    else if (slider?.whole && !Number.isInteger(value)) errors[name] = `Found ${value}; expected a whole number.`;
     return value ?? 0;
   };
   const plan: PlanInput = { endpoint, alpha: number('alpha'), sides: Number(form.sides), power: number('power'), allocation: number('allocation') };
@@ -227,8 +227,8 @@ export function planOf(form: Form): Asked {
   if (endpoint === 'repeated') {
     const visits = number('visits');
     const sd = number('sd');
-    if (!errors.visits && !(visits >= 1 && visits <= 30)) errors.visits = `found ${visits}; expected 1 to 30`;
-    if (!errors.lost && !(lost >= 0 && lost < 1)) errors.lost = `found ${lost}; expected a share from 0 to below 1`;
+    if (!errors.visits && !(visits >= 1 && visits <= 30)) errors.visits = `Found ${visits}; expected 1 to 30.`;
+    if (!errors.lost && !(lost >= 0 && lost < 1)) errors.lost = `Found ${lost}; expected a share from 0 to below 1.`;
     const each = Array.from({ length: Object.keys(errors).length ? 1 : visits }, (_, visit) => visit);
     plan.sds = each.map(() => sd);
     plan.covariance_kind = form.covariance_kind;
@@ -254,7 +254,7 @@ export function planOf(form: Form): Asked {
   if (inflation !== 1) plan.inflation = inflation;
   if (deflation !== 1 || inflation !== 1) plan.convention = form.convention;
   const analyses = number('analyses');
-  if (!errors.analyses && !(analyses >= 1 && analyses <= 20)) errors.analyses = `found ${analyses}; expected 1 to 20`;
+  if (!errors.analyses && !(analyses >= 1 && analyses <= 20)) errors.analyses = `Found ${analyses}; expected 1 to 20.`;
   else if (!errors.analyses && analyses > 1) {
     plan.looks = Array.from({ length: analyses }, (_, look) => tidy((look + 1) / analyses));
     if (form.bounds === 'obrien-fleming' || form.bounds === 'pocock') plan.spending = form.bounds;
