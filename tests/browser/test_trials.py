@@ -236,6 +236,9 @@ def test_everything_by_keyboard(planning, page_guard):
 def test_power_of_a_size(planning, page_guard):
     page = opened(planning, page_guard)
     page.get_by_role("button", name="Power of a size").press("Enter")
+    known = planned()
+    expect(field(page, "n_control").locator("input[type=text]")).to_have_value(str(known.n_control))
+    shows(page, known)  # the same trial, seen from the other side
     write(page, "n_control", "100")
     write(page, "allocation", "1.5")
     shows(page, planned(n_control=100, n_treated=150))

@@ -66,6 +66,7 @@ const OUTCOME: Record<Endpoint, Slider[]> = {
 };
 
 const POWER = s('power', 'Power', 'probability', 0.9, [0.5, 0.99, 0.01], 'Probability to show the planned effect; drawn across the figures.');
+const TARGET: Slider = { ...POWER, label: 'Target power', help: 'Drawn across the figures; futility bounds are made for it.' };
 const ALLOCATION = s('allocation', 'Allocation', 'per control', 1, [0.25, 4, 0.25], 'Treated patients per control: 1 is 1:1, 2 is 2:1.', { may: 'both' });
 const CONTROLS = s('n_control', 'Control arm', 'controls', 150, [10, 600, 1], 'Controls with an outcome; the treated arm follows from the allocation.', { whole: true, may: 'both' });
 const SCORE: Slider[] = [
@@ -83,7 +84,7 @@ const CAUTION: Slider[] = [
   s('historical', 'Patients behind the correlation', 'patients', 0, [0, 2000, 10], 'How many it was estimated from: gives the assurance. 0: taken as known.', { whole: true, may: 'higher' }),
   s('effect_sd', 'Uncertainty of the effect', '', 0, [0, 1, 0.01], 'Standard deviation: the effect\'s unit, of ratios on the log scale, of risks their difference. Gives the assurance.', { may: 'higher' }),
   s('deflation', 'Deflation', 'factor', 1, [0.5, 1, 0.01], 'Below 1: the score is taken to be worse than it looked. It multiplies what the convention says.'),
-  s('covariates', 'Covariates', 'covariates', 2, [1, 20, 1], 'How many are adjusted for, the score among them.', { whole: true, may: 'higher' }),
+  s('covariates', 'Covariates', 'covariates', 2, [1, 20, 1], 'How many are adjusted for, the score among them; they count where there is a correlation.', { whole: true, may: 'higher' }),
 ];
 const INFLATION = s('inflation', 'Inflation', 'factor', 1, [1, 2, 0.01], 'Above 1: the outcome is taken to vary more than it did.', { may: 'higher' });
 
@@ -157,7 +158,7 @@ export function groups(form: Form): Group[] {
   const looks = Number(form.analyses) > 1;
   return [
     { name: 'outcome', title: 'Outcome and effect', sliders: OUTCOME[endpoint], choices: endpoint === 'binary' ? [SCALE] : endpoint === 'repeated' ? [COVARIANCE] : [] },
-    { name: 'size', title: 'Size', sliders: form.size === 'numbers' ? [CONTROLS, ALLOCATION, POWER] : [POWER, ALLOCATION], choices: [] },
+    { name: 'size', title: 'Size', sliders: form.size === 'numbers' ? [CONTROLS, ALLOCATION, TARGET] : [POWER, ALLOCATION], choices: [] },
     { name: 'score', title: 'Prognostic score', sliders: SCORE, choices: [] },
     { name: 'loss', title: 'Drop-out', sliders: [lossOf(endpoint)], choices: [] },
     { name: 'test', title: 'Test and interim analyses', sliders: [ALPHA, ANALYSES], choices: [SIDES, ...(looks ? [BOUNDS] : []), ...(looks && form.sides === '1' ? [FUTILITY] : [])], closed: true },
@@ -245,7 +246,7 @@ export function planOf(form: Form): Asked {
   if (base !== 0) plan.baseline_correlation = base;
   if (plan.correlation !== 0) plan.covariates = covariates;
   const historical = number('historical');
-  if (historical !== 0 && plan.correlation !== 0) plan.historical = historical;
+  if (historical !== 0) plan.historical = historical;
   const spread = number('effect_sd');
   if (spread !== 0) plan.effect_sd = spread;
   const deflation = number('deflation');
