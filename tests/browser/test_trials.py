@@ -16,7 +16,10 @@ from medtwin.trials.planning.plan import TrialPlan, plan_trial
 from server.conftest import Clock, Running
 
 pytestmark = pytest.mark.browser
-SCREENS = ((1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light"), (390, 844, "dark"))
+SCREENS = (
+    (1440, 900, "light", "survival"), (1440, 900, "dark", "continuous"), (390, 844, "light", "continuous"),
+    (390, 844, "dark", "survival"),
+)  # fmt: skip
 ENDPOINTS = ("continuous", "binary", "count", "survival", "repeated")
 USUAL = {"endpoint": "continuous", "effect": 3.0, "sd": 10.0, "unit": "points", "correlation": 0.5,
          "baseline_correlation": 0.3, "covariates": 2}  # fmt: skip
@@ -113,12 +116,9 @@ def test_the_figures_table_holds_the_curves(planning, page_guard):
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize("analyses", [1, 3])
-def test_every_endpoint_plans_and_its_file_is_read_by_the_command_line(
-    planning, page_guard, tmp_path, endpoint, analyses
-):
+def test_every_endpoint_plans_and_its_file_is_read_by_the_command_line(planning, page_guard, tmp_path, endpoint):
     loss = {"count": "dropout_hazard=0.01", "survival": "dropout_hazard=0.01", "repeated": "lost=0.3"}
-    extra = f"&historical=200&deflation=0.9&allocation=2&analyses={analyses}&{loss.get(endpoint, 'dropout=0.1')}"
+    extra = f"&historical=200&deflation=0.9&allocation=2&analyses=3&{loss.get(endpoint, 'dropout=0.1')}"
     page = opened(planning, page_guard, f"#/trials?endpoint={endpoint}{extra}")
     expect(page.locator("[role=alert]")).to_have_count(0)
     expect(page.locator(".chart.power canvas")).to_have_count(3)
@@ -131,7 +131,7 @@ def test_every_endpoint_plans_and_its_file_is_read_by_the_command_line(
     assert isinstance(made.plan, PlanInput)
     assert (made.plan.endpoint, made.plan.historical, made.plan.allocation) == (endpoint, 200, 2.0)
     shows(page, made)
-    assert len(made.looks) == (analyses if analyses > 1 else 0)
+    assert len(made.looks) == 3
     expect(page.locator("table.looks tbody tr")).to_have_count(len(made.looks))
     expect(page.locator("[data-number=assurance]")).to_be_visible()
     done = CliRunner().invoke(app, ["trial", "plan", str(path)])
@@ -277,8 +277,7 @@ def test_the_text_is_copied(planning, page_guard):
     assert "total N saved at equal power" in copied
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
-@pytest.mark.parametrize("endpoint", ["continuous", "survival"])
+@pytest.mark.parametrize(("width", "height", "scheme", "endpoint"), SCREENS)
 def test_it_fits_every_screen(planning, page_guard, width, height, scheme, endpoint):
     place = f"#/trials?endpoint={endpoint}&analyses=4&historical=150&sides=1&alpha=0.025&futility=pocock"
     page = opened(planning, page_guard, place, width=width, height=height, scheme=scheme)
