@@ -34,6 +34,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     status,
     stream,
     timeline,
+    trials,
     what_if,
     worklist,
 )
@@ -87,6 +88,7 @@ def make_app(
         hub.close()
         follower.stop()
         await following
+        await asyncio.to_thread(context.planner.close)
         await asyncio.to_thread(living.close)
 
     routes = [

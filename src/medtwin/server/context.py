@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.requests import Request
@@ -15,11 +15,12 @@ from medtwin.server.hub import Hub
 from medtwin.server.intake_store import NotingStore
 from medtwin.server.live import Follower
 from medtwin.server.living import Living, Standing
+from medtwin.server.planner import Planner
 
 
 @dataclass
 class Context:
-    """One server: its store, twins, hub of live messages, follower of the log, clock."""
+    """One server: its store, twins, hub of live messages, follower of the log, clock, planner of trials."""
 
     store: SqlStore
     living: Living
@@ -27,6 +28,7 @@ class Context:
     follower: Follower
     noting: NotingStore
     clock: Callable[[], datetime]
+    planner: Planner = field(default_factory=Planner)
 
 
 def of(request: Request) -> Context:

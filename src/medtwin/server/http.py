@@ -24,10 +24,16 @@ T = TypeVar("T")
 class Refusal(Exception):
     """An answer that is no success: its status and its words."""
 
-    def __init__(self, status: int, title: str, detail: str, advice: str | None = None) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str, advice: str | None = None, *, field: str | None = None
+    ) -> None:
         super().__init__(title)
         self.problem = Problem(
-            title=title, detail=detail, status=status, advice=msgspec.UNSET if advice is None else advice
+            title=title,
+            detail=detail,
+            status=status,
+            advice=msgspec.UNSET if advice is None else advice,
+            field=msgspec.UNSET if field is None else field,
         )
 
 
@@ -144,8 +150,9 @@ async def content(request: Request, limit: int = LIMIT) -> bytes:
         held += chunk
         if len(held) > limit:
             raise Refusal(
-                413, "Too large", f"found more than {limit >> 20} MiB; expected less", "Use `medtwin ingest`."
-            )
+                413, "Too large", f"found more than {limit >> 10} KiB; expected less",
+                "Use `medtwin ingest`." if limit >= LIMIT else None,
+            )  # fmt: skip
     return bytes(held)
 
 

@@ -17,7 +17,7 @@ from medtwin.server.http import PREFIX, ROUTES, Described, answer, route
 STATUS = {
     400: "The request is not what the route takes", 401: "No login", 403: "Not allowed",
     404: "Not here", 409: "In conflict with what is here", 413: "Too large", 421: "Another server's name",
-    422: "Understood, and cannot be done", 503: "The store could not do it",
+    422: "Understood, and cannot be done", 503: "Not now: the store could not do it, or too much is being worked on",
 }  # fmt: skip
 MESSAGES = {
     "hello": shapes.HelloMessage, "event": shapes.EventMessage, "belief": shapes.BeliefMessage,

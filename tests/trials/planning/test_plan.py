@@ -8,7 +8,7 @@ import pytest
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.ancova import EXACT
 from medtwin.trials.planning.curve import Figure, svg
-from medtwin.trials.planning.inputs import USES, plan_input, read
+from medtwin.trials.planning.inputs import USES, plan_input, read, written
 from medtwin.trials.planning.plan import plan_trial
 from medtwin.trials.planning.planned import lines
 from medtwin.trials.planning.wording import analysis_plan
@@ -47,7 +47,7 @@ def test_every_endpoint(endpoint, more):
     if "correlation" in more:
         assert "controls saved at equal power" in names
         assert "total N saved at equal power" in words
-        assert len(made.figures) == 2
+    assert [figure.kind for figure in made.figures] == ["controls", "correlation", "dropout"]
     if "looks" in more:
         assert "Analysis 2 at 100.0%" in words
         assert made.looks[-1].alpha_spent == pytest.approx(0.05)
@@ -145,6 +145,12 @@ def test_a_plan_file(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("dialect: medtwin-trial-plan/1\nendpoint: continuous\neffect: 0.3\nsd: 1\ncorrelation: 0.5\n")
     assert plan_trial(plan_input(read(path)), figures=False).n_control == 177
+    for endpoint in PLANS:
+        more = {"correlation": 1e-05, "title": "n: 1 # ü", "looks": [0.5, 1]}
+        plan = plan_input({"endpoint": endpoint, **PLANS[endpoint], **more})
+        path.write_text(written(plan), encoding="utf-8")
+        assert plan_input(read(path)) == plan
+        assert path.read_text(encoding="utf-8").startswith("dialect: medtwin-trial-plan/1\nendpoint: ")
     for text in ("endpoint: continuous\n", "a: [", "- 1\n", "dialect: medtwin-trial-plan/9\n"):
         path.write_text(text)
         with pytest.raises(AnalysisError):

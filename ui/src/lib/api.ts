@@ -22,6 +22,7 @@ export interface Problem {
   title: string; // what went wrong, one line
   detail: string; // what was found, what was expected, where
   advice?: string; // what to do
+  field?: string; // of the request, where one is at fault
   status: number;
 }
 
@@ -450,6 +451,138 @@ export interface Status {
   research_notice: string; // shown in the footer
 }
 
+// ------------------------------------------------------------------------------------ POST /trials/plan
+
+/** What a trial is planned from: the names of a plan file. What an endpoint does not use must not be given. */
+export interface PlanInput {
+  endpoint: 'continuous' | 'binary' | 'count' | 'survival' | 'repeated';
+  dialect?: string;
+  title?: string;
+  unit?: string; // of the effect
+  alpha?: number; // of the whole test
+  sides?: number;
+  power?: number;
+  allocation?: number; // treated patients per control
+  n_control?: number | null; // given: the power of these numbers
+  n_treated?: number | null;
+  margin?: number | null;
+  correlation?: number; // of all that is adjusted for with the outcome, within an arm
+  covariates?: number | null;
+  baseline_correlation?: number;
+  inflation?: number;
+  deflation?: number;
+  convention?: string; // variance | standard-deviation
+  dropout?: number; // share without an outcome: continuous, binary
+  cost_ratio?: number;
+  historical?: number | null; // patients that the correlation was estimated from
+  correlation_se?: number | null;
+  effect_sd?: number;
+  looks?: number[] | null; // share of the information at each analysis
+  boundary?: string;
+  spending?: string;
+  parameter?: number | null;
+  futility?: string | null;
+  futility_parameter?: number | null;
+  futility_z?: number[] | null;
+  binding?: boolean;
+  effect?: number | null;
+  sd?: number | null;
+  sd_treated?: number | null;
+  correlation_treated?: number | null;
+  heterogeneity?: number | null;
+  risk_control?: number | null;
+  risk_treated?: number | null;
+  scale?: string; // risk-difference | risk-ratio | odds-ratio
+  rate_control?: number | null; // per unit of time
+  rate_ratio?: number | null;
+  exposure?: number; // units of time
+  dispersion?: number;
+  dropout_hazard?: number; // per unit of time: count, survival
+  hazard_ratio?: number | null;
+  hazard_control?: number | null;
+  median_control?: number | null; // units of time
+  accrual?: number | null;
+  followup?: number | null;
+  sds?: number[] | null; // at each visit
+  visit_correlation?: number | null;
+  covariance_kind?: string; // ar1 | compound-symmetry
+  covariance?: number[][] | null;
+  retention?: number[] | null; // share still observed at each visit, control
+  retention_treated?: number[] | null;
+  correlations?: number[] | null;
+}
+
+/** One planned number with the method that made it. */
+export interface PlannedNumber {
+  name: string;
+  value: number;
+  unit: string; // "1", "%", "patients", "events"
+  method: string;
+}
+
+export interface PlanMethod {
+  method: string;
+  n_control: number | null; // null: numbers were given, or none reaches the power
+  n_treated: number | null;
+  power: number; // of the planned trial
+}
+
+/** What the score saves at equal power, in whole patients. */
+export interface PlanSaving {
+  against: string; // "no adjustment", "adjustment for the baseline alone"
+  without_control: number;
+  without_treated: number;
+  total_saved: number; // same allocation
+  controls_saved: number | null; // treated arm kept
+  method: string;
+}
+
+export interface PlanLook {
+  information: number;
+  patients: number; // of a time to an event: events
+  time: number | null;
+  efficacy: number | null; // Z
+  nominal: number; // one-sided level
+  futility: number | null; // Z
+  alpha_spent: number;
+  stops_null: number; // probability
+  stops_planned: number;
+}
+
+export interface PlanCurve {
+  name: string; // "with score", "baseline alone", "without score"
+  x: number[];
+  power: number[]; // 0 to 1
+  method: string;
+}
+
+export interface PlanFigure {
+  title: string;
+  kind: 'controls' | 'correlation' | 'dropout';
+  across: string; // what x is
+  curves: PlanCurve[];
+  target: number;
+  marked: number | null; // the plan's own x
+}
+
+export interface TrialPlan {
+  now: Time;
+  method: string;
+  n_control: number;
+  n_treated: number;
+  enrolled: number; // in all, with those who leave without an outcome
+  power: number;
+  methods: PlanMethod[];
+  numbers: PlannedNumber[];
+  savings: PlanSaving[];
+  looks: PlanLook[];
+  boundary: string;
+  figures: PlanFigure[];
+  notes: string[];
+  text: string; // the block for the analysis plan
+  file: string; // the plan file (YAML), as `medtwin trial plan` reads it
+}
+
 // --------------------------------------------------- GET /stream  (Server-Sent Events; `id:` on each; resumable)
 
 /** event: belief. The twin's belief after assimilating `event`. */
@@ -589,5 +722,6 @@ export const api = {
   replay: (id: string) => post<ReplayResult>(`/quarantine/${encodeURIComponent(id)}/replay`, {}),
   sources: () => call<Sources>('/sources'),
   status: () => call<Status>('/status'),
+  planTrial: (plan: PlanInput, signal?: AbortSignal) => post<TrialPlan>('/trials/plan', plan, signal),
   streamUrl: `${PREFIX}/stream`,
 };

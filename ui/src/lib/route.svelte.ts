@@ -5,6 +5,7 @@ export type Route =
   | { view: 'patient'; id: string; tab: Tab; item: string | null; search: URLSearchParams }
   | { view: 'quarantine' }
   | { view: 'sources' }
+  | { view: 'trials'; search: URLSearchParams }
   | { view: 'unknown'; path: string };
 
 export const TABS = ['timeline', 'knows', 'what-if', 'record', 'disagreements', 'about'] as const;
@@ -16,6 +17,7 @@ function parse(hash: string): Route {
   if (parts.length === 0) return { view: 'worklist' };
   if (parts[0] === 'quarantine') return { view: 'quarantine' };
   if (parts[0] === 'sources') return { view: 'sources' };
+  if (parts[0] === 'trials' && parts.length === 1) return { view: 'trials', search: new URLSearchParams(search) };
   if (parts[0] === 'patients' && parts[1]) {
     const tab = (parts[2] ?? 'timeline') as Tab;
     if (TABS.includes(tab)) {

@@ -35,6 +35,16 @@ from medtwin.server.shapes.raw import Highlight, RawExcerpt
 from medtwin.server.shapes.sources import SourceOfAll, Sources, SourceStatus
 from medtwin.server.shapes.status import Status
 from medtwin.server.shapes.timeline import InputMark, Measurements, PlausibleRange, Timeline
+from medtwin.server.shapes.trials import (
+    PlanCurve,
+    PlanFigure,
+    PlanInput,
+    PlanLook,
+    PlanMethod,
+    PlannedNumber,
+    PlanSaving,
+    TrialPlan,
+)
 from medtwin.server.shapes.what_if import Difference, Outcome, PlannedEvent, WhatIf, WhatIfRequest
 from medtwin.server.shapes.worklist import (
     Channel,
@@ -50,12 +60,13 @@ from medtwin.server.shapes.worklist import (
 
 __all__ = [
     "Accepted", "Answer", "AnswerRequest", "Answered", "Band", "BeliefMessage", "Channel", "Coded", "Coverage",
-    "Difference", "Disagreement", "DisagreementMessage", "Disagreements", "DisplayUnit", "EventDetail", "EventMessage",
-    "EventPage", "EventRow", "Forecast", "ForecastBasis", "ForecastSummary", "Freshness", "Future", "Headline",
-    "HelloMessage", "Highlight", "Hypothesis", "Identifier", "InputMark", "Intended", "IntervalEstimate", "LastChange",
-    "LastDatum", "Measurements", "ModelDetail", "ModelStatus", "Numbers", "Outcome", "ParameterBelief", "Parameters",
-    "PatientDetail", "PatientSummary", "PlannableInput", "PlannedEvent", "PlausibleRange", "Problem", "Provenance",
+    "Difference", "Disagreement", "DisagreementMessage", "Disagreements", "DisplayUnit", "EventDetail",
+    "EventMessage", "EventPage", "EventRow", "Forecast", "ForecastBasis", "ForecastSummary", "Freshness", "Future",
+    "Headline", "HelloMessage", "Highlight", "Hypothesis", "Identifier", "InputMark", "Intended", "IntervalEstimate",
+    "LastChange", "LastDatum", "Measurements", "ModelDetail", "ModelStatus", "Numbers", "Outcome", "ParameterBelief",
+    "Parameters", "PatientDetail", "PatientSummary", "PlanCurve", "PlanFigure", "PlanInput", "PlanLook", "PlanMethod",
+    "PlanSaving", "PlannableInput", "PlannedEvent", "PlannedNumber", "PlausibleRange", "Problem", "Provenance",
     "QuantityCount", "Quarantine", "QuarantineItem", "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent",
     "ReplayResult", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target", "Timeline",
-    "TimelineChoice", "Value", "WhatIf", "WhatIfRequest", "Withheld", "Worklist", "Zone",
+    "TimelineChoice", "TrialPlan", "Value", "WhatIf", "WhatIfRequest", "Withheld", "Worklist", "Zone",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ class Problem(Struct, kw_only=True):
     detail: str
     status: int
     advice: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET  #: of the request, where one is at fault
 
 
 class Value(Struct, kw_only=True):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln, ndtr, ndtri, stdtrit
@@ -77,18 +78,7 @@ class Binary:
 
     def contrast(self) -> Marginal:
         """The contrast of marginal means."""
-        arms, values = [], []
-        for p, r in ((self.risk0, self.correlation0), (self.risk1, self.correlation1)):
-            value, slope, curvature = self._g(p)
-            sd = math.sqrt(p * (1.0 - p))
-            third, fourth = residual_moments(np.array([1.0 - p]), p, sd, r)
-            arms.append(Arm(mean=p, sd=sd, correlation=r, slope=slope, curvature=curvature, third=third, fourth=fourth))
-            values.append(value)
-        return Marginal(
-            control=arms[0], treated=arms[1], effect=values[1] - values[0], margin=self.null(),
-            covariates=self.covariates if self.adjusted else 0, heterogeneity=self.heterogeneity, alpha=self.alpha,
-            sides=self.sides,
-        )  # fmt: skip
+        return _contrast(self)
 
     def enumerated(self, n0: float, n1: float) -> float:
         """Sum over the counts at which the test of g-computation rejects: exact without a score.
@@ -185,6 +175,23 @@ class Binary:
             if self.null() == 0.0:
                 made |= {ENUMERATED_POOLED: self.enumerated_pooled, POOLED: self.pooled}
         return made
+
+
+@lru_cache(maxsize=64)
+def _contrast(risks: Binary) -> Marginal:
+    """Asked for at every sum over counts, and always the same."""
+    arms, values = [], []
+    for p, r in ((risks.risk0, risks.correlation0), (risks.risk1, risks.correlation1)):
+        value, slope, curvature = risks._g(p)
+        sd = math.sqrt(p * (1.0 - p))
+        third, fourth = residual_moments(np.array([1.0 - p]), p, sd, r)
+        arms.append(Arm(mean=p, sd=sd, correlation=r, slope=slope, curvature=curvature, third=third, fourth=fourth))
+        values.append(value)
+    return Marginal(
+        control=arms[0], treated=arms[1], effect=values[1] - values[0], margin=risks.null(),
+        covariates=risks.covariates if risks.adjusted else 0, heterogeneity=risks.heterogeneity, alpha=risks.alpha,
+        sides=risks.sides,
+    )  # fmt: skip
 
 
 def _t_quantile(df: np.ndarray, p: float) -> np.ndarray:

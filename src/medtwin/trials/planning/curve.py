@@ -20,6 +20,7 @@ class Figure:
     """Lines over one quantity."""
 
     title: str
+    kind: str = ""  #: what it is drawn against: controls | correlation | dropout
     across: str  #: what x is, with its unit
     curves: tuple[Curve, ...]
     target: float  #: planned power, drawn across

@@ -92,6 +92,7 @@ USES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
                  frozenset({"sds", "visit_correlation", "covariance_kind", "covariance", "retention_treated", "correlations"})),
 }  # fmt: skip
 #: endpoint: (what it needs, what it may have); everything named nowhere here is for all
+_DEFAULTS = {f.name: f.default for f in msgspec.structs.fields(PlanInput) if f.default is not msgspec.NODEFAULT}
 _OWN = frozenset().union(*(needs | may for needs, may in USES.values()))
 
 
@@ -106,6 +107,13 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(written, dict) or written.get("dialect") != DIALECT:
         raise AnalysisError("a file that is not a plan", expected=f"a first line `dialect: {DIALECT}`", where=str(path))
     return written
+
+
+def written(plan: PlanInput) -> str:
+    """The plan as a file that :func:`read` takes: what differs from the defaults, ``dialect`` and ``endpoint`` first."""
+    said = {name: value for name, value in msgspec.structs.asdict(plan).items() if value != _DEFAULTS.get(name)}
+    first = {"dialect": DIALECT, "endpoint": plan.endpoint}
+    return str(yaml.safe_dump(first | said, sort_keys=False, allow_unicode=True, width=100))
 
 
 def plan_input(given: dict[str, Any], where: str = "the plan") -> PlanInput:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.ancova import Continuous
 from medtwin.trials.planning.binary import Binary
@@ -112,3 +114,10 @@ def null_of(plan: PlanInput) -> float:
         odds = margin * risk0 / (1.0 - risk0)
         return odds / (1.0 + odds) - risk0
     return plan.margin or 0.0
+
+
+def replace_covariates(plan: PlanInput, other: float) -> PlanInput:
+    """The plan adjusted for the baseline alone (correlation ``other``) has one covariate less."""
+    if not other or plan.covariates is None or plan.covariates < 2:
+        return plan
+    return msgspec.structs.replace(plan, covariates=plan.covariates - 1)

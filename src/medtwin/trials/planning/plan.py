@@ -7,20 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from scipy.special import ndtr
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.planning.allocation import controls_removable, optimal, saving, total_removable
+from medtwin.trials.planning.allocation import Saving, controls_removable, optimal, saving, total_removable
 from medtwin.trials.planning.ancova import Continuous
 from medtwin.trials.planning.assurance import METHOD as ASSURANCE
 from medtwin.trials.planning.assurance import assurance, fisher_spread
 from medtwin.trials.planning.binary import Binary
 from medtwin.trials.planning.counts import Counts
-from medtwin.trials.planning.curve import Curve, Figure
+from medtwin.trials.planning.curve import Figure
 from medtwin.trials.planning.discount import Discount
+from medtwin.trials.planning.figures import figures_of
 from medtwin.trials.planning.inputs import PlanInput
-from medtwin.trials.planning.models import Model, effect_of, model, null_of
+from medtwin.trials.planning.models import Model, effect_of, model, null_of, replace_covariates
 from medtwin.trials.planning.planned import Planned
 from medtwin.trials.planning.repeated import Repeated
 from medtwin.trials.planning.sequential import GroupSequential, Looks, fixed_drift, group_sequential
@@ -67,16 +67,24 @@ class TrialPlan:
     power: float
     methods: tuple[ByMethod, ...]
     numbers: tuple[Planned, ...]
+    savings: tuple[Saving, ...] = ()  #: of the score, at equal power; the same that ``numbers`` tell
     looks: tuple[Look, ...] = ()
     boundary: str = ""
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
-def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
-    """Work the plan out. Raises AnalysisError where it asks for what no trial can give."""
+def plan_trial(plan: PlanInput, *, figures: bool = True, watch: Callable[[], None] | None = None) -> TrialPlan:
+    """Work the plan out. Raises AnalysisError where it asks for what no trial can give.
+
+    ``watch`` is called before each evaluation of a power: what it raises ends the work.
+    """
+
+    def functions_of(one: Model) -> dict[str, Power]:
+        return one.methods() if watch is None else {name: _watched(f, watch) for name, f in one.methods().items()}
+
     planned = model(plan)
-    functions = planned.methods()
+    functions = functions_of(planned)
     method, primary = next(iter(functions.items()))
     design = _design(plan)
     inflation = design.inflation if design else 1.0
@@ -111,8 +119,15 @@ def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
             Planned("enrolled in all, drop-out included", sum(more), f"n / (1 - {plan.dropout:g})", "patients")
         )
     numbers += _particulars(plan, planned, n0, n1, ratio, notes)
-    numbers += _savings(plan, planned, primary, fixed, method, notes)
-    numbers += _assured(plan, n0, n1, achieved)
+    savings = _savings(plan, planned, primary, fixed, method, functions_of, notes)
+    numbers += _removable(plan, planned, savings)
+    numbers += [number for one in savings for number in one.numbers()]
+    numbers += _assured(plan, n0, n1, achieved, functions_of)
+
+    def reaches(one: Model, a: float, b: float) -> tuple[float, str]:
+        how, function = next(iter(functions_of(one).items()))
+        return _with_looks(plan, design, function(a, b)), how
+
     looks: tuple[Look, ...] = ()
     if design is not None:
         drift = _drift(plan, primary(n0, n1))
@@ -132,8 +147,16 @@ def plan_trial(plan: PlanInput, *, figures: bool = True) -> TrialPlan:
     return TrialPlan(
         plan=plan, method=method, n_control=n0, n_treated=n1, power=power, methods=tuple(rows), numbers=tuple(numbers),
         looks=looks, boundary=design.looks.method if design else "", notes=tuple(notes),
-        figures=_figures(plan, planned, n0, n1, method) if figures else (),
+        savings=savings, figures=figures_of(plan, n0, n1, _least(plan, planned), reaches) if figures else (),
     )  # fmt: skip
+
+
+def _watched(function: Power, watch: Callable[[], None]) -> Power:
+    def watched(n0: float, n1: float) -> float:
+        watch()
+        return function(n0, n1)
+
+    return watched
 
 
 def _design(plan: PlanInput) -> GroupSequential | None:
@@ -256,20 +279,25 @@ def _fewest(planned: Binary | Counts, n0: int, n1: int) -> float:
     return min(n0 * contrast.control.mean, n1 * contrast.treated.mean)
 
 
-def _savings(plan: PlanInput, planned: Model, primary: Power, fixed: tuple[int, int], method: str,
-             notes: list[str]) -> list[Planned]:  # fmt: skip
-    if not plan.correlation or plan.n_control is not None:
+def _removable(plan: PlanInput, planned: Model, savings: tuple[Saving, ...]) -> list[Planned]:
+    """What the correlation alone says, by the asymptotic formulas."""
+    if not savings or isinstance(planned, Repeated) or plan.correlation_treated is not None:
         return []
     r = Discount(inflation=plan.inflation, deflation=plan.deflation, convention=plan.convention).correlation(
         plan.correlation
     )
-    made: list[Planned] = []
-    if not isinstance(planned, Repeated) and plan.correlation_treated is None:
-        made = [
+    return [
         Planned("controls saved at equal power, no adjustment, treated kept, 1:1", 100.0 * controls_removable(r),
                 "1 - 1/(2/(1 - r^2) - 1), asymptotic", "%"),
         Planned("total N saved at equal power, no adjustment, 1:1", 100.0 * total_removable(r), "r^2, asymptotic", "%"),
     ]  # fmt: skip
+
+
+def _savings(plan: PlanInput, planned: Model, primary: Power, fixed: tuple[int, int], method: str,
+             functions_of: Callable[[Model], dict[str, Power]], notes: list[str]) -> tuple[Saving, ...]:  # fmt: skip
+    if not plan.correlation or plan.n_control is not None:
+        return ()
+    made: list[Saving] = []
     others = [("no adjustment", 0.0)]
     if plan.baseline_correlation:
         others.append(("adjustment for the baseline alone", plan.baseline_correlation))
@@ -279,23 +307,16 @@ def _savings(plan: PlanInput, planned: Model, primary: Power, fixed: tuple[int, 
         )
     for against, other in others:
         alone = model(replace_covariates(plan, other), correlation=other)
-        function = next(iter(alone.methods().values()))
-        without = _arms(plan, alone, function)
+        without = _arms(plan, alone, next(iter(functions_of(alone).values())))
         least = math.ceil(_least(plan, planned))
-        made += saving(primary, fixed, without, plan.power, against, method, least).numbers()
+        made.append(saving(primary, fixed, without, plan.power, against, method, least))
     if plan.looks is not None:
         notes.append("savings compare the designs without interim analyses")
-    return made
+    return tuple(made)
 
 
-def replace_covariates(plan: PlanInput, other: float) -> PlanInput:
-    """The plan adjusted for the baseline alone has one covariate less."""
-    if not other or plan.covariates is None or plan.covariates < 2:
-        return plan
-    return msgspec.structs.replace(plan, covariates=plan.covariates - 1)
-
-
-def _assured(plan: PlanInput, n0: int, n1: int, achieved: Callable[[Power], float]) -> list[Planned]:
+def _assured(plan: PlanInput, n0: int, n1: int, achieved: Callable[[Power], float],
+             functions_of: Callable[[Model], dict[str, Power]]) -> list[Planned]:  # fmt: skip
     spread = 0.0
     if plan.correlation:
         spread = fisher_spread(plan.correlation, historical=plan.historical, standard_error=plan.correlation_se)
@@ -307,7 +328,7 @@ def _assured(plan: PlanInput, n0: int, n1: int, achieved: Callable[[Power], floa
         return []
 
     def power_of(r: float, effect: float) -> float:
-        functions = model(plan, correlation=r, effect=effect).methods()
+        functions = functions_of(model(plan, correlation=r, effect=effect))
         return float(achieved(next(iter(functions.values()))))
 
     found = assurance(
@@ -330,47 +351,4 @@ def _looks(
             nominal=float(ndtr(-design.upper[k])), futility=low if plan.sides == 1 and math.isfinite(low) else None,
             alpha_spent=float(spent[k]), stops_null=float(null[k]), stops_planned=float(real[k]),
         ))  # fmt: skip
-    return tuple(made)
-
-
-def _figures(plan: PlanInput, planned: Model, n0: int, n1: int, method: str) -> tuple[Figure, ...]:
-    """Power against the number of controls, and against the correlation of the score."""
-    kinds = [("with score" if plan.correlation else "without score", planned, method)]
-    if plan.correlation:
-        for name, other in (("baseline alone", plan.baseline_correlation), ("without score", 0.0)):
-            if name == "without score" or other:
-                alone = model(replace_covariates(plan, other), correlation=other)
-                kinds.append((name, alone, next(iter(alone.methods()))))
-    design = _design(plan)
-
-    def power(one: Model, a: float, b: float) -> float:
-        return _with_looks(plan, design, next(iter(one.methods().values()))(a, b))
-
-    low = max(math.ceil(_least(plan, planned)) + 3, round(0.25 * n0))
-    sizes = sorted({round(low + (max(1.75 * n0, low + 10) - low) * i / 20.0) for i in range(21)})
-    curves = tuple(
-        Curve(name, tuple(float(s) for s in sizes), tuple(power(one, s, n1) for s in sizes), how)
-        for name, one, how in kinds
-    )
-    made = [
-        Figure(
-            title=f"Power with {n1} treated patients", across="controls", curves=curves, target=plan.power, marked=n0
-        )
-    ]
-    if plan.correlation:
-        rs = [0.05 * i for i in range(19)]
-        scaled = math.copysign(1.0, plan.correlation)
-        line = []
-        for r in rs:
-            try:
-                line.append((r, power(model(plan, correlation=scaled * r), n0, n1)))
-            except AnalysisError:  # a covariance that leaves no room for so good a score
-                break
-        if len(line) > 1:
-            name = f"{n0} controls, {n1} treated"
-            made.append(Figure(
-                title="Power by the correlation of the score", across="correlation of score and outcome within an arm",
-                curves=(Curve(name, tuple(r for r, _ in line), tuple(p for _, p in line), method),), target=plan.power,
-                marked=abs(plan.correlation),
-            ))  # fmt: skip
     return tuple(made)
