@@ -51,7 +51,7 @@ def _forests(results: Sequence[Result]) -> list[Block]:
         if result.analysis is None:
             continue
         for number, estimate in enumerate(result.analysis.estimates):
-            if number and not _compares(estimate.name, result.analysis.patients):
+            if number and not compares(estimate.name, result.analysis.patients):
                 continue
             key = (estimate.scale, estimate.unit if estimate.scale == "identity" else "1", estimate.null)
             label = f"{result.name}: {estimate.name}"
@@ -74,7 +74,7 @@ def _forests(results: Sequence[Result]) -> list[Block]:
     return made
 
 
-def _compares(name: str, arms: Mapping[str, int]) -> bool:
+def compares(name: str, arms: Mapping[str, int]) -> bool:
     """Whether an estimate's name speaks of two arms, or of none by name (a ratio, a difference)."""
     if name.startswith("mean ") or ", mean " in name:
         return False

@@ -79,12 +79,16 @@ def _records(value: Any) -> list[Mapping[str, Any]]:
 def _table(name: str, rows: list[Mapping[str, Any]]) -> Table:
     head = list(dict.fromkeys(str(key) for row in rows for key in row))
     named = [{str(key): value for key, value in row.items()} for row in rows]
-    cells = tuple(tuple(_words(row[key]) if key in row else "" for key in head) for row in named)
+    cells = tuple(tuple(_cell(row[key]) if key in row else "" for key in head) for row in named)
     numbers = frozenset(
         at for at, key in enumerate(head)
         if all(isinstance(row.get(key, 0), int | float) and not isinstance(row.get(key, 0), bool) for row in named)
     )  # fmt: skip
     return Table(caption=str(name), head=tuple(head), rows=cells, numbers=numbers)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _words(value)
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
@@ -104,6 +108,8 @@ def _words(value: Any) -> str:
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple | set | frozenset):
+        if not value:
+            return "none"
         shown = ", ".join(_words(one) for one in list(value)[:20])
         return f"{shown}, and {len(value) - 20} more" if len(value) > 20 else shown
     return short(value)

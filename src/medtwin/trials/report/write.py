@@ -12,7 +12,7 @@ import yaml
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.planning.curve import Figure as PowerCurves
 from medtwin.trials.report.document import Block, Box, Document, Heading, Listing, PageBreak, Paragraph, Table, Verbatim
-from medtwin.trials.report.figured import figures
+from medtwin.trials.report.figured import compares, figures
 from medtwin.trials.report.first_page import SYNTHETIC, first_page
 from medtwin.trials.report.numbers import degrees, fixed, p_words, reported, short
 from medtwin.trials.report.plain import plain
@@ -100,9 +100,10 @@ def _estimates(result: Result) -> Table:
         unit = "ratio" if one.scale == "log" else "" if one.unit == "1" else one.unit
         error = f"{fixed(one.standard_error, 4)}{' (log)' if one.scale == 'log' else ''}"
         name = f"{one.name} [{one.method}]" if several and one.method != result.analysis.method else one.name
-        null = short(one.null) if one.null else ""
-        rows.append((name, value, unit, f"{low} to {high}", f"{100 * one.confidence:g} %", error, degrees(one.df),
-                     p_words(one.p_value) + (f" (null {null})" if null else "")))  # fmt: skip
+        # nobody asks whether an arm's own mean is zero
+        p = p_words(one.p_value) if compares(one.name, result.analysis.patients) else ""
+        p += f" (null {short(one.null)})" if one.null else ""
+        rows.append((name, value, unit, f"{low} to {high}", f"{100 * one.confidence:g} %", error, degrees(one.df), p))
     return Table(
         caption="Estimates", rows=tuple(rows), numbers=frozenset((1, 3, 4, 5, 6, 7)), strong=frozenset((0,)),
         head=("estimate", "value", "unit", "interval", "confidence", "standard error", "df", "p"),
@@ -126,8 +127,20 @@ def _appendix(analysed: Analysed) -> list[Block]:
 
 
 def plan_text(plan: Mapping[str, Any]) -> str:
-    """The plan as YAML, keys in the plan's order."""
-    return yaml.safe_dump(plain(plan), sort_keys=False, allow_unicode=True, width=100).rstrip() or "{}"
+    """The plan as YAML: what tells an analysis first, what was left empty not at all."""
+    shown = yaml.safe_dump(_said(plain(plan)), sort_keys=False, allow_unicode=True, width=100).rstrip()
+    return shown or "{}"
+
+
+_FIRST = ("dialect", "title", "name", "role", "endpoint", "outcome", "kind", "covariates", "method")
+
+
+def _said(value: Any) -> Any:
+    """Without empty names, in the order of ``_FIRST`` and then as it stands."""
+    if isinstance(value, Mapping):
+        names = sorted(value, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+        return {name: _said(value[name]) for name in names if value[name] not in (None, "", [], {})}
+    return [_said(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def versions(analysed: Analysed) -> tuple[str, ...]:
