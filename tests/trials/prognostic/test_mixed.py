@@ -142,16 +142,16 @@ def test_complete_pairs_of_outcomes_are_an_unstructured_normal():
 
 def test_truth_is_found_within_its_standard_errors():
     away, effects, residual = [], [], []
-    for seed in range(20):
-        model = fit_mixed(cohort(100 + seed, patients=200))
+    for seed in range(14):
+        model = fit_mixed(cohort(100 + seed, patients=120))
         away.append((model.coefficients - BETA) / model.standard_errors)
         effects.append(model.effects_covariance)
         residual.append(model.residual_covariance)
     away = np.array(away)
-    assert np.abs(away.mean(0)).max() < 3.5 / np.sqrt(20)
+    assert np.abs(away.mean(0)).max() < 3.5 / np.sqrt(14)
     assert 0.8 < np.sqrt((away**2).mean()) < 1.2
     for values, truth in ((effects, EFFECTS), (residual, RESIDUAL)):
-        error = np.std(values, 0, ddof=1) / np.sqrt(20)
+        error = np.std(values, 0, ddof=1) / np.sqrt(14)
         assert (np.abs(np.mean(values, 0) - truth) < 3.5 * error).all()
 
 

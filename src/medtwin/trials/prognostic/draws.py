@@ -30,6 +30,7 @@ class Draws:
     time_unit: str
     generator: str  #: what drew them
     conditions: tuple[str, ...]  #: what they hold under, and what they leave out
+    present: Array | None = None  #: (D, V) whether the draw's patient is still there, where leaving is drawn
 
     @property
     def values(self) -> Array:
@@ -60,10 +61,16 @@ class Draws:
 
     def take(self, visits: Array) -> Draws:
         """Some visits, by mask or place."""
-        return replace(self, working=self.working[:, visits], subject=self.subject[visits], time=self.time[visits])
+        return replace(
+            self, working=self.working[:, visits], subject=self.subject[visits], time=self.time[visits],
+            present=None if self.present is None else self.present[:, visits],
+        )  # fmt: skip
 
     def table(self) -> pl.DataFrame:
-        """Tidy: draw, subject, time, outcome, value, unit, and ``synthetic``, true in every row."""
+        """Tidy: draw, subject, time, outcome, value, unit, present, synthetic.
+
+        ``present`` is null where leaving is not drawn; ``synthetic`` is true in every row.
+        """
         d, v, q = self.working.shape
         shape = (d, v, q)
         names = np.array(self.subjects)[self.subject]
@@ -74,5 +81,6 @@ class Draws:
             "outcome": [one.name for one in self.outcomes] * (d * v),
             "value": self.values.ravel(),
             "unit": [one.unit for one in self.outcomes] * (d * v),
+            "present": [None] * (d * v * q) if self.present is None else np.repeat(self.present[:, :, None], q, 2).ravel(),
             "synthetic": np.ones(d * v * q, bool),
         })  # fmt: skip

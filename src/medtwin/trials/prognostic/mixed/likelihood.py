@@ -39,32 +39,71 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """Visits sorted by patient, checked by whoever makes it; ``z`` is (1) or (1, time)."""
+    """Visits sorted by patient, checked by whoever makes it; ``z`` is (1) or (1, time).
+
+    Sums that no parameter changes are made once: over the visits of a patient with one pattern of what was measured (a cell),
+    and over all visits with a pattern.
+    """
 
     y: Array  #: (J, q), 0 where missing
-    x: Array  #: (J, q, d)
+    x: Array  #: (J, q, d), 0 where missing
     z: Array  #: (J, a)
     starts: Array  #: (n,) first visit of each patient
     pattern: Array  #: (J,) place in ``patterns``
     patterns: Array  #: (k, q) bool, what is measured
+    cells: Array  #: (n,) first cell of each patient
+    cell_pattern: Array  #: (cells,)
+    zz: Array  #: (cells, a, a)
+    zx: Array  #: (cells, a, q, d)
+    zy: Array  #: (cells, a, q)
+    xx: Array  #: (k, q, d, q, d)
+    xy: Array  #: (k, q, d, q)
 
     @classmethod
     def of(cls, y: Array, x: Array, z: Array, subject: Array) -> Layout:
         """From values with NaN where missing; ``subject`` ascends."""
         seen = np.isfinite(y)
         patterns, pattern = np.unique(seen, axis=0, return_inverse=True)
+        pattern = pattern.ravel()
         starts = np.flatnonzero(np.diff(subject, prepend=subject[0] - 1))
-        held = np.where(seen[:, :, None], x, 0.0)
-        return cls(y=np.where(seen, y, 0.0), x=held, z=z, starts=starts, pattern=pattern.ravel(), patterns=patterns)
+        full, held = np.where(seen, y, 0.0), np.where(seen[:, :, None], x, 0.0)
+        owner = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(y))))
+        code = owner * len(patterns) + pattern
+        order = np.argsort(code, kind="stable")
+        first = np.flatnonzero(np.diff(code[order], prepend=-1))
+        cells = np.flatnonzero(np.diff(owner[order][first], prepend=-1))
+
+        def gathered(of_visits: Array) -> Array:
+            return np.asarray(np.add.reduceat(of_visits[order], first, axis=0))
+
+        q, d = x.shape[1:]
+        xx, xy = np.empty((len(patterns), q, d, q, d)), np.empty((len(patterns), q, d, q))
+        for k in range(len(patterns)):
+            mine = held[pattern == k].reshape(-1, q * d)
+            xx[k] = (mine.T @ mine).reshape(q, d, q, d)
+            xy[k] = (mine.T @ full[pattern == k]).reshape(q, d, q)
+        return cls(
+            y=full, x=held, z=z, starts=starts, pattern=pattern, patterns=patterns, cells=cells,
+            cell_pattern=pattern[order][first], zz=gathered(z[:, :, None] * z[:, None, :]),
+            zx=gathered(z[:, :, None, None] * held[:, None]), zy=gathered(z[:, :, None] * full[:, None]), xx=xx, xy=xy,
+        )  # fmt: skip
 
     @property
     def measured(self) -> int:
         """Number of measurements."""
         return int(self.patterns[self.pattern].sum())
 
-    def sum(self, of_visits: Array) -> Array:
-        """Over the visits of each patient."""
-        return np.asarray(np.add.reduceat(of_visits, self.starts, axis=0))
+    def over(self, cells: Array) -> Array:
+        """Sum over the cells of each patient."""
+        whole = len(self.cells) == len(cells)
+        return cells if whole else np.asarray(np.add.reduceat(cells, self.cells, axis=0))
+
+    def crossed(self, weight: Array) -> Array:
+        """A of each patient (n, a q, a q), of ``weight`` (k, q, q) by pattern."""
+        w = weight[self.cell_pattern]
+        q, a = w.shape[1], self.z.shape[1]
+        each = w[:, :, None, :, None] * self.zz[:, None, :, None, :]
+        return self.over(each.reshape(len(w), q * a, q * a))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,29 +129,18 @@ def precision(residual: Array, patterns: Array) -> tuple[Array, Array]:
     return weight, logs
 
 
-def crossed(w: Array, z: Array) -> Array:
-    """Z'WZ of each visit, (J, a q, a q)."""
-    q, a = w.shape[1], z.shape[1]
-    whole = w[:, :, None, :, None] * z[:, None, :, None, None] * z[:, None, None, None, :]
-    return np.asarray(whole.reshape(len(z), q * a, q * a))
-
-
 def solve(layout: Layout, lower: Array, residual: Array, *, reml: bool = True, gradient: bool = True) -> Solved:
     """At G = ``lower`` ``lower``' and R = ``residual``. Raises ``LinAlgError`` where R or X'V⁻¹X has no Cholesky factor."""
     j, q, d = layout.x.shape
     a, n, p = layout.z.shape[1], len(layout.starts), q * d
     r = a * q
     weight, logs = precision(residual, layout.patterns)
-    w = weight[layout.pattern]
-    wx = (w[:, :, :, None] * layout.x[:, None, :, :]).reshape(j, q, p)  # W X, X block diagonal
-    wy = np.matmul(w, layout.y[:, :, None])[:, :, 0]
-    big_a = layout.sum(crossed(w, layout.z))
-    big_b = layout.sum((wx[:, :, None, :] * layout.z[:, None, :, None]).reshape(j, r, p))
-    cy = layout.sum((wy[:, :, None] * layout.z[:, None, :]).reshape(j, r))
-    xwx = np.empty((q, d, p))
-    for o in range(q):
-        xwx[o] = layout.x[:, o].T @ wx[:, o]
-    xwy = np.einsum("jod,jo->od", layout.x, wy).ravel()
+    w, cell = weight[layout.pattern], weight[layout.cell_pattern]
+    big_a = layout.crossed(weight)
+    big_b = layout.over((cell[:, :, None, :, None] * layout.zx[:, None]).reshape(-1, r, p))
+    cy = layout.over(np.einsum("iop,iap->ioa", cell, layout.zy).reshape(-1, r))
+    xwx = np.einsum("kop,kodpe->odpe", weight, layout.xx)
+    xwy = np.einsum("kop,kodp->od", weight, layout.xy).ravel()
     inner = np.linalg.cholesky(np.eye(r) + lower.T @ big_a @ lower)
     packed = np.linalg.solve(inner, lower.T @ np.concatenate([big_b, cy[:, :, None]], 2))  # (n, r, p + 1)
     flat = packed[:, :, :p].reshape(n * r, p)

@@ -15,7 +15,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.prognostic.cohort import Baseline, Cohort
 from medtwin.trials.prognostic.mean import Mean
 from medtwin.trials.prognostic.mixed.laplace import SplitNormal, split_normal
-from medtwin.trials.prognostic.mixed.likelihood import Layout, check_design, crossed, precision, solve
+from medtwin.trials.prognostic.mixed.likelihood import Layout, check_design, precision, solve
 from medtwin.trials.prognostic.mixed.optimise import Optimum, maximise
 from medtwin.trials.prognostic.mixed.parameters import Packing, root
 from medtwin.trials.prognostic.outcome import Outcome
@@ -28,7 +28,7 @@ WORLDS = 250
 
 #: What every draw of this model holds under.
 CONDITIONS = (
-    "the patient is alive and measured at the visit: death and drop-out are not drawn",
+    "as if everybody were measured at every visit: death and drop-out are not drawn",
     "outcomes of training patients are missing at random, given baseline and the visits that were measured",
 )
 
@@ -166,11 +166,12 @@ class MixedModel:
         if past is None:
             return centre, spread
         _, layout, owner = past
-        w = precision(m @ m.T, layout.patterns)[0][layout.pattern]
+        weight = precision(m @ m.T, layout.patterns)[0]
+        w = weight[layout.pattern]
         rest = layout.y - np.einsum("jod,od->jo", layout.x, drawn.coefficients[k])
         wr = (w @ rest[:, :, None])[:, :, 0]
-        c = layout.sum((wr[:, :, None] * layout.z[:, None, :]).reshape(len(w), r))
-        inner = np.linalg.cholesky(np.eye(r) + low.T @ layout.sum(crossed(w, layout.z)) @ low)
+        c = np.add.reduceat((wr[:, :, None] * layout.z[:, None, :]).reshape(len(w), r), layout.starts, axis=0)
+        inner = np.linalg.cholesky(np.eye(r) + low.T @ layout.crossed(weight) @ low)
         half = np.linalg.solve(inner, np.broadcast_to(low.T, inner.shape))  # H = half' half
         centre[owner] = (np.swapaxes(half, 1, 2) @ (half @ c[:, :, None]))[:, :, 0]
         spread[owner] = np.swapaxes(half, 1, 2)
