@@ -6,7 +6,7 @@ from scipy import optimize
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.prognostic.cohort import Baseline, Cohort
-from medtwin.trials.prognostic.departure import draw_with_departure, fit_departure, given_present
+from medtwin.trials.prognostic.departure import StillThere, draw_with_departure, fit_departure, given_present
 from medtwin.trials.prognostic.generator import draw
 from medtwin.trials.prognostic.mixed import fit_mixed
 from medtwin.trials.prognostic.outcome import Outcome
@@ -96,11 +96,12 @@ def test_given_present_keeps_the_number_of_draws_and_each_patients_own(study):
     each, last = given_present(drawn), given_present(drawn, at="last")
     assert each.working.shape == last.working.shape == drawn.working.shape
     for v in range(4):
-        allowed = drawn.working[drawn.present[:, v], v, 0]
-        assert np.isin(each.working[:, v, 0], allowed).all()
-        assert each.working[:, v, 0].mean() == pytest.approx(allowed.mean(), abs=0.1)
-    first = last.working[:, 0, 0]
-    assert np.isin(first, drawn.working[drawn.present[:, 1], 0, 0]).all()  # looks ahead to the last visit
+        weight = np.exp(drawn.log_staying[:, v])
+        expected = (weight @ drawn.working[:, v, 0]) / weight.sum()
+        assert each.working[:, v, 0].mean() == pytest.approx(expected, abs=0.25)
+        assert np.isin(each.working[:, v, 0], drawn.working[:, v, 0]).all()
+        assert drawn.present[:, v].mean() == pytest.approx(weight.mean(), abs=0.1)
+    assert last.working[:, 0, 0].mean() < each.working[:, 0, 0].mean()  # looks ahead: who is there later was lower
     pairs = {tuple(one) for one in drawn.working[:, :2, 0]}
     assert {tuple(one) for one in last.working[:, :2, 0]} <= pairs  # whole trajectories
 
@@ -113,3 +114,17 @@ def test_bad_departures_are_errors(study):
         fit_departure(data, end, np.zeros(500, bool))
     with pytest.raises(AnalysisError, match="without departures"):
         given_present(draw(fit_mixed(data), data.baseline, [1.0], draws=5))
+
+
+def test_a_generator_of_who_is_still_there_is_one_like_others(study):
+    data, end, left = study
+    model = StillThere(generator=fit_mixed(data), departure=fit_departure(data, end, left), step=1.0)
+    people = data.baseline.take(np.arange(100))
+    drawn = draw(model, people, [4.0], draws=100, seed=3)
+    other = given_present(
+        draw_with_departure(model.generator, model.departure, people, [4.0], step=1.0, draws=200, seed=3), seed=3
+    )
+    np.testing.assert_array_equal(drawn.working, other.working[:100])
+    assert any("still there" in one for one in drawn.conditions)
+    with pytest.raises(AnalysisError, match="baseline alone"):
+        draw(model, data.baseline, [9.0], draws=5, history=data)

@@ -205,3 +205,20 @@ def test_draws_at_a_cohorts_visits_stand_as_its_visits_do(data):
     drawn = draw_visits(fit_mixed(data), data, draws=5)
     assert drawn.working.shape == (5, *data.values.shape)
     np.testing.assert_array_equal(drawn.subject, data.subject)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome("y"), Outcome("y", "s", "log", 8.0), Outcome("y", "s", "square root"), Outcome("y", "s", "log")]
+)
+def test_scales_go_there_and_back(outcome):
+    values = np.array([9.0, 10.5, np.nan, 36.0])
+    np.testing.assert_allclose(outcome.natural(outcome.working(values)), values, rtol=1e-12)
+
+
+def test_scales_that_do_not_hold_are_errors():
+    with pytest.raises(AnalysisError, match="above 8"):
+        Outcome("y", "s", "log", 8.0).working([7.5])
+    with pytest.raises(AnalysisError, match="floor"):
+        Outcome("y", floor=2.0)
+    with pytest.raises(AnalysisError, match="transform"):
+        Outcome("y", transform="logit")

@@ -49,26 +49,20 @@ class Departure:
         columns = np.concatenate([values, covariates], -1)
         return np.exp(np.clip(self.coefficients[0] + columns @ self.coefficients[1:], -30.0, 30.0))
 
-    def present(self, baseline: Baseline, subject: Array, time: Array, working: Array, seed: int) -> Array:
-        """(draws, V) whether each draw's patient is still there; visits by patient and time, without a history."""
+    def log_staying(self, baseline: Baseline, subject: Array, time: Array, working: Array) -> Array:
+        """(draws, V) minus the cumulative hazard until each visit; visits by patient and time, from baseline on."""
         start = own_baseline(baseline, self.outcomes)
         extra = np.column_stack([baseline.column(name) for name in self.covariates] or [np.zeros((len(start), 0))])
-        here = np.empty(working.shape[:2], bool)
-        for k, name in enumerate(baseline.subjects):
+        result = np.empty(working.shape[:2])
+        for k in np.unique(subject):
             rows = np.flatnonzero(subject == k)
-            if not len(rows):
-                continue
-            rng = np.random.default_rng([seed, 9, zlib.crc32(name.encode())])
-            tolerance = rng.exponential(size=len(working))  # leaves when the cumulative hazard passes it
             before = np.concatenate(
                 [np.broadcast_to(start[k], (len(working), 1, start.shape[1])), working[:, rows[:-1]]], 1
             )
             wait = np.diff(np.concatenate([[0.0], time[rows]]))
-            total = np.cumsum(
-                self.hazard(before, np.broadcast_to(extra[k], (*before.shape[:2], extra.shape[1]))) * wait, 1
-            )
-            here[:, rows] = total < tolerance[:, None]
-        return here
+            rate = self.hazard(before, np.broadcast_to(extra[k], (*before.shape[:2], extra.shape[1])))
+            result[:, rows] = -np.cumsum(rate * wait, 1)
+        return result
 
 
 def fit_departure(cohort: Cohort, end: ArrayLike, left: ArrayLike, *, covariates: Sequence[str] = ()) -> Departure:
@@ -174,40 +168,89 @@ def draw_with_departure(
     whole = np.concatenate(parts)
     everywhere = whole[:, 0].astype(int)
     drawn = draw(generator, baseline, whole[:, 1], subject=everywhere, draws=draws, seed=seed)
-    here = departure.present(baseline, everywhere, whole[:, 1], drawn.working, seed)
+    staying = departure.log_staying(baseline, everywhere, whole[:, 1], drawn.working)
+    here = np.empty(staying.shape, bool)
+    for k, name in enumerate(baseline.subjects):
+        rng = np.random.default_rng([seed, 9, zlib.crc32(name.encode())])
+        here[:, everywhere == k] = -staying[:, everywhere == k] < rng.exponential(size=(draws, 1))
     place = {(int(k), float(t)): row for row, (k, t) in enumerate(whole)}
     rows = np.array([place[int(k), float(t)] for k, t in zip(owner, when, strict=True)])
     told = [one for one in drawn.conditions if "not drawn" not in one]
     told.append(f"leaving is drawn: {departure.events} departures in {departure.exposure:.0f} patient-{departure.time_unit}s, "
                 "by the values at the last visit; values of who has left are as if he had stayed")  # fmt: skip
-    return replace(drawn.take(rows), present=here[:, rows], conditions=tuple(told))
+    return replace(drawn.take(rows), present=here[:, rows], log_staying=staying[:, rows], conditions=tuple(told))
 
 
 def given_present(drawn: Draws, *, at: str = "each", seed: int = 0) -> Draws:
     """Draws of those who are still there at each visit (``each``), or at their patient's last visit (``last``).
 
     ``each``: right for every visit alone; trajectories are put together anew. ``last``: whole trajectories, which look ahead to
-    the last visit. Draws are taken again at random to the same number; a visit that nobody of the draws reaches is an error.
+    the last visit. Draws are taken again, in proportion to the chance of still being there (systematic resampling), to the
+    same number; of the very sick that may be few distinct ones.
     """
-    if drawn.present is None or at not in ("each", "last"):
-        raise AnalysisError("draws without departures" if drawn.present is None else f"at {at!r}",
+    if drawn.log_staying is None or at not in ("each", "last"):
+        raise AnalysisError("draws without departures" if drawn.log_staying is None else f"at {at!r}",
                             expected="draws of draw_with_departure; each or last", where="given_present")  # fmt: skip
     result = np.empty_like(drawn.working)
     count = len(result)
-    for k, name in enumerate(drawn.subjects):
+    for k in np.unique(drawn.subject):
         rows = np.flatnonzero(drawn.subject == k)
-        rng = np.random.default_rng([seed, 10, zlib.crc32(name.encode())])
-        for group in ([rows] if at == "last" else rows[:, None]) if len(rows) else []:
-            left = np.flatnonzero(drawn.present[:, group[-1]])
-            if not len(left):
-                raise AnalysisError(
-                    f"a visit at {drawn.time[group[-1]]:g} that none of {count} draws reaches",
-                    expected="draws of who is still there", where="given_present", remedy="draw more",
-                )  # fmt: skip
-            again = np.concatenate([np.tile(left, count // len(left)), rng.permutation(left)[: count % len(left)]])
-            result[:, group] = drawn.working[rng.permutation(again)[:, None], group]
+        rng = np.random.default_rng([seed, 10, zlib.crc32(drawn.subjects[k].encode())])
+        for group in [rows] if at == "last" else rows[:, None]:
+            weight = drawn.log_staying[:, group[-1]]
+            share = np.cumsum(np.exp(weight - weight.max()))
+            again = np.searchsorted(share / share[-1], (np.arange(count) + rng.random()) / count)
+            result[:, group] = drawn.working[rng.permutation(np.minimum(again, count - 1))[:, None], group]
     told = (
         *drawn.conditions,
         "of who is still there at the visit" if at == "each" else "of who is there at his last visit",
     )
-    return replace(drawn, working=result, present=None, conditions=told)
+    return replace(drawn, working=result, present=None, log_staying=None, conditions=told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StillThere:
+    """A generator asked for those who are still there: for :func:`choose`, a score, or an arm to plan with.
+
+    ``at`` as in :func:`given_present`. ``spare`` draws are made for each that is kept.
+    """
+
+    generator: Generator
+    departure: Departure
+    step: float
+    at: str = "each"
+    spare: int = 2
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        return self.generator.outcomes
+
+    @property
+    def time_unit(self) -> str:
+        return self.generator.time_unit
+
+    @property
+    def name(self) -> str:
+        return f"{self.generator.name}, who is still there"
+
+    def working(
+        self, baseline: Baseline, subject: Array, time: Array, *, draws: int, seed: int, history: Cohort | None = None,
+        mechanism: Array | None = None,
+    ) -> Array:  # fmt: skip
+        """(draws, V, q); from baseline alone, without a mechanism."""
+        if history is not None or mechanism is not None:
+            raise AnalysisError("a history or a mechanism's forecast", expected="baseline alone", where=self.name,
+                                remedy="draw from the generator itself, as if everybody were measured")  # fmt: skip
+        drawn = draw_with_departure(
+            self.generator, self.departure, baseline, time, subject=subject, step=self.step, draws=self.spare * draws, seed=seed
+        )  # fmt: skip
+        return given_present(drawn, at=self.at, seed=seed).working[:draws]
+
+    def conditions(self, time: Array, history: Cohort | None) -> tuple[str, ...]:
+        """What draws at these times hold under."""
+        told = [one for one in self.generator.conditions(time, history) if "not drawn" not in one]
+        where = "at the visit" if self.at == "each" else "at his last visit"
+        known = (
+            f"{self.departure.events} departures in {self.departure.exposure:.0f} patient-{self.departure.time_unit}s"
+        )
+        return (*told, f"of who is still there {where}: leaving by {known}")

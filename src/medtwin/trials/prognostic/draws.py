@@ -31,6 +31,7 @@ class Draws:
     generator: str  #: what drew them
     conditions: tuple[str, ...]  #: what they hold under, and what they leave out
     present: Array | None = None  #: (D, V) whether the draw's patient is still there, where leaving is drawn
+    log_staying: Array | None = None  #: (D, V) log chance of that, given the draw
 
     @property
     def values(self) -> Array:
@@ -64,6 +65,7 @@ class Draws:
         return replace(
             self, working=self.working[:, visits], subject=self.subject[visits], time=self.time[visits],
             present=None if self.present is None else self.present[:, visits],
+            log_staying=None if self.log_staying is None else self.log_staying[:, visits],
         )  # fmt: skip
 
     def table(self) -> pl.DataFrame:

@@ -19,18 +19,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, default=Path("docs/evidence/prognostic-twins.md"))
     given = parser.parse_args(argv)
-    patients = source.read(given.folder)
-    made = study.forecasts(patients, given.draws, given.seed)
-    print("draws are made", file=sys.stderr, flush=True)
-    text = page.page(
-        patients, made, study.ranking(patients, made), study.rows(patients, made, given.seed),
-        study.discriminations(patients, made, given.seed), study.dependences(patients, made),
-        study.conformed(patients, given.draws, given.seed), study.landmarks(patients, made, given.draws, given.seed),
-        study.copies(patients, given.seed), f"{name} DATA_FOLDER --draws {given.draws} --seed {given.seed}", given.draws,
-    )  # fmt: skip
+    command = f"{name} DATA_FOLDER --draws {given.draws} --seed {given.seed}"
+    text = write(source.read(given.folder), given.draws, given.seed, command)
     given.report.write_text(text)
     print(text)
     return 0
+
+
+def write(patients: source.Patients, draws: int, seed: int, command: str) -> str:
+    """The page of a run."""
+    made = study.forecasts(patients, draws, seed)
+    print("draws are made", file=sys.stderr, flush=True)
+    return page.page(
+        patients, made, study.ranking(patients, made), study.rows(patients, made, seed),
+        study.discriminations(patients, made, seed), study.dependences(patients, made),
+        study.conformed(patients, draws, seed), study.landmarks(patients, made, draws, seed), study.copies(patients, seed),
+        command, draws,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ UNTIL = 6.0  #: years
 WINDOWS = (1.0, 2.0, 3.0, 5.0)  #: years, plus or minus half a year
 HALF = 0.5
 FOLDS = 5  #: patient number modulo 5, as in the reference
-OUTCOMES = (Outcome("bili", "mg/dL", "log"), Outcome("albumin", "g/dL"), Outcome("protime", "s", "log"))
+OUTCOMES = (Outcome("bili", "mg/dL", "log"), Outcome("albumin", "g/dL"), Outcome("protime", "s", "log", 8.0))
 COVARIATES = (
     "age", "sex", "trt", "ascites", "hepato", "spiders", "edema", "stage", Outcome("ast", "U/L", "log"),
     Outcome("alk.phos", "U/L", "log"),
@@ -79,5 +79,5 @@ def read(folder: Path) -> Patients:
 def reported(working: Array) -> Array:
     """(..., 3) from the working scales to those that are reported: only the prothrombin time goes back to seconds."""
     values = np.array(working)
-    values[..., 2] = np.exp(values[..., 2])
+    values[..., 2] = OUTCOMES[2].natural(values[..., 2])
     return values
