@@ -1,11 +1,14 @@
 """The public data are read as the reference was made, and the page says what was found."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.prognostic import Mean, fit_boosted
+from medtwin.trials.prognostic.demonstration import study
 from medtwin.trials.prognostic.demonstration.__main__ import write
 from medtwin.trials.prognostic.demonstration.data import OUTCOMES, REFERENCE, WINDOWS, read, reported
 from medtwin.trials.prognostic.evaluation.accuracy import accuracy
@@ -44,7 +47,10 @@ def test_nearest_visit_is_the_patients_own_and_in_the_window(patients):
 
 
 @pytest.mark.shared
-def test_the_page_is_written_from_a_run(patients):
+def test_the_page_is_written_from_a_run(patients, monkeypatch):
+    few = tuple(f"baseline {one.label}" for one in OUTCOMES)
+    monkeypatch.setattr(study, "MEAN", Mean(covariates=few, changing=()))  # a small model, half of the patients: quick
+    monkeypatch.setattr(study, "fit_boosted", partial(fit_boosted, trees=5))
     rows = np.arange(0, 312, 2)
     some = replace(
         patients,
@@ -53,7 +59,7 @@ def test_the_page_is_written_from_a_run(patients):
         left=patients.left[rows],
         fold=patients.fold[rows],
     )
-    text = write(some, 30, 1, "the command")
+    text = write(some, 40, 1, "the command")
     assert "**Where persistence wins**" in text
     assert "nan" not in text
     assert "leaving is drawn" in text

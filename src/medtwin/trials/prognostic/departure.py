@@ -192,20 +192,20 @@ def given_present(drawn: Draws, *, at: str = "each", seed: int = 0) -> Draws:
         raise AnalysisError("draws without departures" if drawn.log_staying is None else f"at {at!r}",
                             expected="draws of draw_with_departure; each or last", where="given_present")  # fmt: skip
     result = np.empty_like(drawn.working)
-    count = len(result)
+    count, fewest = len(result), np.inf
     for k in np.unique(drawn.subject):
         rows = np.flatnonzero(drawn.subject == k)
         rng = np.random.default_rng([seed, 10, zlib.crc32(drawn.subjects[k].encode())])
         for group in [rows] if at == "last" else rows[:, None]:
             weight = drawn.log_staying[:, group[-1]]
-            share = np.cumsum(np.exp(weight - weight.max()))
+            each = np.exp(weight - weight.max())
+            fewest = min(fewest, float(each.sum() ** 2 / (each**2).sum()))
+            share = np.cumsum(each)
             again = np.searchsorted(share / share[-1], (np.arange(count) + rng.random()) / count)
             result[:, group] = drawn.working[rng.permutation(np.minimum(again, count - 1))[:, None], group]
-    told = (
-        *drawn.conditions,
-        "of who is still there at the visit" if at == "each" else "of who is there at his last visit",
-    )
-    return replace(drawn, working=result, present=None, log_staying=None, conditions=told)
+    where = "at the visit" if at == "each" else "at his last visit"
+    told = f"of who is still there {where}; of the {count} draws at least {fewest:.0f} count (for the sickest, seen latest)"
+    return replace(drawn, working=result, present=None, log_staying=None, conditions=(*drawn.conditions, told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
