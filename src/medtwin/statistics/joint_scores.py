@@ -7,7 +7,7 @@ Energy score (Gneiting and Raftery, JASA 2007;102:359), the CRPS of vectors, of 
 Variogram score of order p (Scheuerer and Hamill, Monthly Weather Review 2015;143:1321), which sees a wrong dependence
 better::
 
-    Σ_jk w_jk ( |y_j - y_k|^p - E|X_j - X_k|^p )²      over all ordered pairs, as in R's scoringRules
+    Σ_jk w_jk ( |y_j - y_k|^p - E|X_j - X_k|^p )²      over all ordered pairs
 
 Numbers of different units must be put on one scale first. What was not measured (NaN) is left out of both.
 """

@@ -168,6 +168,18 @@ def test_a_variance_of_zero_is_found_and_said():
     assert np.isfinite(draw(model, data.baseline, [1.0, 2.0], draws=50).working).all()
 
 
+def test_too_few_patients_for_slopes_end_at_a_singular_covariance_that_is_said():
+    data = cohort(1000, patients=20)
+    model = fit_mixed(data)
+    assert any("perfectly correlated" in note for note in model.notes)
+    assert model.optimum.decrement < 1e-8
+    g, r = model.effects_covariance, model.residual_covariance
+    assert np.linalg.eigvalsh(g)[0] > -1e-12
+    drawn = draw(model, data.baseline, [1.0, 3.0], draws=100)
+    sd = np.sqrt(np.array([g[0, 0] + 2 * g[0, 1] + g[1, 1] + r[0, 0]]))
+    assert drawn.sd[0::2, 0].mean() == pytest.approx(sd[0], rel=0.6)  # no blow-up along flat directions
+
+
 def test_draws_given_history_follow_the_dense_conditional_normal():
     data = cohort(1, patients=600)
     fitted = fit_mixed(data)

@@ -83,6 +83,7 @@ class Draws:
             "outcome": [one.name for one in self.outcomes] * (d * v),
             "value": self.values.ravel(),
             "unit": [one.unit for one in self.outcomes] * (d * v),
-            "present": [None] * (d * v * q) if self.present is None else np.repeat(self.present[:, :, None], q, 2).ravel(),
+            "present": pl.repeat(None, d * v * q, dtype=pl.Boolean, eager=True) if self.present is None
+            else np.repeat(self.present[:, :, None], q, 2).ravel(),
             "synthetic": np.ones(d * v * q, bool),
         })  # fmt: skip

@@ -81,7 +81,7 @@ def page(
         f"The sick leave first: the log hazard of death or transplantation by the values at the last visit is {slopes} "
         "(standard errors). A model of the outcomes alone forecasts everybody as if nobody had left; what is measured at year "
         "five is of those who stayed. The twin therefore draws leaving too and is asked for those who are still there. "
-        "What its draws hold under:", "",
+        "What its draws hold under (counts of the last fold):", "",
         *(f"- {one}" for one in made.conditions[TWIN]), "",
         "## Which generator", "",
         "Energy score of whole trajectories (all outcomes, all visits, each in its sd; lower is better), mean over patients with "

@@ -4,7 +4,8 @@ Each patient gives a pair: what was measured and one draw, with the baseline bes
 of the label on numbers, squares and products (standardised), so it sees means, spreads and dependences, with baseline too.
 Cross-validated by patient. Because both of a pair stay in their fold, swapping labels within pairs leaves the design as it
 is: every permutation costs one matrix product, and under the hypothesis that twin and patient are exchangeable given baseline
-the permutation p value is exact (Phipson and Smyth 2010: (b + 1)/(n + 1)). AUC as Mann and Whitney's, ties half.
+the permutation p value is exact ((b + 1)/(n + 1); Phipson and Smyth 2010, from memory; its level is tested). AUC as Mann and
+Whitney's, ties half.
 """
 
 from __future__ import annotations

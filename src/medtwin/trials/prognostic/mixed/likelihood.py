@@ -19,7 +19,8 @@ Gradients by Fisher's identity: that of the expected complete-data log density (
     ∂ℓ/∂G = ½ Σ_i [ u u' - (A - AHA) + (F C F') ]            u = c - AHc = Z'V⁻¹r,   F = B - AHB;   (...) in REML only
     ∂ℓ/∂R = ½ Σ_j [ W_j S_j W_j - W_j ]                      S_j = E[e_j e_j' | y]
 
-and the EM step of Laird and Ware (Biometrics 38 (1982): 963), with the missing outcomes of a visit as missing data too::
+and the EM step of Laird and Ware (Biometrics 38 (1982): 963, from memory; that it never goes down is tested), with the missing
+outcomes of a visit as missing data too::
 
     G ← G + (2/n) G (∂ℓ/∂G) G         R ← R + (2/J) R (∂ℓ/∂R) R         n patients, J visits
 """
