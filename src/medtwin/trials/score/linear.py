@@ -5,8 +5,8 @@
 With ``ridge`` the columns are divided by their standard deviation and ``lambda n |b|^2 / 2`` is taken from the log
 likelihood (Hoerl & Kennard 1970; le Cessie & van Houwelingen 1992; of Cox's partial one, Verweij & van Houwelingen 1994:
 names from memory, equations derived), the constant free; of the gaussian likelihood the variance is that of the outcome.
-lambda is the one with the least cross-validated loss among ``PENALTIES``. Columns that are constant, or a linear
-function of those before them, have the coefficient zero.
+lambda is the one with the least cross-validated loss among ``PENALTIES``. Columns that are constant or,
+without a penalty, a linear function of those before them, have the coefficient zero.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from medtwin.trials.score.outcomes import losses
 
 FAMILIES = {"continuous": "gaussian", "binary": "logistic", "count": "poisson"}
 LINKS = {"continuous": "outcome", "binary": "log odds", "count": "log rate", "survival": "log hazard ratio"}
-PENALTIES = tuple(float(x) for x in 10.0 ** np.linspace(-3.0, 1.0, 9))
+PENALTIES = tuple(float(x) for x in 10.0 ** np.linspace(-3.0, 2.0, 11))
 
 
 class LinearModel(msgspec.Struct, tag="linear", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def fit(
 def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearModel, tuple[str, ...]]:
     whole = design(history.known, with_forecast)
     names = (*history.known.names, "forecast") if with_forecast else history.known.names
-    kept, notes = independent(whole, names)
+    kept, notes = independent(whole, names, constant_only=penalty > 0.0)
     x, y = whole[:, kept], history.outcome
     if penalty == 0.0 and len(y) <= len(kept) + 1:
         raise AnalysisError(f"{len(y)} patients for {len(kept) + 1} coefficients", expected="more patients",
@@ -106,8 +106,13 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
     ), notes  # fmt: skip
 
 
-def independent(columns: np.ndarray, names: tuple[str, ...]) -> tuple[list[int], tuple[str, ...]]:
-    """Numbers of the columns that vary and are no linear function of those before them; notes name the others."""
+def independent(
+    columns: np.ndarray, names: tuple[str, ...], *, constant_only: bool = False
+) -> tuple[list[int], tuple[str, ...]]:
+    """Numbers of the columns that vary and are no linear function of those before them; notes name the others.
+
+    ``constant_only``: a penalty copes with linear functions.
+    """
     basis = np.zeros((len(columns), 0))
     kept: list[int] = []
     notes = []
@@ -116,6 +121,9 @@ def independent(columns: np.ndarray, names: tuple[str, ...]) -> tuple[list[int],
         length = float(np.linalg.norm(column))
         if length <= 1e-12 * (1e-300 + float(np.abs(columns[:, number]).max())) * len(column) ** 0.5:
             notes.append(f"{name} is the same for every historical patient: it has no part in the score")
+            continue
+        if constant_only:
+            kept.append(number)
             continue
         rest = column / length
         for _ in range(2):
