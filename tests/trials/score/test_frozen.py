@@ -173,7 +173,9 @@ def test_a_file_with_any_value_changed_predicts_numbers_or_is_refused(boosted, l
     inner = held
     for key in where[:-1]:
         inner = inner[key]
-    inner[where[-1]] = data.draw(st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5) | st.none())
+    inner[where[-1]] = data.draw(
+        st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5) | st.none()
+    )
     try:
         score = score_from(packed(held))
         values = score.predict(patients(30, 5))

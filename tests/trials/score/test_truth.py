@@ -33,7 +33,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     hits = np.zeros(2)
     for seed in range(120):
         told = train(patients(300, 100 + seed), asked()).figures
-        hits += [told.beyond_baseline.low <= PARTIAL <= told.beyond_baseline.high, told.saved.low <= R2 <= told.saved.high]
+        hits += [
+            told.beyond_baseline.low <= PARTIAL <= told.beyond_baseline.high,
+            told.saved.low <= R2 <= told.saved.high,
+        ]
     # 120 draws: a share of 0.95 has a standard error of 0.02; the history's own error makes it a little less
     assert (hits / 120 > 0.88).all(), hits
 
@@ -82,7 +85,9 @@ def test_a_count_score_with_time_at_risk():
     events = rng.poisson(exposure * np.exp(0.3 + 0.5 * table["base"].to_numpy()))
     table = table.with_columns(pl.Series("y", events), pl.Series("years", exposure))
     for kind in ("linear", "boosting"):
-        made = train(table, asked(kind, endpoint="count", exposure="years", covariates=["base"]), evaluate=kind == "linear")
+        made = train(
+            table, asked(kind, endpoint="count", exposure="years", covariates=["base"]), evaluate=kind == "linear"
+        )
         assert made.figures.r_squared.value > 0.15
         rate = np.exp(made.predict(table)) if kind == "linear" else made.predict(table)
         assert (rate * exposure).sum() == pytest.approx(events.sum(), rel=0.05)
@@ -94,7 +99,9 @@ def test_a_survival_score_by_cox_and_by_martingale_residuals():
     table = patients(1500, 7)
     time = rng.exponential(1.0 / (0.1 * np.exp(0.8 * table["base"].to_numpy())))
     censored = rng.uniform(2, 20, size=1500)
-    table = table.with_columns(pl.Series("y", np.minimum(time, censored)), pl.Series("event", (time <= censored).astype(int)))
+    table = table.with_columns(
+        pl.Series("y", np.minimum(time, censored)), pl.Series("event", (time <= censored).astype(int))
+    )
     cox = train(table, asked(endpoint="survival", event="event", covariates=["base"]))
     trees = train(table, asked("boosting", endpoint="survival", event="event", covariates=["base"], folds=3))
     assert cox.model.coefficients[0] == pytest.approx(0.8, abs=0.1)
@@ -165,4 +172,6 @@ def test_within_arms_the_arm_is_taken_out():
 def test_fishers_interval_of_a_partial_correlation():
     # z 0.5493, standard error 1/sqrt(41 - 3 - 2): 0.2226 to 0.8760
     held = fisher(0.5, 41, 2)
-    assert (math.atanh(held.low), math.atanh(held.high)) == pytest.approx((0.5493 - 1.96 / 6, 0.5493 + 1.96 / 6), abs=1e-3)
+    assert (math.atanh(held.low), math.atanh(held.high)) == pytest.approx(
+        (0.5493 - 1.96 / 6, 0.5493 + 1.96 / 6), abs=1e-3
+    )
