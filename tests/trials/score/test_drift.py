@@ -80,6 +80,10 @@ def test_more_missing_values_and_a_new_level(score):
         pl.when(pl.col("id") < 90).then(pl.lit("east")).otherwise(pl.col("site")).alias("site")
     )
     assert ("site", "stability") in flagged(drift(score, table))
+    strict = train(holed(200, 1), asked(covariates=["base", "x", "site"]), evaluate=False)
+    report = drift(strict, table)
+    assert ("site", "stability") in flagged(report)
+    assert any("90 of 300 patients with a level of site" in note for note in report.notes)
 
 
 def test_values_out_of_the_training_range(score):

@@ -23,13 +23,13 @@ HERE = {"quantity": "glucose", "hours": 1.0}
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Ada, eight days with type 1 diabetes; and Ben, of whom nothing but a cuff is known."""
+    """Ada, five days with type 1 diabetes; and Ben, of whom nothing but a cuff is known."""
     with open_store(tmp_path_factory.mktemp("home")) as store:
         grant = store.issue_grant()
         ada, ben = SourcePatient("world", "ada"), SourcePatient("world", "ben")
         store.link(ada, "ada", grant, zone="Europe/Berlin")
         store.link(ben, "ben", grant, zone="Europe/Berlin")
-        person = worlds.person(seed=5, days=8, start=NOW - timedelta(days=8), zone="Europe/Berlin", kind="type_1")
+        person = worlds.person(seed=5, days=5, start=NOW - timedelta(days=5), zone="Europe/Berlin", kind="type_1")
         kept = {"glucose", "carbohydrate_intake", "insulin_bolus", "insulin_basal_rate", "body_weight", "diagnosis"}
         store.append([e for e in events_of(person) if e.quantity in kept], grant)
         cuff = [replace(event("systolic_pressure", 130.0, NOW - timedelta(days=k)), subject=ben) for k in range(1, 4)]
@@ -92,8 +92,8 @@ def test_what_is_refused(home, rows, more, message):
 
 
 def test_a_score_that_takes_the_twins_forecasts(home):
-    """Twelve baselines of one person: enough to see that the column goes into a score."""
-    moments = [NOW - timedelta(hours=6 + 8 * k) for k in range(12)]
+    """Ten baselines of one person: enough to see that the column goes into a score."""
+    moments = [NOW - timedelta(hours=6 + 6 * k) for k in range(10)]
     filled = twin_forecasts(*home, table(*(("ada", m) for m in moments)), **HERE)
     glucose = {e.instant: e.value for e in home[0].record("ada", home[1]).of("glucose")}
     seen = []
@@ -105,7 +105,7 @@ def test_a_score_that_takes_the_twins_forecasts(home):
                  covariates=[], baseline=None)  # fmt: skip
     score = train(filled, spec)
     assert score.model.recalibration.coefficients[0] > 0.0
-    assert score.figures.patients == 12
+    assert score.figures.patients == 10
 
 
 def people():

@@ -125,7 +125,7 @@ def test_coarse_rows_that_agree_by_chance_are_no_leak():
 
 def test_a_score_that_correlates_beyond_belief(honest, trial):
     told = trial.with_columns(pl.Series("y", 3.0 * honest.predict(trial) + 1.0))
-    with pytest.raises(AnalysisError, match="correlates 1.000000 with the outcome in arm 0"):
+    with pytest.raises(AnalysisError, match=r"correlates 1\.000000 with the outcome in arm 0"):
         refuse_leaks(honest, told, arm="arm")
 
 

@@ -124,10 +124,12 @@ def test_ridge_is_least_squares_with_a_penalty():
     x = table.select("base", "x", "idle").to_numpy()
     z = (x - x.mean(0)) / x.std(0)
     y = table["y"].to_numpy()
-    # lambda n |b|^2/2 against |y - z b|^2/(2 v), v the variance of y
-    slopes = np.linalg.solve(z.T @ z + made.penalty * 60 * y.var() * np.eye(3), z.T @ (y - y.mean())) / x.std(0)
+    slopes = np.linalg.solve(z.T @ z + made.penalty * 60 * np.eye(3), z.T @ (y - y.mean())) / x.std(0)
     assert np.array(made.coefficients) == pytest.approx(slopes, rel=1e-8)
     assert made.penalty > 0.0
+    larger = train(table.with_columns(pl.col("y") * 1000.0 + 5.0), asked(ridge=True), evaluate=False).model
+    assert np.array(larger.coefficients) == pytest.approx(1000.0 * slopes, rel=1e-8)
+    assert larger.penalty == made.penalty
 
 
 @pytest.mark.parametrize("endpoint", ["binary", "count", "survival"])

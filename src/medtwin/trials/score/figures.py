@@ -9,7 +9,8 @@ With out-of-fold predictions s, outcome y (of survival the martingale residual) 
 An analysis that adjusts for s needs ``1 - r^2`` of the patients of one that does not adjust (equal slopes and variances),
 and ``1 - r_p^2`` of one that adjusts for b. With treated arm fixed the control arm can shrink by ``1 - 1/(2/(1 - r^2) - 1)``
 at 1:1 and equal power. A negative r saves nothing here: a score that points the wrong way is not one to plan with.
-The intervals hold the sampling of patients, not that another history would give another score.
+The intervals hold the sampling of patients, not that another history would give another score; Fisher's z is of normal data.
+Predictions are pooled over the folds, whose constants differ a little: a score that says nothing comes out a little below zero.
 """
 
 from __future__ import annotations

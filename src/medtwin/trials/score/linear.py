@@ -4,7 +4,7 @@
 
 With ``ridge`` the columns are divided by their standard deviation and ``lambda n |b|^2 / 2`` is taken from the log
 likelihood (Hoerl & Kennard 1970; le Cessie & van Houwelingen 1992; of Cox's partial one, Verweij & van Houwelingen 1994:
-names from memory, equations derived), the constant free; of the gaussian likelihood the variance is that of the outcome.
+names from memory, equations derived), the constant free; of least squares it is taken from ``-|y - s|^2 / 2``.
 lambda is the one with the least cross-validated loss among ``PENALTIES``. Columns that are constant or,
 without a penalty, a linear function of those before them, have the coefficient zero.
 """
@@ -142,7 +142,6 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     spread = x.std(axis=0)
     z = np.column_stack([np.ones(len(y)), (x - x.mean(axis=0)) / spread])
     lift = np.concatenate([[0.0], np.full(x.shape[1], penalty * len(y))])
-    variance = float(y.var()) if family == "gaussian" else 1.0
     beta = np.zeros(z.shape[1])
     average = float(y.sum() / (np.exp(shift).sum() if family == "poisson" else len(y)))
     beta[0] = {"gaussian": average, "logistic": special.logit(np.clip(average, 1e-6, 1 - 1e-6)),
@@ -151,7 +150,7 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     def value(b: np.ndarray) -> float:
         eta = z @ b + (shift if family == "poisson" else 0.0)
         if family == "gaussian":
-            each = -((y - eta) ** 2) / (2.0 * variance)
+            each = -((y - eta) ** 2) / 2.0
         else:
             each = y * eta - (np.logaddexp(0.0, eta) if family == "logistic" else np.exp(np.minimum(eta, 700.0)))
         return float(each.sum() - (lift * b**2).sum() / 2.0)
@@ -159,8 +158,8 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     best = value(beta)
     for _ in range(100):
         mean, weight = glm.inverse_link(family, z @ beta + (shift if family == "poisson" else 0.0))
-        slope = z.T @ (y - mean) / variance - lift * beta
-        step = np.linalg.solve(z.T @ (weight[:, None] * z) / variance + np.diag(lift + 1e-12), slope)
+        slope = z.T @ (y - mean) - lift * beta
+        step = np.linalg.solve(z.T @ (weight[:, None] * z) + np.diag(lift + 1e-12), slope)
         reached = value(beta + step)
         for _halving in range(40):
             if reached >= best - 1e-10 * (1.0 + abs(best)):

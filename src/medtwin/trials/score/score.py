@@ -88,10 +88,13 @@ class TrainedScore(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
         """(patient,) in :attr:`unit`; the table has one row a patient. See :meth:`apply` for what was filled in."""
         return self.apply(table).values
 
-    def apply(self, table: pl.DataFrame) -> Applied:
-        """Predictions and what was met: missing values, values out of the training range, unseen levels, by column."""
+    def apply(self, table: pl.DataFrame, *, unseen: str | None = None) -> Applied:
+        """Predictions and what was met: missing values, values out of the training range, unseen levels, by column.
+
+        ``unseen``: instead of what the specification says of levels that the training data do not have.
+        """
         asked = self.specification
-        design, counted = encode(table, self.columns, asked.unseen)
+        design, counted = encode(table, self.columns, unseen or asked.unseen)
         forecast = None
         if self.forecast is not None:
             part, more = encode(table, (self.forecast,))

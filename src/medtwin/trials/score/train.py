@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -18,6 +19,7 @@ from medtwin.trials.score import figures as worth
 from medtwin.trials.score.columns import Column, encode, encoded_names, learn, learn_column, numbers, words
 from medtwin.trials.score.history import History, Known, out_of_fold
 from medtwin.trials.score.kinds import fitter
+from medtwin.trials.score.outcomes import rescaled
 from medtwin.trials.score.prints import prints, table_hash
 from medtwin.trials.score.score import DIALECT, TrainedScore, Training
 from medtwin.trials.score.specification import ScoreSpecification, checked
@@ -53,13 +55,13 @@ def train(
     if evaluate:
         scales = set()
 
-        def made(part: History) -> Any:
+        def made(part: History) -> Callable[[Known], np.ndarray]:
             one = fit(part)[0]
             scales.add(one.scale)
-            return one.predict
+            return lambda known: rescaled(one.predict(known), one.scale, model.scale)
 
         values, how = out_of_fold(history, made, asked.folds, asked.seed + 1), f"{asked.folds}-fold cross-validated"
-        if len(scales) > 1:
+        if asked.endpoint == "survival" and len(scales) > 1:
             notes.append("folds chose kinds of different scales, so that the figures mix them: name one kind")
     figured = worth.figures(
         history, model.scale, values, how=how, baseline=asked.baseline, seed=asked.seed, apparent=apparent
@@ -148,9 +150,7 @@ def _forecast(patients: pl.DataFrame, asked: ScoreSpecification, notes: list[str
         raise AnalysisError("a forecast in words", expected="numbers", where=asked.forecast)
     if column.missing:
         notes.append(f"{column.missing} of {column.rows} patients without a forecast: its median was put in")
-    from msgspec.structs import replace as again
-
-    return again(column, indicator=False)
+    return msgspec.structs.replace(column, indicator=False)
 
 
 def _history(
