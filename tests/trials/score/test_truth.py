@@ -10,7 +10,8 @@ from scipy import special
 from medtwin.errors import AnalysisError
 from medtwin.trials.score import train
 from medtwin.trials.score.arms import within_arms
-from medtwin.trials.score.figures import area, fisher
+from medtwin.trials.score.figures import area, figures, fisher, r_squared
+from medtwin.trials.score.history import History, Known
 from medtwin.trials.score.outcomes import martingale, partial_correlation
 from trials.score.simulated import BASELINE_R, PARTIAL, R2, asked, patients
 
@@ -31,14 +32,14 @@ def test_both_figures_of_a_linear_score_are_the_true_ones():
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     hits = np.zeros(2)
-    for seed in range(120):
+    for seed in range(100):
         told = train(patients(300, 100 + seed), asked()).figures
         hits += [
             told.beyond_baseline.low <= PARTIAL <= told.beyond_baseline.high,
             told.saved.low <= R2 <= told.saved.high,
         ]
-    # 120 draws: a share of 0.95 has a standard error of 0.02; the history's own error makes it a little less
-    assert (hits / 120 > 0.88).all(), hits
+    # 100 draws: a share of 0.95 has a standard error of 0.02; the history's own error makes it a little less
+    assert (hits / 100 > 0.88).all(), hits
 
 
 def test_a_score_that_says_nothing_saves_nothing():
@@ -58,7 +59,7 @@ def test_boosting_finds_what_a_line_cannot():
     table = patients(400, 4)
     y = np.abs(table["base"].to_numpy()) + 0.5 * np.random.default_rng(0).normal(size=400)
     table = table.with_columns(pl.Series("y", y))
-    line, trees = (train(table, asked(kind, covariates=["base", "x"])).figures for kind in ("linear", "boosting"))
+    line, trees = (train(table, asked(kind, covariates=["base"], folds=3)).figures for kind in ("linear", "boosting"))
     truth = (1 - 2 / math.pi) / (1 - 2 / math.pi + 0.25)
     assert line.saved.value < 0.05
     assert trees.r_squared.value == pytest.approx(truth, abs=0.12)
@@ -96,15 +97,15 @@ def test_a_count_score_with_time_at_risk():
 
 def test_a_survival_score_by_cox_and_by_martingale_residuals():
     rng = np.random.default_rng(3)
-    table = patients(1500, 7)
+    table = patients(800, 7)
     time = rng.exponential(1.0 / (0.1 * np.exp(0.8 * table["base"].to_numpy())))
-    censored = rng.uniform(2, 20, size=1500)
+    censored = rng.uniform(2, 20, size=800)
     table = table.with_columns(
         pl.Series("y", np.minimum(time, censored)), pl.Series("event", (time <= censored).astype(int))
     )
     cox = train(table, asked(endpoint="survival", event="event", covariates=["base"]))
     trees = train(table, asked("boosting", endpoint="survival", event="event", covariates=["base"], folds=3))
-    assert cox.model.coefficients[0] == pytest.approx(0.8, abs=0.1)
+    assert cox.model.coefficients[0] == pytest.approx(0.8, abs=0.15)
     assert cox.predict(table).mean() == pytest.approx(0.0, abs=1e-9)
     assert trees.figures.saved.value == pytest.approx(cox.figures.saved.value, abs=0.08)
     assert trees.unit.startswith("events above")
@@ -136,22 +137,22 @@ def test_ridge_is_least_squares_with_a_penalty():
 def test_ridge_learns_where_there_are_more_columns_than_patients(endpoint):
     rng = np.random.default_rng(9)
     z = rng.normal(size=40)
-    x = z[:, None] + rng.normal(size=(40, 60))
-    table = pl.DataFrame({f"x{k}": x[:, k] for k in range(60)})
+    x = z[:, None] + rng.normal(size=(40, 45))
+    table = pl.DataFrame({f"x{k}": x[:, k] for k in range(45)})
     y = {"binary": z > 0, "count": rng.poisson(np.exp(z)), "survival": rng.exponential(np.exp(-z))}[endpoint]
     table = table.with_columns(pl.Series("y", y.astype(float)), pl.lit(1).alias("event"))
     more = {"event": "event"} if endpoint == "survival" else {}
-    spec = asked(endpoint=endpoint, covariates=[f"x{k}" for k in range(60)], baseline=None, ridge=True, **more)
+    spec = asked(endpoint=endpoint, covariates=[f"x{k}" for k in range(45)], baseline=None, ridge=True, **more)
     made = train(table, spec)
     assert made.figures.correlation.value > 0.5
     with pytest.raises(AnalysisError):
-        train(table, asked(endpoint=endpoint, covariates=[f"x{k}" for k in range(60)], baseline=None, **more))
+        train(table, asked(endpoint=endpoint, covariates=[f"x{k}" for k in range(45)], baseline=None, **more))
 
 
 def test_an_ensemble_takes_the_kind_with_the_least_loss_and_tells_all():
-    table = patients(300, 10)
+    table = patients(200, 10)
     bent = table.with_columns((pl.col("base").abs() * 2 + pl.col("y") * 0.2).alias("y"))
-    spec = asked("ensemble", candidates=["linear", "boosting"], covariates=["base", "x"], folds=3)
+    spec = asked("ensemble", candidates=["linear", "boosting"], covariates=["base"], folds=2)
     made = train(bent, spec, evaluate=False)
     assert made.model.chosen == "boosting"
     assert set(made.model.cross_validated) == {"linear", "boosting"}
@@ -177,3 +178,27 @@ def test_fishers_interval_of_a_partial_correlation():
     assert (math.atanh(held.low), math.atanh(held.high)) == pytest.approx(
         (0.5493 - 1.96 / 6, 0.5493 + 1.96 / 6), abs=1e-3
     )
+
+
+@pytest.mark.parametrize("endpoint", ["continuous", "binary", "count"])
+def test_the_bootstrap_by_sums_is_that_of_the_measures_themselves(endpoint):
+    rng = np.random.default_rng(14)
+    s = rng.normal(size=60)
+    y = {"continuous": s + rng.normal(size=60), "binary": (s + rng.normal(size=60) > 0).astype(float),
+         "count": rng.poisson(np.exp(s)).astype(float)}[endpoint]  # fmt: skip
+    exposure = rng.uniform(0.5, 1.5, size=60) if endpoint == "count" else None
+    scale = {"continuous": "outcome", "binary": "log odds", "count": "log rate"}[endpoint]
+    history = History(known=Known(design=np.zeros((60, 0)), names=()), endpoint=endpoint, outcome=y, exposure=exposure)
+    told = figures(history, scale, s, how="", baseline=None, seed=5)
+    assert told.r_squared.value == pytest.approx(r_squared(history, scale, s))
+    again, draws = np.random.default_rng(5), []
+    for _ in range(1000):
+        rows = again.integers(0, 60, size=60)
+        draws.append(r_squared(history.rows(rows), scale, s[rows]))
+    assert (told.r_squared.low, told.r_squared.high) == pytest.approx(tuple(np.quantile(draws, (0.025, 0.975))))
+
+
+def test_the_area_against_counting_pairs():
+    event, values = np.array([1.0, 0, 1, 0, 1]), np.array([3.0, 1, 1, 2, 5])
+    assert area(event, values) == pytest.approx((2 + 0.5 + 2) / 6)
+    assert area(event, values, np.array([2.0, 1, 1, 1, 1])) == pytest.approx((2 * 2 + 0.5 + 2) / 8)
