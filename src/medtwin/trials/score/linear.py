@@ -5,8 +5,8 @@
 With ``ridge`` the columns are divided by their standard deviation and ``lambda n |b|^2 / 2`` is taken from the log
 likelihood (Hoerl & Kennard 1970; le Cessie & van Houwelingen 1992; of Cox's partial one, Verweij & van Houwelingen 1994:
 names from memory, equations derived), the constant free; of least squares it is taken from ``-|y - s|^2 / 2``.
-lambda is the one with the least cross-validated loss among ``PENALTIES``. Columns that are constant or,
-without a penalty, a linear function of those before them, have the coefficient zero.
+lambda is the one with the least cross-validated loss among ``PENALTIES`` (of survival: partial likelihood). Columns that are
+constant or, without a penalty, a linear function of those before them, have the coefficient zero.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import glm
 from medtwin.trials.analysis.cox import cox_fit
 from medtwin.trials.score.history import History, Known, out_of_fold
+from medtwin.trials.score.history import folds as dealt
 from medtwin.trials.score.outcomes import losses
 
 FAMILIES = {"continuous": "gaussian", "binary": "logistic", "count": "poisson"}
@@ -67,12 +68,16 @@ def fit(
         return _fit(history, 0.0, with_forecast)
 
     def loss(penalty: float) -> float:
+        if history.endpoint == "survival":
+            return _left_out(history, penalty, with_forecast, folds, seed)
         values = out_of_fold(history, lambda part: _fit(part, penalty, with_forecast)[0].predict, folds, seed)
         return float(losses(history, LINKS[history.endpoint], values).mean())
 
     best, penalty = min((loss(penalty), penalty) for penalty in PENALTIES)
     made, notes = _fit(history, penalty, with_forecast)
-    return made, (*notes, f"ridge penalty {penalty:.3g} of {len(PENALTIES)} tried, cross-validated loss {best:.6g}")
+    end = ", at the end of the grid" if penalty in (PENALTIES[0], PENALTIES[-1]) else ""
+    told = f"ridge penalty {penalty:.3g} of {len(PENALTIES)} tried{end}, cross-validated loss {best:.6g}"
+    return made, (*notes, told)
 
 
 def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearModel, tuple[str, ...]]:
@@ -104,6 +109,29 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
         scale=LINKS[history.endpoint], names=names, coefficients=tuple(float(b) for b in coefficients), intercept=intercept,
         penalty=penalty, with_forecast=with_forecast,
     ), notes  # fmt: skip
+
+
+def _left_out(history: History, penalty: float, with_forecast: bool, count: int, seed: int) -> float:
+    """What a fold adds to the partial log likelihood by a model that was fitted without it, negative, per patient.
+
+    ``-sum_k [l(b_-k) of all - l(b_-k) of the others] / n`` (Verweij & van Houwelingen 1993: name from memory).
+    """
+    assert history.event is not None
+    fold, gained = dealt(history, count, seed), 0.0
+    for k in np.unique(fold):
+        rest = fold != k
+        values = _fit(history.rows(np.flatnonzero(rest)), penalty, with_forecast)[0].predict(history.known)
+        gained += _partial(history.outcome, history.event, values)
+        gained -= _partial(history.outcome[rest], history.event[rest], values[rest])
+    return -gained / history.size
+
+
+def _partial(time: np.ndarray, event: np.ndarray, values: np.ndarray) -> float:
+    """Breslow's partial log likelihood of a log hazard."""
+    order = np.argsort(-time, kind="stable")
+    time, event, values = time[order], event[order], values[order]
+    at_risk = np.logaddexp.accumulate(values)[np.searchsorted(-time, -time, side="right") - 1]
+    return float((values - at_risk)[event].sum())
 
 
 def independent(
