@@ -129,3 +129,18 @@ def test_a_specification_that_is_none(run, files, text, message):
 def test_measured_needs_both_names(run, trained):
     apply = ("trial", "score", "apply", trained / "score.json", trained / "trial.parquet", "--out", trained / "s.csv")
     assert "COLUMN=DATES" in run(*apply, "--measured", "base", code=2).stderr
+
+
+def test_forecasts_of_people_in_a_home(anna, tmp_path):
+    newest = anna.json("show", "anna", "--as-of", "last")["at"]
+    (tmp_path / "people.csv").write_text(f"patient,baseline\nanna,{newest}\nanna,2001-01-01T00:00:00+00:00\n")
+    more = ("--quantity", "glucose", "--hours", 1, "--out", tmp_path / "made.csv")
+    said = json.loads(anna("trial", "score", "forecasts", tmp_path / "people.csv", *more, "--json").stdout)
+    assert (said["people"], said["without"]) == (2, 1)
+    made = pl.read_csv(tmp_path / "made.csv")
+    assert made["forecast"][0] > 0.0
+    assert made["forecast"][1] is None
+    assert made["forecast_withheld"][1]
+    shown = anna("trial", "score", "forecasts", tmp_path / "people.csv", *more)
+    assert "1 with a forecast of glucose 1 h after baseline" in shown.stdout
+    assert "1 without" in shown.stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Home, Json, command, emit, note, table
+from medtwin.cli.common import ClockName, Home, Json, command, emit, note, opened, progress, table
 
 if TYPE_CHECKING:
     from medtwin.trials.score import TrainedScore
@@ -55,6 +55,11 @@ def register(trial_app: typer.Typer) -> None:
         score_app, drift, "medtwin trial score drift score.json trial.csv",
         "medtwin trial score drift score.json trial.csv --historical history.csv --arm ARM --control placebo",
         name="drift",
+    )  # fmt: skip
+    command(
+        score_app, forecasts,
+        "medtwin trial score forecasts people.csv --quantity glucose --hours 6 --out forecasts.csv",
+        name="forecasts",
     )  # fmt: skip
     trial_app.add_typer(score_app, name="score")
 
@@ -186,6 +191,55 @@ def drift(
         note(line)
     if not made.flags:
         typer.echo("No drift was flagged.")
+
+
+def forecasts(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="One row a person: id, and moment of the baseline.")],
+    quantity: Annotated[str, typer.Option("--quantity", metavar="NAME", help="The endpoint, such as glucose.")],
+    hours: Annotated[
+        float, typer.Option("--hours", metavar="HOURS", help="How long after the baseline the endpoint lies.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Write the table with the forecasts here (.csv, .parquet).")
+    ],
+    patient: Annotated[str, typer.Option("--patient", metavar="COLUMN", help="Column of the ids.")] = "patient",
+    baseline: Annotated[
+        str, typer.Option("--baseline", metavar="COLUMN", help="Column of the moments, with their offset.")
+    ] = "baseline",
+    clock: ClockName = "available",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Add the twin's own forecasts of an endpoint, of each person of this home as of their baseline, without look-ahead.
+
+    They are the column `forecast` of a score of the kind physiology. Who gets none stays in the table, with the reason.
+    """
+    from medtwin.errors import FormatError
+    from medtwin.trials.score.twin_forecasts import twin_forecasts
+    from medtwin.trials.tables import read_table
+
+    if clock not in ("available", "recorded"):
+        raise FormatError(f"the clock {clock!r}", expected="available or recorded")
+    read = read_table(data)
+    with opened(home) as (store, grant), progress("forecasts", quiet=as_json) as told:
+        made = twin_forecasts(
+            store, grant, read.frame, quantity=quantity, hours=hours, patient=patient, baseline=baseline,
+            clock="recorded" if clock == "recorded" else "available", progress=lambda done, total: told("", done, total),
+        )  # fmt: skip
+    if out.suffix == ".csv":
+        made.write_csv(out)
+    else:
+        made.write_parquet(out)
+    without = made["forecast"].null_count()
+    if as_json:
+        emit("trial-score-forecasts", {"file": str(out), "table_sha256": read.sha256, "people": made.height, "without": without,
+                                       "quantity": quantity, "hours": hours, "clock": clock})  # fmt: skip
+        return
+    typer.echo(
+        f"{made.height} people, {made.height - without} with a forecast of {quantity} {hours:g} h after baseline: {out}"
+    )
+    for reason, count in made["forecast_withheld"].drop_nulls().value_counts().rows():
+        note(f"{count} without: {reason}")
 
 
 def _pairs(listed: list[str] | None) -> dict[str, str]:

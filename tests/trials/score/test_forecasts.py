@@ -81,6 +81,7 @@ def test_nothing_after_the_baseline_is_looked_at(home, made, tmp_path):
     ("rows", "more", "message"),
     [
         ([("ada", AT.replace(tzinfo=None))], {}, "no moment with an offset"),
+        ([("ada", "noon")], {}, "the moment 'noon'"),
         ([("ada", AT)], {"hours": 1000.0}, "over 1000 h"),
         ([("nobody", AT)], {}, "unknown patient"),
         ([("ada", AT)], {"baseline": "when"}, "no column"),

@@ -49,6 +49,13 @@ def test_with_an_earlier_visit_it_is_the_conditional_mean_of_the_law():
     truth = mean[:, 2] + LAW[2, 0] / LAW[0, 0] * (y[:, 0] - mean[:, 0])
     assert made.predict(new) == pytest.approx(truth, abs=0.2)
     assert made.predict(new.drop("y0")) == pytest.approx(mean[:, 2], abs=0.2)
+    visits_, means = made.predict_visits(new)
+    assert visits_ == ("screening", "week 6", "week 12")
+    assert means[:, 2] == pytest.approx(made.predict(new))
+    assert means[:, 0] == pytest.approx(y[:, 0])  # what was seen is known
+    assert means[:, 1] == pytest.approx(mean[:, 1] + LAW[1, 0] / LAW[0, 0] * (y[:, 0] - mean[:, 0]), abs=0.2)
+    with pytest.raises(AnalysisError, match="visits of a linear"):
+        train(patients(50, 1), asked(), evaluate=False).predict_visits(patients(5, 1))
     half = new.with_columns(pl.when(pl.int_range(500) < 250).then(None).otherwise(pl.col("y0")).alias("y0"))
     assert made.predict(half)[:250] == pytest.approx(made.predict(new.drop("y0"))[:250])
     assert made.predict(half)[250:] == pytest.approx(made.predict(new)[250:])

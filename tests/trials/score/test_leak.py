@@ -123,6 +123,23 @@ def test_coarse_rows_that_agree_by_chance_are_no_leak():
     assert report.findings == ()
 
 
+def test_patients_are_counted_not_rows(history, trial):
+    made = train(history, asked(subject="id"), evaluate=False)
+    with pytest.raises(AnalysisError, match="200 rows of patients who have a row already"):
+        leaks(made, pl.concat([trial, trial]))
+
+
+def test_two_columns_that_are_one_do_not_make_a_match_certain():
+    """Forty integers, told twice: they share rows by chance far more often than two independent columns would."""
+
+    def coarse(n, seed):
+        a = np.random.default_rng(seed).integers(0, 40, size=n)
+        return pl.DataFrame({"base": a, "x": a * 3 + 1, "y": (a % 2 == 0).astype(int)})
+
+    made = train(coarse(150, 1), asked(endpoint="binary", covariates=["base", "x"], ridge=True), evaluate=False)
+    assert leaks(made, coarse(100, 2)).certain == ()
+
+
 def test_a_score_that_correlates_beyond_belief(honest, trial):
     told = trial.with_columns(pl.Series("y", 3.0 * honest.predict(trial) + 1.0))
     with pytest.raises(AnalysisError, match=r"correlates 1\.000000 with the outcome in arm 0"):

@@ -30,6 +30,7 @@ import polars as pl
 from scipy import stats
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.score.arms import one_row_each
 from medtwin.trials.score.calibration import Calibration, calibration
 from medtwin.trials.score.columns import MISSING, Column, encode, numbers, words
 from medtwin.trials.score.prints import table_hash
@@ -75,6 +76,7 @@ def drift(
     Outcomes are looked at only where ``arm`` and ``control`` are named, and only those of the controls.
     """
     notes: list[str] = []
+    one_row_each(score, table)
     if (arm is None) != (control is None):
         raise AnalysisError("an arm without its control, or a control without its arm", expected="both, or neither")
     columns = list(score.columns) + ([score.forecast] if score.forecast is not None else [])

@@ -5,8 +5,9 @@ around them, so that it survives another file format. The salt is the score's ow
 holds the file can still test whether a person of known values is in it, as the leak check does: keep the file as the
 data are kept, or set ``keep_prints: false``.
 
-``chance`` is how likely two different people share a row: ``prod_j c_j``, c_j the share of pairs of training rows that agree
-in column j (at least that of one pair). A leak is certain only where as many matches by chance are not credible.
+``chance`` is how likely two different people share a row: the larger of the share of pairs of training rows that are alike
+and of ``prod_j c_j``, c_j the share of pairs that agree in column j (at least that of one pair). A leak is certain only where as
+many matches by chance are not credible.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ def prints(table: pl.DataFrame, columns: tuple[Column, ...], outcome: str, salt:
     for j in range(len(texts[0]) if texts else 0):
         alike = sum(k * (k - 1) / 2.0 for k in Counter(row[j] for row in texts).values())
         chance += math.log(max(alike, 1.0) / pairs)
+    alike = sum(k * (k - 1) / 2.0 for k in Counter(texts).values())
     return Prints(
-        salt=salt, rows=tuple(sorted(mark(row, salt) for row in texts)), chance=math.exp(max(chance, -600.0)),
+        salt=salt, rows=tuple(sorted(mark(row, salt) for row in texts)), chance=max(math.exp(max(chance, -600.0)), alike / pairs),
         outcomes=outcomes_mark(numbers(table, outcome), salt),
     )  # fmt: skip
 

@@ -106,6 +106,17 @@ class TrainedScore(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
                                 where=self.name, remedy="look at values far out of the training range")  # fmt: skip
         return Applied(values=values, unit=self.unit, counted=counted, notes=_told(counted, table.height))
 
+    def predict_visits(self, table: pl.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
+        """Of a mixed model: its visits, and (patient, visit) the mean at each, for repeated measures adjusted at each visit."""
+        model = getattr(self.model, "model", self.model)
+        if not isinstance(model, MixedModel):
+            raise AnalysisError(
+                f"visits of a {self.specification.kind} score", expected="a mixed model", where=self.name
+            )
+        design, _ = encode(table, self.columns, self.specification.unseen)
+        known = Known(design=design, names=encoded_names(self.columns), earlier=self._earlier(table))
+        return model.visits, model.means(known)
+
     def _earlier(self, table: pl.DataFrame) -> np.ndarray | None:
         model = getattr(self.model, "model", self.model)
         if not isinstance(model, MixedModel) or not self.specification.earlier:

@@ -31,8 +31,8 @@ def twin_forecasts(
 ) -> pl.DataFrame:  # fmt: skip
     """The table with :data:`COLUMNS` added: median, 5 and 95 % quantile in the quantity's unit, by whom, and why not.
 
-    ``patient`` is the column of the ids that the home knows, ``baseline`` that of the moments (with an offset) as of which
-    each forecast is made; ``hours`` after it lies the endpoint. Raises for an unknown person and for a moment without offset.
+    ``patient`` is the column of the ids that the home knows, ``baseline`` that of the moments (with an offset; ISO 8601 where
+    text) as of which each forecast is made; ``hours`` after it lies the endpoint. Raises for an unknown person and for a moment without offset.
     """
     if not 0.0 < hours * 3600.0 <= float(HORIZONS[-1]):
         raise AnalysisError(f"a forecast over {hours:g} h", expected=f"at most {HORIZONS[-1] / 3600.0:g} h",
@@ -45,6 +45,13 @@ def twin_forecasts(
     people = Patients(store, grant)
     rows = []
     for done, (who, when) in enumerate(zip(table[patient].to_list(), table[baseline].to_list(), strict=True)):
+        if isinstance(when, str):
+            try:
+                when = datetime.fromisoformat(when)
+            except ValueError:
+                raise AnalysisError(
+                    f"the moment {when[:30]!r}", expected="ISO 8601 with an offset", where=baseline
+                ) from None
         if not isinstance(when, datetime) or when.utcoffset() is None:
             raise AnalysisError("a baseline that is no moment with an offset", expected="a column of moments in a time zone",
                                 where=baseline)  # fmt: skip
