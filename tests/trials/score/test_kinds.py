@@ -1,12 +1,15 @@
 """The mixed model and physiology: against the law that made the data, and against least squares where they must agree."""
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.score import freeze, read_score, train
-from trials.score.simulated import asked, patients
+from medtwin.trials.score import ScoreSpecification, freeze, read_score, specification, train
+from trials.score.simulated import CONTEXT, asked, patients
 
 LAW = np.array([[1.0, 0.6, 0.5], [0.6, 1.2, 0.7], [0.5, 0.7, 1.5]])
 SLOPES = np.array([[0.2, 0.0], [0.4, 0.3], [0.5, 0.6]])
@@ -188,3 +191,37 @@ def test_only_controls_are_learnt_from():
     alone = train(table.filter(pl.col("arm") == 0), asked(), evaluate=False)
     assert made.model == alone.model
     assert "200 rows of other arms" in made.notes[0]
+
+
+PLAIN = msgspec.to_builtins(asked())
+ANY = (
+    st.none()
+    | st.integers(-3, 60)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.lists(st.text(max_size=3), max_size=3)
+    | st.booleans()
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(ScoreSpecification.__struct_fields__)) | st.text(max_size=5), ANY, max_size=4
+    )
+)
+def test_any_specification_is_read_or_refused(changes):
+    try:
+        made = specification({**PLAIN, **changes})
+    except AnalysisError:
+        return
+    assert made.context == CONTEXT
+
+
+def test_the_order_of_rows_and_columns_does_not_matter_to_a_prediction():
+    table = patients(150, 14)
+    made = train(table, asked(covariates=["base", "x", "site"]), evaluate=False)
+    turned = table.select(sorted(table.columns, reverse=True)).reverse()
+    np.testing.assert_array_equal(made.predict(turned)[::-1], made.predict(table))
+    again = train(turned, asked(covariates=["base", "x", "site"]), evaluate=False)
+    assert again.predict(table) == pytest.approx(made.predict(table))

@@ -33,8 +33,8 @@ from medtwin.trials.score.columns import numbers
 from medtwin.trials.score.history import History
 from medtwin.trials.score.outcomes import correlation, expected, martingale, target
 from medtwin.trials.score.prints import mark, outcomes_mark, row_texts
+from medtwin.trials.score.reading import as_dates
 from medtwin.trials.score.score import TrainedScore
-from medtwin.trials.score.train import as_dates
 
 IMPLAUSIBLE, CREDIBLE = 0.999, 1e-6
 

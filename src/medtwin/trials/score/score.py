@@ -1,7 +1,8 @@
 """The frozen score: numbers and words, a hash of all of them, and what it says of new patients.
 
 The file is JSON (dialect ``medtwin-prognostic-score/1``). ``sha256`` is that of the content without it, with sorted names and
-no blanks, so that the same content has the same hash however it is laid out. Prediction needs NumPy alone.
+no blanks, so that the same content has the same hash however it is laid out; a field more is another dialect. Prediction
+needs NumPy alone.
 """
 
 from __future__ import annotations

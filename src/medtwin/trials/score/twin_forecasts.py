@@ -31,8 +31,9 @@ def twin_forecasts(
 ) -> pl.DataFrame:  # fmt: skip
     """The table with :data:`COLUMNS` added: median, 5 and 95 % quantile in the quantity's unit, by whom, and why not.
 
-    ``patient`` is the column of the ids that the home knows, ``baseline`` that of the moments (with an offset; ISO 8601 where
-    text) as of which each forecast is made; ``hours`` after it lies the endpoint. Raises for an unknown person and for a moment without offset.
+    ``patient`` is the column of the ids that the home knows, ``baseline`` that of the moments as of which each forecast is made
+    (with an offset; ISO 8601 where they are text); ``hours`` after it lies the endpoint. Raises for an unknown person and for a
+    moment without offset.
     """
     if not 0.0 < hours * 3600.0 <= float(HORIZONS[-1]):
         raise AnalysisError(f"a forecast over {hours:g} h", expected=f"at most {HORIZONS[-1] / 3600.0:g} h",
