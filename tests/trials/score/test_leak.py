@@ -48,7 +48,7 @@ def test_an_honest_score_passes_and_says_what_was_looked_at(honest, trial):
     report = refuse_leaks(honest, trial, arm="arm", randomised="randomised", measured={"base": "drawn"})
     assert report.findings == ()
     assert report.not_looked_at == ()
-    assert len(report.looked_at) == 4
+    assert len(report.looked_at) == 5
 
 
 def test_what_cannot_be_looked_at_is_said(honest, trial):
@@ -96,6 +96,11 @@ def test_patients_of_the_trial_in_the_training_data(history, trial):
     # through another file format, in single precision
     single = trial.with_columns(pl.col("base", "x", "idle", "y").cast(pl.Float32))
     assert ("hash", True) in found(leaks(made, single, arm="arm"))
+    # before their outcomes are known, or with other ones
+    hidden = trial.drop("y")
+    assert found(leaks(made, hidden)) == {("hash", True)}
+    other = trial.with_columns(pl.col("y") * 1.1 + 0.01)
+    assert any("3 of 200" in one.words and "same baseline values" in one.words for one in leaks(made, other).certain)
     silent = train(mixed, asked(keep_prints=False))
     assert any("keeps none" in one for one in leaks(silent, trial).not_looked_at)
 
@@ -138,6 +143,20 @@ def test_two_columns_that_are_one_do_not_make_a_match_certain():
 
     made = train(coarse(150, 1), asked(endpoint="binary", covariates=["base", "x"], ridge=True), evaluate=False)
     assert leaks(made, coarse(100, 2)).certain == ()
+
+
+def test_columns_that_go_together_are_one_to_chance():
+    """Four coarse readings of one thing: other people share them, and nobody is accused."""
+
+    def coarse(n, rng):
+        z = rng.normal(size=n)
+        read = {f"x{k}": np.round(8.0 * (z + 0.05 * rng.normal(size=n))) for k in range(4)}
+        return pl.DataFrame({**read, "y": np.round(8.0 * (z + rng.normal(size=n)))})
+
+    spec = asked(covariates=[f"x{k}" for k in range(4)], baseline=None)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        assert leaks(train(coarse(200, rng), spec, evaluate=False), coarse(200, rng)).certain == ()
 
 
 def test_a_score_that_correlates_beyond_belief(honest, trial):
