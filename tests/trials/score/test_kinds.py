@@ -1,9 +1,12 @@
 """The mixed model and physiology: against the law that made the data, and against least squares where they must agree."""
 
+import sys
+
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,6 +219,12 @@ def test_any_specification_is_read_or_refused(changes):
     except AnalysisError:
         return
     assert made.context == CONTEXT
+
+
+def test_the_example_of_the_specification_is_one():
+    text = sys.modules["medtwin.trials.score.specification"].__doc__.partition("::\n\n")[2]
+    made = specification(yaml.safe_load(text))
+    assert (made.not_after, made.kind, made.baseline) == ("2024-03-01", "linear", "cd40")
 
 
 def test_the_order_of_rows_and_columns_does_not_matter_to_a_prediction():

@@ -201,6 +201,13 @@ def test_the_bootstrap_by_sums_is_that_of_the_measures_themselves(endpoint):
     assert (told.r_squared.low, told.r_squared.high) == pytest.approx(tuple(np.quantile(draws, (0.025, 0.975))))
 
 
+def test_a_separated_history_is_told_to_take_a_penalty():
+    table = patients(80, 16).with_columns((pl.col("base") > 0).cast(pl.Int8).alias("y"))
+    with pytest.raises(AnalysisError, match="ridge: true"):
+        train(table, asked(endpoint="binary", covariates=["base"]))
+    assert train(table, asked(endpoint="binary", covariates=["base"], ridge=True)).figures.auc.value > 0.99
+
+
 def test_the_area_against_counting_pairs():
     event, values = np.array([1.0, 0, 1, 0, 1]), np.array([3.0, 1, 1, 2, 5])
     assert area(event, values) == pytest.approx((2 + 0.5 + 2) / 6)

@@ -98,7 +98,7 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
         shift = None if history.exposure is None else np.log(history.exposure)
         family = FAMILIES[history.endpoint]
         both = (
-            glm.fit(np.column_stack([np.ones(len(y)), x]), y, family, shift).coefficients
+            _likeliest(x, y, family, shift)
             if penalty == 0.0
             else _penalised(x, y, family, np.zeros(len(y)) if shift is None else shift, penalty)
         )
@@ -109,6 +109,17 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
         scale=LINKS[history.endpoint], names=names, coefficients=tuple(float(b) for b in coefficients), intercept=intercept,
         penalty=penalty, with_forecast=with_forecast,
     ), notes  # fmt: skip
+
+
+def _likeliest(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray | None) -> np.ndarray:
+    """(constant, coefficient...) of maximum likelihood."""
+    try:
+        return glm.fit(np.column_stack([np.ones(len(y)), x]), y, family, shift).coefficients
+    except glm.SeparationError as error:
+        raise AnalysisError(
+            "covariates that tell events from none without an error, or a fold with one kind only", expected="overlap",
+            where="linear score", remedy="set ridge: true, or name fewer covariates",
+        ) from error  # fmt: skip
 
 
 def _left_out(history: History, penalty: float, with_forecast: bool, count: int, seed: int) -> float:
