@@ -1,6 +1,6 @@
 """What the checks of a score do when nothing is wrong and when something is, and what its figures promise.
 
-Run: ``python -m medtwin.trials.score.study [--data FOLDER] [--runs 400]``; writes ``docs/evidence/prognostic-score.md`` (3 min).
+Run: ``python -m medtwin.trials.score.study [--data FOLDER] [--runs 300]``; writes ``docs/evidence/prognostic-score.md`` (3 min).
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=None)
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--report", type=Path, default=Path("docs/evidence/prognostic-score.md"))
     given = parser.parse_args()
     runs = given.runs
