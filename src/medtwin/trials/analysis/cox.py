@@ -164,6 +164,8 @@ class _Part:
             np.add.at(own, self.tie, stacked[self.event])
             sums = sums - self.share[:, None] * own[self.tie]
         total = sums[:, 0]
+        if not total.min() > 0.0:  # so far out that the weights underflow: a step to be halved
+            return -math.inf, np.zeros(columns), np.zeros((columns, columns))
         mean = sums[:, 1 : 1 + columns] / total[:, None]
         value = float((eta[self.event] - shift - np.log(total)).sum())
         slope = (self.design[self.event] - mean).sum(axis=0)

@@ -67,12 +67,22 @@ def within_arms(
     return tuple(made)
 
 
+def one_row_each(score: TrainedScore, table: pl.DataFrame) -> None:
+    """Raises where the column of the score's subjects shows a patient twice: patients are counted, not rows."""
+    name = score.specification.subject
+    if name is not None and name in table.columns and (twice := table.height - table[name].n_unique()):
+        raise AnalysisError(
+            f"{twice} rows of patients who have a row already", expected="one row a patient", where=name
+        )
+
+
 def outcomes_of(
     score: TrainedScore, table: pl.DataFrame, *, arm: str | None = None, outcome: str | None = None, event: str | None = None,
     exposure: str | None = None, baseline: str | None = None,
 ) -> tuple[History, np.ndarray]:  # fmt: skip
     """A trial's outcomes as a history without covariates, NaN where missing; and the arm's label of each patient."""
     asked = score.specification
+    one_row_each(score, table)
     values = numbers(table, outcome or asked.outcome)
     flags = at_risk = None
     if asked.endpoint == "survival":

@@ -30,6 +30,7 @@ import polars as pl
 from scipy import stats
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.score.arms import one_row_each
 from medtwin.trials.score.calibration import Calibration, calibration
 from medtwin.trials.score.columns import MISSING, Column, encode, numbers, words
 from medtwin.trials.score.prints import table_hash
@@ -75,6 +76,7 @@ def drift(
     Outcomes are looked at only where ``arm`` and ``control`` are named, and only those of the controls.
     """
     notes: list[str] = []
+    one_row_each(score, table)
     if (arm is None) != (control is None):
         raise AnalysisError("an arm without its control, or a control without its arm", expected="both, or neither")
     columns = list(score.columns) + ([score.forecast] if score.forecast is not None else [])
@@ -84,14 +86,15 @@ def drift(
         return DriftReport(historical=n, trial=rows, measures=(), calibration=None, notes=tuple(notes))
     if historical is not None and not _same(score, historical):
         notes.append("the historical table is not the one that the score was trained on (its hash differs)")
-    values = score.predict(table)
+    applied = score.apply(table, unseen="usual")
+    notes.extend(note for note in applied.notes if "training data do not have" in note)
     made: dict[str, list[tuple[str, float, float, str]]] = {name: [] for name in LARGE}
     for column in columns:
         own = _Side.of(table, column)
         before = None if historical is None else _Side.of(_once(score, historical), column)
         _compare(column, own, before, made)
-    shown = _Side(values=values, missing=0, rows=rows)
-    past = None if historical is None else _Side.of_values(score.predict(_once(score, historical)))
+    shown = _Side(values=applied.values, missing=0, rows=rows)
+    past = None if historical is None else _Side.of_values(score.apply(_once(score, historical), unseen="usual").values)
     if historical is not None:
         notes.append(
             "the score of historical patients is that of a model that knows them: its distribution is a little wide"

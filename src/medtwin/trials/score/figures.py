@@ -9,17 +9,17 @@ With out-of-fold predictions s, outcome y (of survival the martingale residual) 
 An analysis that adjusts for s needs ``1 - r^2`` of the patients of one that does not adjust (equal slopes and variances),
 and ``1 - r_p^2`` of one that adjusts for b. With treated arm fixed the control arm can shrink by ``1 - 1/(2/(1 - r^2) - 1)``
 at 1:1 and equal power. A negative r saves nothing here: a score that points the wrong way is not one to plan with.
-The intervals hold the sampling of patients, not that another history would give another score.
+The intervals hold the sampling of patients, not that another history would give another score; Fisher's z is of normal data.
+Predictions are pooled over the folds, whose constants differ a little: a score that says nothing comes out a little below zero.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import msgspec
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.score.history import History
@@ -82,25 +82,19 @@ def figures(
         raise AnalysisError(f"{n} patients with an outcome", expected="at least 10", where="figures of a score")
     y, mean = target(history), expected(scale, values)
     r = correlation(y, mean)
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, n, size=(DRAWS, n))
     partial, own = None, None
     if history.baseline is not None:
         b = history.baseline[:, None]
         held = partial_correlation(y, mean, b)
         partial, own = square(fisher(held, n, 1)), correlation(y, history.baseline)
-    auc = brier = None
-    if history.endpoint == "binary":
-        auc = _resampled(draws, lambda rows: area(y[rows], values[rows]))
-        brier = _resampled(draws, lambda rows: float(((y[rows] - mean[rows]) ** 2).mean()))
     together = fisher(r, n, 0)
     saved = square(together)
+    drawn = None if history.endpoint == "survival" else _resampled(history, scale, values, seed)
     return Figures(
-        patients=n, how=how, measure=MEASURES[history.endpoint],
-        r_squared=_resampled(draws, lambda rows: r_squared(history.rows(rows), scale, values[rows]))
-        if history.endpoint != "survival" else saved, correlation=together, saved=saved,
-        controls_saved=1.0 - 1.0 / (2.0 / (1.0 - min(saved.value, 0.999999)) - 1.0), beyond_baseline=partial, baseline=baseline,
-        baseline_correlation=own, auc=auc, brier=brier, apparent=apparent,
+        patients=n, how=how, measure=MEASURES[history.endpoint], r_squared=saved if drawn is None else drawn["r_squared"],
+        correlation=together, saved=saved, controls_saved=1.0 - 1.0 / (2.0 / (1.0 - min(saved.value, 0.999999)) - 1.0),
+        beyond_baseline=partial, baseline=baseline, baseline_correlation=own, auc=drawn.get("auc") if drawn else None,
+        brier=drawn.get("brier") if drawn else None, apparent=apparent,
     )  # fmt: skip
 
 
@@ -117,20 +111,39 @@ def r_squared(history: History, scale: str, values: np.ndarray) -> float:
     return 1.0 - float(((y - mean) ** 2).sum()) / whole if whole > 0.0 else 0.0
 
 
-def area(event: np.ndarray, values: np.ndarray) -> float:
-    """Under the receiver operating characteristic: P(s of an event > s of none), ties half."""
-    with_, without = event == 1.0, event == 0.0
-    if not with_.any() or not without.any():
-        return 0.5
-    ranks = stats.rankdata(values)
-    m = int(with_.sum())
-    return float((ranks[with_].sum() - m * (m + 1) / 2.0) / (m * int(without.sum())))
+def area(event: np.ndarray, values: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Under the receiver operating characteristic: P(s of an event > s of none), ties half; each patient ``weight`` times."""
+    counted = np.ones(len(event)) if weight is None else weight
+    _, place = np.unique(values, return_inverse=True)
+    with_, without = (np.bincount(place, counted * part) for part in (event, 1.0 - event))
+    pairs = float(with_.sum() * without.sum())
+    return float(with_ @ (np.cumsum(without) - without / 2.0)) / pairs if pairs > 0.0 else 0.5
 
 
-def _resampled(draws: np.ndarray, of: Callable[[np.ndarray], float]) -> Figure:
-    again = [of(rows) for rows in draws]
-    low, high = np.quantile(again, (0.025, 0.975))
-    return Figure(value=of(np.arange(draws.shape[1])), low=float(low), high=float(high))
+def _resampled(history: History, scale: str, values: np.ndarray, seed: int) -> dict[str, Figure]:
+    """Percentile intervals of ``DRAWS`` resamples: every measure is a function of sums over patients."""
+    n, rng = history.size, np.random.default_rng(seed)
+    y, mean, loss = target(history), expected(scale, values), losses(history, scale, values)
+    if history.endpoint == "count":
+        at_risk = np.ones(n) if history.exposure is None else history.exposure
+        sums = np.column_stack([loss, history.outcome, at_risk, special.xlogy(history.outcome, y)])
+    else:
+        sums = np.column_stack([(y - mean) ** 2, y, y**2, np.ones(n)])
+
+    def measured(weight: np.ndarray) -> tuple[float, float, float]:
+        total = weight @ sums
+        if history.endpoint == "count":
+            least = 2.0 * (total[3] - special.xlogy(total[1], total[1] / total[2]))
+            return (1.0 - total[0] / least if least > 0.0 else 0.0), 0.0, 0.0
+        least = total[2] - total[1] ** 2 / total[3]
+        share = area(y, values, weight) if history.endpoint == "binary" else 0.0
+        return (1.0 - total[0] / least if least > 1e-12 * total[2] else 0.0), total[0] / n, share
+
+    held = np.array(measured(np.ones(n)))
+    draws = [measured(np.bincount(rng.integers(0, n, size=n), minlength=n).astype(float)) for _ in range(DRAWS)]
+    low, high = np.quantile(np.array(draws), (0.025, 0.975), axis=0)
+    names = ("r_squared", "brier", "auc") if history.endpoint == "binary" else ("r_squared",)
+    return {name: Figure(value=float(held[k]), low=float(low[k]), high=float(high[k])) for k, name in enumerate(names)}
 
 
 def fisher(r: float, n: int, out: int) -> Figure:

@@ -5,9 +5,9 @@ Certain, and refused:
     date      the training data cut, or a training outcome, on or after the trial's first randomisation
     date      a baseline column that was measured after the patient was randomised
     hash      the training outcomes are the trial's, all of them (or those of one arm)
-    hash      patients of the trial in the training data, more than can share all of a row by chance: with m trial and n
-              training patients k matches, P(Poisson(10 m n chance) >= k) < 1e-6, chance as in ``prints``, ten times it for
-              columns that go together
+    hash      patients of the trial in the training data, with their outcomes or, by their baseline values, with another outcome
+              or none yet; more than can share all of a row by chance: with m trial and n training patients k matches,
+              P(Poisson(10 m n chance) >= k) < 1e-6, chance as in ``prints``, ten times it for columns that go together
     value     the score, or one of its columns, correlates above 0.999 with the outcome within an arm
     value     a column of the score that is the outcome's own
 
@@ -32,9 +32,9 @@ from medtwin.trials.score.arms import outcomes_of
 from medtwin.trials.score.columns import numbers
 from medtwin.trials.score.history import History
 from medtwin.trials.score.outcomes import correlation, expected, martingale, target
-from medtwin.trials.score.prints import mark, outcomes_mark, row_texts
+from medtwin.trials.score.prints import mark, outcomes_mark, row_texts, with_outcome
+from medtwin.trials.score.reading import as_dates
 from medtwin.trials.score.score import TrainedScore
-from medtwin.trials.score.train import as_dates
 
 IMPLAUSIBLE, CREDIBLE = 0.999, 1e-6
 
@@ -90,10 +90,12 @@ def leaks(
     column = outcome or score.specification.outcome
     if column in table.columns and table[column].null_count() < table.height:
         history, labels = outcomes_of(score, table, arm=arm, outcome=outcome, event=event, exposure=exposure)
-        _by_hash(score, table, column, labels, found, looked, missed)
+        _by_person(score, table, numbers(table, column), found, looked, missed)
+        _by_outcomes(score, table, column, labels, found, looked)
         _by_value(score, table, history, labels, found, looked)
     else:
-        missed.append("hashes and correlations: the table has no outcomes")
+        _by_person(score, table, None, found, looked, missed)
+        missed.append("outcomes and correlations: the table has none")
     return LeakReport(findings=tuple(found), looked_at=tuple(looked), not_looked_at=tuple(missed))
 
 
@@ -149,32 +151,42 @@ def _by_measurement(
                                  words=f"{name} was measured after randomisation in {late} patients"))  # fmt: skip
 
 
-def _by_hash(
-    score: TrainedScore, table: pl.DataFrame, outcome: str, labels: np.ndarray, found: list[Finding], looked: list[str],
+def _by_outcomes(
+    score: TrainedScore, table: pl.DataFrame, outcome: str, labels: np.ndarray, found: list[Finding], looked: list[str]
+) -> None:
+    held = score.prints
+    if held is None:
+        return
+    looked.append("hash of all outcomes")
+    values = numbers(table, outcome)
+    parts = {"the trial": np.ones(table.height, bool), **{f"arm {name}": labels == name for name in np.unique(labels)}}
+    for name, mine in parts.items():
+        if np.isfinite(values[mine]).sum() > 5 and outcomes_mark(values[mine], held.salt) == held.outcomes:
+            found.append(Finding(kind="hash", certain=True, words=f"the training outcomes are those of {name}"))
+            return
+
+
+def _by_person(
+    score: TrainedScore, table: pl.DataFrame, outcome: np.ndarray | None, found: list[Finding], looked: list[str],
     missed: list[str],
 ) -> None:  # fmt: skip
     held = score.prints
     if held is None:
         missed.append("hashes: the score keeps none")
         return
-    looked.append("hashes of rows and of all outcomes")
-    values = numbers(table, outcome)
-    parts = {"the trial": np.ones(table.height, bool), **{f"arm {name}": labels == name for name in np.unique(labels)}}
-    for name, mine in parts.items():
-        if np.isfinite(values[mine]).sum() > 5 and outcomes_mark(values[mine], held.salt) == held.outcomes:
-            found.append(Finding(kind="hash", certain=True, words=f"the training outcomes are those of {name}"))
-            break
-    columns = score.columns if score.forecast is None else (*score.columns, score.forecast)
-    known = set(held.rows)
-    texts = [row for row in row_texts(table, columns, outcome) if row]
-    matches = sum(mark(row, held.salt) in known for row in texts)
-    by_chance = 10.0 * len(texts) * len(held.rows) * held.chance
-    credible = float(stats.poisson.sf(matches - 1, by_chance))
-    if matches and credible < 0.05:
-        found.append(Finding(
-            kind="hash", certain=credible < CREDIBLE,
-            words=f"{matches} of {len(texts)} patients of the trial are in the training data, with their outcomes",
-        ))  # fmt: skip
+    looked.append("hashes of patients")
+    people = row_texts(table, score.columns if score.forecast is None else (*score.columns, score.forecast))
+    asked = [("with the same baseline values", people, held.people, held.people_chance)]
+    if outcome is not None:
+        asked.insert(0, ("with their outcomes", with_outcome(people, outcome), held.rows, held.chance))
+    for told, texts, known, chance in asked:
+        seen = set(known)
+        matches = sum(mark(row, held.salt) in seen for row in texts)
+        credible = float(stats.poisson.sf(matches - 1, 10.0 * len(texts) * len(known) * chance))
+        if matches and credible < 0.05:
+            words = f"{matches} of {len(texts)} patients of the trial are in the training data, {told}"
+            found.append(Finding(kind="hash", certain=credible < CREDIBLE, words=words))
+            return
 
 
 def _by_value(

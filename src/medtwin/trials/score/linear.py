@@ -4,9 +4,9 @@
 
 With ``ridge`` the columns are divided by their standard deviation and ``lambda n |b|^2 / 2`` is taken from the log
 likelihood (Hoerl & Kennard 1970; le Cessie & van Houwelingen 1992; of Cox's partial one, Verweij & van Houwelingen 1994:
-names from memory, equations derived), the constant free; of the gaussian likelihood the variance is that of the outcome.
-lambda is the one with the least cross-validated loss among ``PENALTIES``. Columns that are constant, or a linear
-function of those before them, have the coefficient zero.
+names from memory, equations derived), the constant free; of least squares it is taken from ``-|y - s|^2 / 2``.
+lambda is the one with the least cross-validated loss among ``PENALTIES`` (of survival: partial likelihood). Columns that are
+constant or, without a penalty, a linear function of those before them, have the coefficient zero.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import glm
 from medtwin.trials.analysis.cox import cox_fit
 from medtwin.trials.score.history import History, Known, out_of_fold
+from medtwin.trials.score.history import folds as dealt
 from medtwin.trials.score.outcomes import losses
 
 FAMILIES = {"continuous": "gaussian", "binary": "logistic", "count": "poisson"}
 LINKS = {"continuous": "outcome", "binary": "log odds", "count": "log rate", "survival": "log hazard ratio"}
-PENALTIES = tuple(float(x) for x in 10.0 ** np.linspace(-3.0, 1.0, 9))
+PENALTIES = tuple(float(x) for x in 10.0 ** np.linspace(-3.0, 2.0, 11))
 
 
 class LinearModel(msgspec.Struct, tag="linear", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -67,18 +68,22 @@ def fit(
         return _fit(history, 0.0, with_forecast)
 
     def loss(penalty: float) -> float:
+        if history.endpoint == "survival":
+            return _left_out(history, penalty, with_forecast, folds, seed)
         values = out_of_fold(history, lambda part: _fit(part, penalty, with_forecast)[0].predict, folds, seed)
         return float(losses(history, LINKS[history.endpoint], values).mean())
 
     best, penalty = min((loss(penalty), penalty) for penalty in PENALTIES)
     made, notes = _fit(history, penalty, with_forecast)
-    return made, (*notes, f"ridge penalty {penalty:.3g} of {len(PENALTIES)} tried, cross-validated loss {best:.6g}")
+    end = ", at the end of the grid" if penalty in (PENALTIES[0], PENALTIES[-1]) else ""
+    told = f"ridge penalty {penalty:.3g} of {len(PENALTIES)} tried{end}, cross-validated loss {best:.6g}"
+    return made, (*notes, told)
 
 
 def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearModel, tuple[str, ...]]:
     whole = design(history.known, with_forecast)
     names = (*history.known.names, "forecast") if with_forecast else history.known.names
-    kept, notes = independent(whole, names)
+    kept, notes = independent(whole, names, constant_only=penalty > 0.0)
     x, y = whole[:, kept], history.outcome
     if penalty == 0.0 and len(y) <= len(kept) + 1:
         raise AnalysisError(f"{len(y)} patients for {len(kept) + 1} coefficients", expected="more patients",
@@ -93,7 +98,7 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
         shift = None if history.exposure is None else np.log(history.exposure)
         family = FAMILIES[history.endpoint]
         both = (
-            glm.fit(np.column_stack([np.ones(len(y)), x]), y, family, shift).coefficients
+            _likeliest(x, y, family, shift)
             if penalty == 0.0
             else _penalised(x, y, family, np.zeros(len(y)) if shift is None else shift, penalty)
         )
@@ -106,8 +111,47 @@ def _fit(history: History, penalty: float, with_forecast: bool) -> tuple[LinearM
     ), notes  # fmt: skip
 
 
-def independent(columns: np.ndarray, names: tuple[str, ...]) -> tuple[list[int], tuple[str, ...]]:
-    """Numbers of the columns that vary and are no linear function of those before them; notes name the others."""
+def _likeliest(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray | None) -> np.ndarray:
+    """(constant, coefficient...) of maximum likelihood."""
+    try:
+        return glm.fit(np.column_stack([np.ones(len(y)), x]), y, family, shift).coefficients
+    except glm.SeparationError as error:
+        raise AnalysisError(
+            "covariates that tell events from none without an error, or a fold with one kind only", expected="overlap",
+            where="linear score", remedy="set ridge: true, or name fewer covariates",
+        ) from error  # fmt: skip
+
+
+def _left_out(history: History, penalty: float, with_forecast: bool, count: int, seed: int) -> float:
+    """What a fold adds to the partial log likelihood by a model that was fitted without it, negative, per patient.
+
+    ``-sum_k [l(b_-k) of all - l(b_-k) of the others] / n`` (Verweij & van Houwelingen 1993: name from memory).
+    """
+    assert history.event is not None
+    fold, gained = dealt(history, count, seed), 0.0
+    for k in np.unique(fold):
+        rest = fold != k
+        values = _fit(history.rows(np.flatnonzero(rest)), penalty, with_forecast)[0].predict(history.known)
+        gained += _partial(history.outcome, history.event, values)
+        gained -= _partial(history.outcome[rest], history.event[rest], values[rest])
+    return -gained / history.size
+
+
+def _partial(time: np.ndarray, event: np.ndarray, values: np.ndarray) -> float:
+    """Breslow's partial log likelihood of a log hazard."""
+    order = np.argsort(-time, kind="stable")
+    time, event, values = time[order], event[order], values[order]
+    at_risk = np.logaddexp.accumulate(values)[np.searchsorted(-time, -time, side="right") - 1]
+    return float((values - at_risk)[event].sum())
+
+
+def independent(
+    columns: np.ndarray, names: tuple[str, ...], *, constant_only: bool = False
+) -> tuple[list[int], tuple[str, ...]]:
+    """Numbers of the columns that vary and are no linear function of those before them; notes name the others.
+
+    ``constant_only``: a penalty copes with linear functions.
+    """
     basis = np.zeros((len(columns), 0))
     kept: list[int] = []
     notes = []
@@ -116,6 +160,9 @@ def independent(columns: np.ndarray, names: tuple[str, ...]) -> tuple[list[int],
         length = float(np.linalg.norm(column))
         if length <= 1e-12 * (1e-300 + float(np.abs(columns[:, number]).max())) * len(column) ** 0.5:
             notes.append(f"{name} is the same for every historical patient: it has no part in the score")
+            continue
+        if constant_only:
+            kept.append(number)
             continue
         rest = column / length
         for _ in range(2):
@@ -134,7 +181,6 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     spread = x.std(axis=0)
     z = np.column_stack([np.ones(len(y)), (x - x.mean(axis=0)) / spread])
     lift = np.concatenate([[0.0], np.full(x.shape[1], penalty * len(y))])
-    variance = float(y.var()) if family == "gaussian" else 1.0
     beta = np.zeros(z.shape[1])
     average = float(y.sum() / (np.exp(shift).sum() if family == "poisson" else len(y)))
     beta[0] = {"gaussian": average, "logistic": special.logit(np.clip(average, 1e-6, 1 - 1e-6)),
@@ -143,7 +189,7 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     def value(b: np.ndarray) -> float:
         eta = z @ b + (shift if family == "poisson" else 0.0)
         if family == "gaussian":
-            each = -((y - eta) ** 2) / (2.0 * variance)
+            each = -((y - eta) ** 2) / 2.0
         else:
             each = y * eta - (np.logaddexp(0.0, eta) if family == "logistic" else np.exp(np.minimum(eta, 700.0)))
         return float(each.sum() - (lift * b**2).sum() / 2.0)
@@ -151,8 +197,8 @@ def _penalised(x: np.ndarray, y: np.ndarray, family: str, shift: np.ndarray, pen
     best = value(beta)
     for _ in range(100):
         mean, weight = glm.inverse_link(family, z @ beta + (shift if family == "poisson" else 0.0))
-        slope = z.T @ (y - mean) / variance - lift * beta
-        step = np.linalg.solve(z.T @ (weight[:, None] * z) / variance + np.diag(lift + 1e-12), slope)
+        slope = z.T @ (y - mean) - lift * beta
+        step = np.linalg.solve(z.T @ (weight[:, None] * z) + np.diag(lift + 1e-12), slope)
         reached = value(beta + step)
         for _halving in range(40):
             if reached >= best - 1e-10 * (1.0 + abs(best)):

@@ -32,10 +32,14 @@ class MixedModel(msgspec.Struct, tag="mixed_model", forbid_unknown_fields=True, 
     structure: str
 
     def predict(self, known: Known) -> np.ndarray:
-        """(patient,)."""
+        """(patient,) at the endpoint's visit."""
+        return np.asarray(self.means(known)[:, self.at])
+
+    def means(self, known: Known) -> np.ndarray:
+        """(patient, visit), given the earlier visits: time-matched scores for an analysis of repeated measures."""
         slopes = np.asarray(self.slopes, float).reshape(len(self.visits), -1)
         mean = np.asarray(self.constants) + known.design @ slopes.T
-        made = mean[:, self.at].copy()
+        made = mean.copy()
         if known.earlier is None:
             return made
         law = np.asarray(self.covariance, float)
@@ -44,7 +48,7 @@ class MixedModel(msgspec.Struct, tag="mixed_model", forbid_unknown_fields=True, 
             if not pattern.any():
                 continue
             mine, visits = np.flatnonzero((seen == pattern).all(axis=1)), np.flatnonzero(pattern)
-            weight = np.linalg.solve(law[np.ix_(visits, visits)], law[visits, self.at])
+            weight = np.linalg.solve(law[np.ix_(visits, visits)], law[visits])
             made[mine] += (known.earlier[np.ix_(mine, visits)] - mean[np.ix_(mine, visits)]) @ weight
         return made
 

@@ -45,6 +45,13 @@ def expected(scale: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
+def rescaled(values: np.ndarray, scale: str, to: str) -> np.ndarray:
+    """Rates as their logarithms, or the other way round; of other scales nothing can be made, and they stay as they are."""
+    if (scale, to) == ("rate", "log rate"):
+        return np.log(np.maximum(values, 1e-9))
+    return expected(scale, values) if (scale, to) == ("log rate", "rate") else values
+
+
 def losses(history: History, scale: str, values: np.ndarray) -> np.ndarray:
     """(patient,) loss of each; of survival the one loss, repeated."""
     y, mean = target(history), expected(scale, values)

@@ -1,7 +1,8 @@
 """The frozen score: numbers and words, a hash of all of them, and what it says of new patients.
 
 The file is JSON (dialect ``medtwin-prognostic-score/1``). ``sha256`` is that of the content without it, with sorted names and
-no blanks, so that the same content has the same hash however it is laid out. Prediction needs NumPy alone.
+no blanks, so that the same content has the same hash however it is laid out; a field more is another dialect. Prediction
+needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -88,10 +89,13 @@ class TrainedScore(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
         """(patient,) in :attr:`unit`; the table has one row a patient. See :meth:`apply` for what was filled in."""
         return self.apply(table).values
 
-    def apply(self, table: pl.DataFrame) -> Applied:
-        """Predictions and what was met: missing values, values out of the training range, unseen levels, by column."""
+    def apply(self, table: pl.DataFrame, *, unseen: str | None = None) -> Applied:
+        """Predictions and what was met: missing values, values out of the training range, unseen levels, by column.
+
+        ``unseen``: instead of what the specification says of levels that the training data do not have.
+        """
         asked = self.specification
-        design, counted = encode(table, self.columns, asked.unseen)
+        design, counted = encode(table, self.columns, unseen or asked.unseen)
         forecast = None
         if self.forecast is not None:
             part, more = encode(table, (self.forecast,))
@@ -102,6 +106,17 @@ class TrainedScore(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
             raise AnalysisError(f"{int((~np.isfinite(values)).sum())} predictions that are not finite", expected="numbers",
                                 where=self.name, remedy="look at values far out of the training range")  # fmt: skip
         return Applied(values=values, unit=self.unit, counted=counted, notes=_told(counted, table.height))
+
+    def predict_visits(self, table: pl.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
+        """Of a mixed model: its visits, and (patient, visit) the mean at each, for repeated measures adjusted at each visit."""
+        model = getattr(self.model, "model", self.model)
+        if not isinstance(model, MixedModel):
+            raise AnalysisError(
+                f"visits of a {self.specification.kind} score", expected="a mixed model", where=self.name
+            )
+        design, _ = encode(table, self.columns, self.specification.unseen)
+        known = Known(design=design, names=encoded_names(self.columns), earlier=self._earlier(table))
+        return model.visits, model.means(known)
 
     def _earlier(self, table: pl.DataFrame) -> np.ndarray | None:
         model = getattr(self.model, "model", self.model)

@@ -1,4 +1,26 @@
-"""What a score is made from: a YAML file (``dialect: medtwin-score-specification/1``), or the same names from Python."""
+"""What a score is made from: a YAML file, or the same names from Python.
+
+::
+
+    dialect: medtwin-score-specification/1
+    name: CD4 at 20 weeks
+    version: "1"
+    kind: linear                    # boosting, mixed_model, physiology, ensemble
+    endpoint: continuous            # binary, count (with exposure), survival (with event)
+    outcome: cd420
+    covariates: [age, wtkg, karnof, cd40, cd80]
+    baseline: cd40                  # what an analysis would adjust for without a score
+    subject: pidnum
+    outcome_date: visit_date        # leaks are looked for by date
+    not_after: 2024-03-01           # the trial's first randomisation
+    context:
+      population: HIV-1, CD4 200 to 500 cells/mm3
+      endpoint: CD4 count
+      time: 20 weeks after randomisation
+      unit: cells/mm3
+      intended_use: baseline covariate of the primary analysis
+      not_for: decisions on a patient; other populations
+"""
 
 from __future__ import annotations
 
