@@ -228,6 +228,9 @@ def test_matching_by_hand():
     assert "1 treated patients without a match" in found.notes[1]
     two = nearest_neighbours(trial, score, caliper=1.0, scale="probability", ratio=2, order="data")
     assert two.weights.tolist() == [1, 0, 0.5, 0, 0.5, 0, 0]
+    below = nearest_neighbours(trial, score, caliper=None, scale="probability", side="below")
+    assert below.matched_set.tolist() == [1, 2, 1, 2, 0, -1, 0]
+    assert "passed over" in below.notes[1]
     with pytest.raises(AnalysisError, match="enough controls"):
         nearest_neighbours(trial, score, caliper=None, ratio=2)
 
