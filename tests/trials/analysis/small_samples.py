@@ -3,13 +3,14 @@
     PYTHONPATH=src python tests/trials/analysis/small_samples.py 6000        (some minutes)
 
 Null trials: covariates x normal, of which the first is prognostic with hazard exp(x + 0.3 (x^2 - 1)) - no model of the
-analyses holds - and censoring at min(3, 0.2 + an exponential of mean 3.3), about one patient in four. A trial in
-which an arm has nobody left before the time 1 is left out, and counted (few, and of 15 patients only).
+analyses holds - and censoring at min(3, 0.2 + an exponential of mean 3.3), about one patient in four. Where an analysis is
+refused (nobody followed up to the time 1, a variance that is not positive) the trial does not count for it; how many, is said.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
@@ -33,58 +34,58 @@ def null_trial(random: np.random.Generator, control: int, treated: int, covariat
     return TrialData.of(np.minimum(time, ends), arm, event=(time <= ends).astype(float), covariates=x)
 
 
-def inflated(statistic: float, patients: int, covariates: int) -> float:
-    """Two-sided p with the variance times n/(n-k) (n-3)/(n-k-3): Magirr's correction (a blog post of April 2026, for 1:1)."""
+def inflated(trial: TrialData) -> float:
+    """Two-sided p with the paper's variance times n/(n-k) (n-3)/(n-k-3): Magirr's correction (April 2026, for 1:1)."""
+    statistic = logrank(trial, small_sample=False, hazard_ratio=False)["log-rank 1"].statistic
+    patients, covariates = trial.covariates.shape
     rest = patients - covariates
     factor = patients / rest * (patients - 3.0) / (rest - 3.0)
     return float(2.0 * stats.norm.sf(abs(statistic) / np.sqrt(factor)))
 
 
-def one(trial: TrialData) -> dict[str, float]:
-    """p values."""
-    paper, ours = logrank(trial, small_sample=False), logrank(trial)
-    plain = survival_effects(trial, times=(0.6,), tau=1.0)
-    out = {
-        "log-rank, paper": paper["log-rank 1"].p_value,
-        "log-rank, ours": ours["log-rank 1"].p_value,
-        "log-rank, n/(n-k) (n-3)/(n-k-3)": inflated(
-            paper["log-rank 1"].statistic, len(trial.arm), trial.covariates.shape[1]
-        ),
-        "hazard ratio, paper": paper["hazard ratio 1 / 0"].p_value,
-        "hazard ratio, ours": ours["hazard ratio 1 / 0"].p_value,
-    }
-    for variance in ("HC0", "HC2", "HC3"):
-        found = adjusted_survival_effects(trial, times=(0.6,), tau=1.0, variance=variance)
-        for name, short in (("survival at 0.6 1 - 0", "survival"), ("RMST to 1 1 - 0", "RMST")):
-            out[f"{short}, {variance}, t(n-p)"] = found[name].p_value
-            if variance == "HC2":
-                out[f"{short}, Kaplan-Meier"] = plain[name].p_value
-    return out
+def _survival(name: str, variance: str) -> Callable[[TrialData], float]:
+    def p(trial: TrialData) -> float:
+        if not variance:
+            return survival_effects(trial, times=(0.6,), tau=1.0)[name].p_value
+        return adjusted_survival_effects(trial, times=(0.6,), tau=1.0, variance=variance)[name].p_value
+
+    return p
+
+
+METHODS: dict[str, Callable[[TrialData], float]] = {
+    "log-rank, paper": lambda t: logrank(t, small_sample=False, hazard_ratio=False)["log-rank 1"].p_value,
+    "log-rank, ours": lambda t: logrank(t, hazard_ratio=False)["log-rank 1"].p_value,
+    "log-rank, n/(n-k) (n-3)/(n-k-3)": inflated,
+    "hazard ratio, paper": lambda t: logrank(t, small_sample=False)["hazard ratio 1 / 0"].p_value,
+    "hazard ratio, ours": lambda t: logrank(t)["hazard ratio 1 / 0"].p_value,
+    **{
+        f"{short}, {variance or 'Kaplan-Meier'}": _survival(name, variance)
+        for short, name in (("survival", "survival at 0.6 1 - 0"), ("RMST", "RMST to 1 1 - 0"))
+        for variance in ("", "HC0", "HC2", "HC3")
+    },
+}
 
 
 def main(trials: int) -> None:
     random = np.random.default_rng(20_261_130)
-    rows: dict[str, list[float]] = {}
+    rows: dict[str, list[str]] = {name: [] for name in METHODS}
     for control, treated, covariates in DESIGNS:
-        found: dict[str, list[float]] = {}
-        left_out = 0
+        held: dict[str, list[float]] = {name: [] for name in METHODS}
         for _ in range(trials):
-            try:
-                each = one(null_trial(random, control, treated, covariates))
-            except AnalysisError as error:
-                if "last follow-up" not in str(error):
-                    raise
-                left_out += 1
-                continue
-            for name, p in each.items():
-                found.setdefault(name, []).append(p)
-        for name, held in found.items():
-            rows.setdefault(name, []).append(float(np.mean(np.array(held) < 0.05)))
-        print(control, treated, covariates, {name: held[-1] for name, held in rows.items()}, flush=True)
-    print(" " * 34, *(f"{a}+{b},{q}".rjust(8) for a, b, q in DESIGNS))
-    for name, held in rows.items():
-        print(name.ljust(34), *(f"{x:8.3f}" for x in held))
-    print(f"{trials} trials a column, Monte Carlo error {np.sqrt(0.05 * 0.95 / trials):.4f}")
+            trial = null_trial(random, control, treated, covariates)
+            for name, method in METHODS.items():
+                try:
+                    held[name].append(method(trial))
+                except AnalysisError:
+                    continue
+        for name, p in held.items():
+            refused = f" ({trials - len(p)})" if len(p) < trials else ""
+            rows[name].append(f"{np.mean(np.array(p) < 0.05):.3f}{refused}")
+    print(f"{'control + treated, covariates':34}", *(f"{a}+{b},{q}".rjust(12) for a, b, q in DESIGNS))
+    for name, found in rows.items():
+        print(f"{name:34}", *(one.rjust(12) for one in found))
+    error = np.sqrt(0.05 * 0.95 / trials)
+    print(f"{trials} trials a column, refused ones in brackets; Monte Carlo error {error:.4f}")
 
 
 if __name__ == "__main__":
