@@ -7,8 +7,8 @@ is fitted by Poisson likelihood; a patient censored at ``c`` before his planned 
 
 censored at the planned end if it is later. MAR: his own arm's hazard ("censoring at random"); JR: from ``c`` on the reference
 arm's (as he is known to live at ``c``, what was before does not count: CR is the same); ``δ`` the log hazard ratio by which
-those who left differ. Sources: Atkinson, Kenward, Clayton and Carpenter, Pharm Stat 18 (2019): 645; Lipkovich, Ratitch and
-O'Kelly, Pharm Stat 15 (2016): 216.
+those who left differ. Sources: Atkinson, Kenward, Clayton and Carpenter, Pharm Stat 18 (2019): 645 (reference-based); Lipkovich,
+Ratitch and O'Kelly, Pharm Stat 15 (2016): 216 (piecewise exponential imputation, delta and tipping point), by their abstracts.
 """
 
 from __future__ import annotations

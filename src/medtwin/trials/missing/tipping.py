@@ -2,8 +2,9 @@
 
 The amounts of a :class:`~medtwin.trials.missing.delta.Delta` are multiplied by a factor from ``low`` to ``high``; analysed
 on a grid, and between two grid points where the p value crosses ``level`` the factor is found by bisection (Brent). Every
-analysis uses the same fits or random numbers, so that p is a smooth function of the factor. Sources: O'Kelly and Ratitch
-(2014), section 7.4; Yan, Lee and Li, J Biopharm Stat 19 (2009): 1085.
+analysis uses the same fits or random numbers, so that p is a smooth function of the factor. Sources: Lipkovich, Ratitch and
+O'Kelly, Pharm Stat 15 (2016): 216; for binary outcomes J Biopharm Stat 21 (2011): 180 (both by their abstracts); O'Kelly and
+Ratitch, Clinical Trials with Missing Data (2014; section not verified).
 """
 
 from __future__ import annotations
