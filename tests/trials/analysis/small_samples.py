@@ -53,11 +53,14 @@ def _survival(name: str, variance: str) -> Callable[[TrialData], float]:
 
 
 METHODS: dict[str, Callable[[TrialData], float]] = {
+    "log-rank, unadjusted": lambda t: logrank(t, adjusted=False, hazard_ratio=False)["log-rank 1"].p_value,
     "log-rank, paper": lambda t: logrank(t, small_sample=False, hazard_ratio=False)["log-rank 1"].p_value,
-    "log-rank, ours": lambda t: logrank(t, hazard_ratio=False)["log-rank 1"].p_value,
+    "log-rank, ours, normal": lambda t: logrank(t, hazard_ratio=False, df="normal")["log-rank 1"].p_value,
+    "log-rank, ours, t": lambda t: logrank(t, hazard_ratio=False)["log-rank 1"].p_value,
     "log-rank, n/(n-k) (n-3)/(n-k-3)": inflated,
     "hazard ratio, paper": lambda t: logrank(t, small_sample=False)["hazard ratio 1 / 0"].p_value,
-    "hazard ratio, ours": lambda t: logrank(t)["hazard ratio 1 / 0"].p_value,
+    "hazard ratio, ours, normal": lambda t: logrank(t, df="normal")["hazard ratio 1 / 0"].p_value,
+    "hazard ratio, ours, t": lambda t: logrank(t)["hazard ratio 1 / 0"].p_value,
     **{
         f"{short}, {variance or 'Kaplan-Meier'}": _survival(name, variance)
         for short, name in (("survival", "survival at 0.6 1 - 0"), ("RMST", "RMST to 1 1 - 0"))

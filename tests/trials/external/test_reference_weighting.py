@@ -15,6 +15,8 @@ from medtwin.trials.external.maic import PublishedValue, anchored, maic_weights,
 from medtwin.trials.external.matching import nearest_neighbours
 from medtwin.trials.external.propensity import propensity_score, propensity_weights
 from medtwin.trials.external.tilting import entropy_weights, tilt
+from medtwin.trials.external.weighted_cox import weighted_cox_fit
+from medtwin.trials.external.weighted_kaplan import weighted_kaplan_meier
 
 pytestmark = pytest.mark.shared
 
@@ -81,6 +83,9 @@ def test_weighting(breast, score, breast_reference, name, target):
     ours = weighted_hazard_ratio(breast, weights)["hazard ratio"]
     assert ours.value == pytest.approx(theirs["coef"], abs=1e-8)
     assert ours.standard_error == pytest.approx(theirs["robust_se"], rel=1e-8)
+    held = np.ones(len(breast.arm)) if weights is None else weights
+    fitted = weighted_cox_fit(breast.outcome, breast.event, breast.arm[:, None].astype(float), held)
+    assert fitted.naive_covariance[0, 0] ** 0.5 == pytest.approx(theirs["naive_se"], rel=1e-8)
     table = balance(breast, weights, scale="treated")
     assert table.effective_control == pytest.approx(theirs["ess_control"], rel=1e-8)
     assert table.effective_treated == pytest.approx(theirs["ess_treated"], rel=1e-8)
@@ -156,6 +161,23 @@ def test_maic_unanchored_survival(folder, maic, own_weights):
     ):
         assert ours.reported == pytest.approx((theirs["HR"], theirs["LCL"], theirs["UCL"]), rel=1e-6)
         assert ours.p_value == pytest.approx(theirs["pval"], rel=1e-5)
+
+
+def test_maic_survival_curves(folder, maic, own_weights):
+    """survfit's tables: restricted means in months, with the interval of the median by log(-log S) and robust errors."""
+    own, other = (pl.read_csv(folder / name) for name in ("maic_adtte_sat.csv", "maic_pseudo_ipd_sat.csv"))
+    assert own["USUBJID"].to_list() == pl.read_csv(folder / "maic_centered_ipd_sat.csv")["USUBJID"].to_list()
+    until = max(own["TIME"].max(), other["TIME"].max()) / 30.4375
+    for theirs in maic["unanchored_km"]:
+        table = own if theirs["treatment"] == "A" else other
+        weights = (
+            own_weights if (theirs["treatment"], theirs["type"]) == ("A", "After matching") else np.ones(len(table))
+        )
+        curve = weighted_kaplan_meier(table["TIME"].to_numpy() / 30.4375, table["EVENT"].to_numpy(), weights)
+        assert (curve.events.sum(), weights.sum()) == pytest.approx((theirs["events"], theirs["n.max"]), rel=1e-6)
+        assert curve.restricted_mean(until) == pytest.approx((theirs["rmean"], theirs["se(rmean)"]), rel=1e-6)
+        limits = theirs["median"], theirs["0.95LCL"], theirs["0.95UCL"]
+        assert curve.quantile() == pytest.approx(limits, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def adjusted_survival_effects(
 def influence(curve: Curve, time: np.ndarray, event: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """phi, (patient,), of those whom ``curve`` is of; ``gain`` (event time,) is c above."""
     left = curve.at_risk - curve.events
-    weight = np.where(left > 0.0, gain / np.maximum(left, 1.0), 0.0)
+    some = left > 1e-12 * curve.at_risk
+    weight = np.where(some, gain / np.where(some, left, 1.0), 0.0)
     passed = np.concatenate([[0.0], np.cumsum(weight * curve.events / curve.at_risk)])
     upto = np.searchsorted(curve.times, time, side="right")
     own = weight[np.maximum(upto - 1, 0)] if len(weight) else np.zeros(len(time))
