@@ -21,7 +21,7 @@ HELD = {
     "reference_rpact.json": ("planning/test_references.py", "1e-6", "1e-6"),
     "reference_map_powerprior.json": ("external/test_reference_borrowing.py", "1e-3 (grid)",
                                       "1e-3; quantiles of tau and beta one step of the reference's grid; ELIR 1 %"),
-    "published_cases.json": ("planning/test_references.py, planning/test_published.py", "sanity only", "as rounded there"),
+    "published_cases.json": ("planning/test_references.py", "sanity only", "as rounded there"),
 }  # fmt: skip
 #: of scores, fair use, the generator's privacy and the simulator
 OTHERS = {

@@ -39,7 +39,8 @@ def weighted_kaplan_meier(time: np.ndarray, event: np.ndarray, weights: np.ndarr
     # slope of log S by a patient's weight: -hazard while at risk, then it stays
     final = np.concatenate([[0.0], hazard])[upto]
     with np.errstate(invalid="ignore", divide="ignore"):
-        final = np.where(event, final - 1.0 / np.where(event, left[np.maximum(upto - 1, 0)], 1.0), final)
+        own = left[np.maximum(upto - 1, 0)] if len(times) else np.ones(len(time))
+        final = np.where(event, final - 1.0 / np.where(event, own, 1.0), final)
     squares = weights**2
     ahead = np.cumsum(np.bincount(upto, squares, len(times) + 1)[::-1])[::-1][1:]
     gone = np.zeros(len(times) + 1)

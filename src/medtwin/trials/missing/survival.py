@@ -55,8 +55,10 @@ def survival(
     if pieces < 1 or (time[event] <= 0.0).any():
         raise AnalysisError(f"{pieces} pieces, or events at time 0", expected="at least one piece, events after time 0")
     ref, shift, gone = reference_code(trial, reference), by_arm(trial, delta), ~event & (ends > time)
-    own = design(trial)
-    assumed = design(trial, np.full(len(own), ref)) if strategy == "JR" else own
+    middle, spread = trial.covariates.mean(axis=0), trial.covariates.std(axis=0)  # rates near one, whatever the units
+    standard = replace(trial, covariates=(trial.covariates - middle) / spread)
+    own = design(standard)
+    assumed = design(standard, np.full(len(own), ref)) if strategy == "JR" else own
     cuts = np.unique(np.quantile(time[event], np.arange(1, pieces) / pieces))
     cuts = cuts[cuts < time[event].max()]
     edges, k = np.concatenate([[0.0], cuts]), len(cuts) + 1
@@ -76,8 +78,8 @@ def survival(
         return glm.fit(columns, happened, "poisson", np.log(spent[patient, piece])).coefficients
 
     def draw(beta: Array, rng: np.random.Generator) -> TrialData:
-        rate = np.exp(assumed[:, 1:] @ beta[k:] + shift)
-        when = event_times(time, rate, cuts, np.exp(beta[:k]), rng.exponential(size=len(time)))
+        rate = np.exp(np.clip(assumed[:, 1:] @ beta[k:] + shift, -300.0, 300.0))
+        when = event_times(time, rate, cuts, np.exp(np.clip(beta[:k], -300.0, 300.0)), rng.exponential(size=len(time)))
         return replace(
             trial, outcome=np.where(gone, np.minimum(when, ends), time), event=event | (gone & (when <= ends))
         )
