@@ -141,7 +141,7 @@ def halves(trial):
 
 
 METHODS = {
-    "ANCOVA I": ("continuous", lambda t: ancova(t)),
+    "ANCOVA I": ("continuous", ancova),
     "ANCOVA II, HC3": ("continuous", lambda t: ancova(t, interactions=True, variance="HC3")),
     "ANCOVA, classical": ("continuous", lambda t: ancova(t, variance="classical")),
     "linear g-computation": ("continuous", lambda t: marginal_effects(t, family="gaussian")),
@@ -152,9 +152,9 @@ METHODS = {
     ),
     "Poisson": ("count", lambda t: marginal_effects(t, family="poisson", measures=("ratio",))),
     "negative binomial": ("count", lambda t: marginal_effects(t, family="negative-binomial", measures=("ratio",))),
-    "log-rank": ("time", lambda t: logrank(t)),
+    "log-rank": ("time", logrank),
     "log-rank, unadjusted": ("time", lambda t: logrank(t, adjusted=False, stratified=False)),
-    "Cox": ("time", lambda t: cox(t)),
+    "Cox": ("time", cox),
     "Kaplan-Meier": ("time", lambda t: survival_effects(t, times=(reach(t),), tau=reach(t))),
     "adjusted survival": ("time", lambda t: adjusted_survival_effects(t, times=(reach(t),), tau=reach(t))),
     "adjusted survival within strata": (

@@ -73,8 +73,8 @@ def test_strategies_by_reason():
     mixed = conditional_means(told, given, Assumption.of(told, {"tired": "JR", "ill": "MAR"}))
     jump, random = (conditional_means(told, given, Assumption.of(told, s)) for s in ("JR", "MAR"))
     tired = np.array([r == "tired" for r in told.reason])
-    np.testing.assert_array_equal(mixed[tired], jump[tired])
-    np.testing.assert_array_equal(mixed[~tired], random[~tired])
+    np.testing.assert_allclose(mixed[tired], jump[tired], rtol=1e-12)  # groups of another size: other last digits
+    np.testing.assert_allclose(mixed[~tired], random[~tired], rtol=1e-12)
 
 
 def test_an_outcome_seen_after_an_event_does_not_teach_another_strategy():
