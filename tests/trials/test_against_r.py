@@ -249,6 +249,7 @@ GLS = {
     "compound symmetry": "corCompSymm(form = ~ visit | id), NULL",
     "compound symmetry heterogeneous": "corCompSymm(form = ~ visit | id), varIdent(form = ~ 1 | visit)",
     "spatial exponential": "corExp(form = ~ day | id), NULL",
+    "spatial gaussian": "corGaus(20, form = ~ day | id), NULL",
 }
 
 
