@@ -102,7 +102,10 @@ def test_pseudo_values_regressed_by_hand():
         variances.append((lift**2 * (pseudo - design @ beta) ** 2 / (1.0 - share) ** 2).sum())
     assert ours["RMST to 1 1 - 0"].value == pytest.approx(means[1] - means[0], rel=1e-12)
     assert ours["RMST to 1 1 - 0"].standard_error == pytest.approx(np.sqrt(sum(variances)), rel=1e-12)
-    assert ours["RMST to 1 1 - 0"].df == 140 - 6
+    sizes = np.array([60, 80]) - 3
+    welch = sum(variances) ** 2 / sum(v**2 / d for v, d in zip(variances, sizes, strict=True))
+    assert ours["RMST to 1 1 - 0"].df == pytest.approx(welch, rel=1e-12)
+    assert ours["RMST to 1, 0"].df == pytest.approx(57.0)
     assert ours["RMST ratio to 1 1 / 0"].value == pytest.approx(np.log(means[1] / means[0]))
     relative = np.sqrt(variances[0] / means[0] ** 2 + variances[1] / means[1] ** 2)
     assert ours["RMST ratio to 1 1 / 0"].standard_error == pytest.approx(relative, rel=1e-12)

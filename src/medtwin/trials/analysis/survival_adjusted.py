@@ -44,20 +44,26 @@ _POWER = {"HC0": 0.0, "HC2": 1.0, "HC3": 2.0}
 
 def adjusted_survival_effects(
     trial: TrialData, *, times: Sequence[float] = (), tau: float | None = None, strata: str = "covariates",
-    variance: str = "HC2", df: str = "residual", fixed_covariates: bool = False, confidence: float = 0.95, unit: str = "time",
+    variance: str = "HC2", df: str = "satterthwaite", fixed_covariates: bool = False, confidence: float = 0.95,
+    unit: str = "time",
 ) -> Analysis:  # fmt: skip
     """As :func:`~medtwin.trials.analysis.kaplan.survival_effects`, under the same names, adjusted for the trial's covariates.
 
-    ``df``: ``residual``, n less the coefficients of all arms, or ``normal`` (always so where nothing is adjusted for).
+    ``df``: ``satterthwaite``, of the arms' variances with the residual degrees of freedom of each, or ``normal`` (always so
+    where nothing is adjusted for).
     ``fixed_covariates``: leave out the last term of the variance; the effect is then that in these patients.
     """
     events_of(trial, "adjusted survival")
     if not times and tau is None:
         raise AnalysisError("neither times nor tau", expected="one of them", where="adjusted survival")
-    if variance not in _POWER or df not in ("residual", "normal") or strata not in ("covariates", "within", "ignore"):
+    if (
+        variance not in _POWER
+        or df not in ("satterthwaite", "normal")
+        or strata not in ("covariates", "within", "ignore")
+    ):
         raise AnalysisError(
             f"{variance!r}, {df!r}, strata {strata!r}", where="adjusted survival",
-            expected=f"{tuple(_POWER)}; residual, normal; covariates, within, ignore",
+            expected=f"{tuple(_POWER)}; satterthwaite, normal; covariates, within, ignore",
         )  # fmt: skip
     if trial.strata is not None and strata == "covariates":
         trial = trial.with_strata_as_covariates()
@@ -68,42 +74,42 @@ def adjusted_survival_effects(
         centred[cells == cell] -= centred[cells == cell].mean(axis=0)
     trial = replace(trial, covariates=centred).independent()
     values, added = _values(trial, cells, times, tau)
-    means, covariance = _adjust(trial, cells, values, added, _POWER[variance], fixed_covariates)
+    means, within, between = _adjust(trial, cells, values, added, _POWER[variance], fixed_covariates)
 
     columns, arms = trial.covariates.shape[1], len(trial.arm_names)
     words = [f"adjusted for {columns} columns"] if columns else []
     words += [f"within {int(cells.max()) + 1} strata"] if cells.max() else []
-    freedom = math.inf
-    if columns and df == "residual":
-        freedom = float(len(trial.arm) - arms * (int(cells.max()) + 1 + columns))
-    shown = f"{variance}, {'normal' if math.isinf(freedom) else 't(n-p)'}" if columns else "Greenwood, normal"
+    by_size = columns > 0 and df == "satterthwaite"
+    sizes = np.bincount(trial.arm, minlength=arms) - (int(cells.max()) + 1) - columns
+    shown = f"{variance}, {'Satterthwaite df' if by_size else 'normal'}" if columns else "Greenwood, normal"
     method = ", ".join(["Kaplan-Meier", *words, shown])
     estimates: list[Estimate] = []
 
-    def add(name: str, value: float, slope: np.ndarray, spread: np.ndarray, scale: str, of: str) -> None:
-        error = math.sqrt(max(float(slope @ spread @ slope), 0.0))
+    def add(name: str, value: float, slope: np.ndarray, number: int, scale: str, of: str) -> None:
+        own, sampled = slope**2 * within[number], float(slope @ between[number] @ slope)
+        total = float(own.sum()) + sampled
+        spread = float((own**2 / sizes).sum()) + sampled**2 / (len(trial.arm) - 1.0) if by_size else 0.0
         estimates.append(
-            Estimate(name=name, value=value, standard_error=error, df=freedom, method=method, scale=scale, unit=of,
-                     confidence=confidence)
+            Estimate(name=name, value=value, standard_error=math.sqrt(max(total, 0.0)), method=method, scale=scale, unit=of,
+                     df=total**2 / spread if spread > 0.0 else math.inf, confidence=confidence)
         )  # fmt: skip
 
     control, pick = trial.arm_names[0], np.eye(arms)
     for number, what in enumerate([*times, None] if tau is not None else times):
         title = f"RMST to {tau:g}" if what is None else f"survival at {what:g}"
-        mean, spread, of = means[:, number], covariance[number], unit if what is None else "1"
+        mean, of = means[:, number], unit if what is None else "1"
         for code, name in enumerate(trial.arm_names[1:], start=1):
-            add(
-                f"{title} {name} - {control}", float(mean[code] - mean[0]), pick[code] - pick[0], spread, "identity", of
-            )
+            apart = float(mean[code] - mean[0])
+            add(f"{title} {name} - {control}", apart, pick[code] - pick[0], number, "identity", of)
             if what is None:
                 if not mean.min() > 0.0:
                     raise AnalysisError(f"a mean of {mean.min():g}", expected="above 0", where=f"{title}, {method}",
                                         remedy="adjust for fewer covariates")  # fmt: skip
                 slope = pick[code] / mean[code] - pick[0] / mean[0]
                 ratio = f"RMST ratio to {tau:g} {name} / {control}"
-                add(ratio, math.log(mean[code] / mean[0]), slope, spread, "log", "1")
+                add(ratio, math.log(mean[code] / mean[0]), slope, number, "log", "1")
         for code, name in enumerate(trial.arm_names):
-            add(f"{title}, {name}", float(mean[code]), pick[code], spread, "identity", of)
+            add(f"{title}, {name}", float(mean[code]), pick[code], number, "identity", of)
     latest = max([*times, tau or 0.0])
     assert trial.event is not None
     notes = trial.notes + tuple(
@@ -166,13 +172,13 @@ def _values(
 
 def _adjust(
     trial: TrialData, cells: np.ndarray, values: np.ndarray, added: np.ndarray, power: float, fixed: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """theta (arm, functional) and its covariance (functional, arm, arm)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """theta (arm, functional), its variance from the residuals (functional, arm) and from S_X (functional, arm, arm)."""
     arms, kinds, functionals = values.shape
     patients, columns = trial.covariates.shape
     share = np.bincount(cells, minlength=kinds) / patients
     means = np.einsum("z,azf->af", share, values)
-    covariance = np.zeros((functionals, arms, arms))
+    within, between = np.zeros((functionals, arms)), np.zeros((functionals, arms, arms))
     predicted = values[:, cells, :].copy()  # (arm, patient, functional)
     for code, name in enumerate(trial.arm_names):
         rows = np.flatnonzero(trial.arm == code)
@@ -206,9 +212,9 @@ def _adjust(
         if columns:
             weights = weights - orthonormal @ np.linalg.solve(triangle.T, away / np.where(spread > 0.0, spread, 1.0))
         rest = added[rows] - design @ slopes
-        covariance[:, code, code] = (weights**2 / (1.0 - leverage) ** power) @ rest**2
+        within[:, code] = (weights**2 / (1.0 - leverage) ** power) @ rest**2
         predicted[code] += trial.covariates @ slopes
     if not fixed:
         predicted -= predicted.mean(axis=1, keepdims=True)
-        covariance += np.einsum("apf,bpf->fab", predicted, predicted) / (patients * (patients - 1.0))
-    return means, covariance
+        between = np.einsum("apf,bpf->fab", predicted, predicted) / (patients * (patients - 1.0))
+    return means, within, between
