@@ -24,12 +24,11 @@ D = sum_{arm 1} (X_i - Xbar) = -sum_{arm 0}, beta the true b1 + b0 and nU = nois
 D'(b1 + b0 - beta). Let V be the sum of the slopes' covariances by least squares (residual variance on n_a - strata - q). The
 estimate b'S_X b of beta'S_X beta is too large by tr(S_X V) on average, and D'(b - beta), whose error is independent of the noise
 to first order, adds E D'V D = n pi1 pi0 tr(S_X V) once more: ``(b1+b0)' S_X (b1+b0) - 2 tr(S_X V)`` is taken. In 1:1 trials of n
-patients with k covariates this is the paper's variance times 1 + 2k/n to first order, as is the one correction that we found in
-print, n/(n-k) (n-3)/(n-k-3) of D. Magirr ("Finite-sample correction for the covariate-adjusted log-rank test", blog of April
-2026). ``df="residual"`` then takes t with n - 2 strata - 2q degrees of freedom: a rule of thumb, for normal scores.
+patients with k covariates this is the paper's variance times 1 + 2k/n to first order, as is the one correction that we found,
+n/(n-k) (n-3)/(n-k-3) of D. Magirr ("Finite-sample correction for the covariate-adjusted log-rank test", a blog of April 2026). ``df="residual"`` then takes t with n - 2 strata - 2q degrees of freedom: a rule of thumb, for normal scores.
 
 Type I error at 5 %, two-sided, 4,000 null trials each (Monte Carlo error .0034), a strongly prognostic covariate and no model
-true (``python tests/trials/analysis/small_samples.py 4000``; no more than 12 of 4,000 trials were refused, at 15 patients an arm):
+true (``python tests/trials/analysis/small_samples.py 4000``; at most 12 of 4,000 were refused, with 15 patients in an arm):
 
     control + treated, covariates          15+15,1  20+20,1  15+30,1  30+30,3  50+50,3  50+50,6
     log-rank, unadjusted                   .054     .060     .057     .052     .055     .058
