@@ -19,13 +19,15 @@ and is regressed on the covariates X within each arm (and, centred, within strat
 with b at theta = 0 for the test and at the unadjusted theta for the ratio. The hazard ratio stays the marginal one, of the
 trial without covariates; gained is only precision. Under covariate-adaptive randomisation put its strata in X or stratify.
 
-``small_sample`` allows for the slopes' own error, which vanishes in large trials; it is derived here, not from a paper. With
-D = sum_{arm 1} (X_i - Xbar) = -sum_{arm 0}, beta the true b1 + b0 and nU = noise + D'beta, what is left of the score is noise -
-D'(b1 + b0 - beta). Let V be the sum of the slopes' covariances by least squares (residual variance on n_a - strata - q). The
-estimate b'S_X b of beta'S_X beta is too large by tr(S_X V) on average, and D'(b - beta), whose error is independent of the noise
-to first order, adds E D'V D = n pi1 pi0 tr(S_X V) once more: ``(b1+b0)' S_X (b1+b0) - 2 tr(S_X V)`` is taken. In 1:1 trials of n
-patients with k covariates this is the paper's variance times 1 + 2k/n to first order, as is the one correction that we found,
-n/(n-k) (n-3)/(n-k-3) of D. Magirr ("Finite-sample correction for the covariate-adjusted log-rank test", a blog of April 2026). ``df="residual"`` then takes t with n - 2 strata - 2q degrees of freedom: a rule of thumb, for normal scores.
+``small_sample`` allows for the slopes' own error, which vanishes in large trials; it is derived here, not from a paper.
+With D = sum_{arm 1} (X_i - Xbar) = -sum_{arm 0}, beta the true b1 + b0 and nU = noise + D'beta, what is left of the score
+is noise - D'(b1 + b0 - beta). Let V be the sum of the slopes' covariances by least squares (residual variance on n_a -
+strata - q). The estimate b'S_X b of beta'S_X beta is too large by tr(S_X V) on average, and D'(b - beta), whose error is
+independent of the noise to first order, adds E D'V D = n pi1 pi0 tr(S_X V) once more: ``(b1+b0)' S_X (b1+b0) - 2 tr(S_X
+V)`` is taken. In 1:1 trials of n patients with k covariates this is the paper's variance times 1 + 2k/n to first order, as
+is the one correction that we found, n/(n-k) (n-3)/(n-k-3) of D. Magirr ("Finite-sample correction for the
+covariate-adjusted log-rank test", a blog of April 2026). ``df="residual"`` then takes t with n - 2 strata - 2q degrees of
+freedom: a rule of thumb, for normal scores.
 
 Type I error at 5 %, two-sided, 4,000 null trials each (Monte Carlo error .0034), a strongly prognostic covariate and no model
 true (``python tests/trials/analysis/small_samples.py 4000``; at most 12 of 4,000 were refused, with 15 patients in an arm):
