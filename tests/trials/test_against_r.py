@@ -225,21 +225,23 @@ def test_adjusted_survival(r, patients):
             mine$p <- pseudo(s, times = at, type = type)
             f <- lm(p ~ x + z, mine)
             to <- c(1, mean(d$x), mean(d$z))
-            within <- as.numeric(t(to) %*% vcovHC(f, type = "HC0") %*% to)
+            within <- sapply(c("HC0", "HC2", "HC3"), function(k) as.numeric(t(to) %*% vcovHC(f, type = k) %*% to))
             list(mean = value + sum(to * coef(f)) - mean(mine$p), within = within, slope = coef(f)[-1])
         }
         both <- function(type, at) {
             a <- one(0, type, at); b <- one(1, type, at); s <- b$slope - a$slope
-            c(b$mean - a$mean, sqrt(a$within + b$within + t(s) %*% cov(d[c("x", "z")]) %*% s / nrow(d)))
+            c(b$mean - a$mean, sqrt(a$within + b$within + c(t(s) %*% cov(d[c("x", "z")]) %*% s) / nrow(d)))
         }
         out <- list(rmst = both("rmst", 1), surv = both("surv", 0.7))
         """,
         patients,
     )
     trial = trial_of(patients, "time", event=patients["status"])
-    ours = adjusted_survival_effects(trial, times=(0.7,), tau=1.0, variance="HC0")
-    for name, key in (("RMST to 1 1 - 0", "rmst"), ("survival at 0.7 1 - 0", "surv")):
-        assert (ours[name].value, ours[name].standard_error) == pytest.approx(out[key], rel=1e-9)
+    for number, variance in enumerate(("HC0", "HC2", "HC3"), start=1):
+        ours = adjusted_survival_effects(trial, times=(0.7,), tau=1.0, variance=variance)
+        for name, key in (("RMST to 1 1 - 0", "rmst"), ("survival at 0.7 1 - 0", "surv")):
+            theirs = out[key][0], out[key][number]
+            assert (ours[name].value, ours[name].standard_error) == pytest.approx(theirs, rel=1e-9)
 
 
 GLS = {

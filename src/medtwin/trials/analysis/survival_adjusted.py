@@ -11,8 +11,7 @@ each arm (slope b_a), with Xbar over all arms,
     theta_a = v_a + (Xbar - Xbar_a)' b_a = v_a + sum_{i in a} a_i n_a phi_i
     Cov(theta_a, theta_b) = 1(a = b) sum_{i in a} a_i^2 e_i^2 / (1 - h_i)^k + b_a' S_X b_b / n
 
-e the residuals of n_a phi, k = 0, 1, 2 for HC0, HC2, HC3, S_X the covariates' covariance, and h the leverage that covariates
-bring, as a share of the 1 - 1/n_a that the mean leaves.
+e the residuals of n_a phi, h leverage in the arm's regression, k = 0, 1, 2 for HC0, HC2, HC3, S_X the covariates' covariance.
 Without covariates this is ``kaplan`` to the last digit. The linear model need not hold: randomisation carries the inference
 (the analysis of heterogeneous covariance of Ye et al. 2022, JASA 118:2370, on Kaplan-Meier's pseudo-values). Kin of it in
 print: Zhang 2015 (Lifetime Data Anal 21:119, adjusted Kaplan-Meier by randomisation alone) and Li et al. 2022
@@ -198,7 +197,7 @@ def _adjust(
                 f"a covariate that is constant or collinear within arm {name}", expected="covariates that vary in each arm",
                 where="adjusted survival", remedy="leave it out, or merge the small stratum",
             )  # fmt: skip
-        leverage = (orthonormal**2).sum(axis=1) / np.maximum(1.0 - 1.0 / size[cells[rows]], 0.5)
+        leverage = (orthonormal**2).sum(axis=1) + (1.0 / size[cells[rows]] if columns else 0.0)
         if power and (leverage > 1.0 - 1e-10).any():
             raise AnalysisError(
                 f"{int((leverage > 1.0 - 1e-10).sum())} patients of arm {name} whom the covariates fit exactly",
