@@ -8,6 +8,7 @@ from scipy import optimize, special
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import TrialData
+from medtwin.trials.analysis.concordance import concordance
 from medtwin.trials.analysis.cox import cox, cox_fit
 from medtwin.trials.analysis.kaplan import kaplan_meier, survival_effects
 from medtwin.trials.analysis.logrank import Score, logrank
@@ -49,6 +50,27 @@ def test_leukaemia_as_in_the_textbooks():
     curve = kaplan_meier(np.array(MERCAPTOPURINE, float), np.array(REMISSION_ENDED))
     assert curve.survival == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
     assert curve.at(10.0) == pytest.approx((0.753, 0.0963), abs=5e-4)
+
+
+def test_quantiles():
+    """Freireich's remissions on 6-MP: median 23 weeks, lower limit 13 by log(-log S) (survfit), no upper one; a flat half."""
+    curve = kaplan_meier(np.array(MERCAPTOPURINE, float), np.array(REMISSION_ENDED))
+    assert curve.quantile() == (23.0, 13.0, np.inf)
+    flat = kaplan_meier(np.array([1.0, 2.0, 4.0, 5.0]), np.ones(4))
+    assert flat.quantile()[0] == 3.0
+    assert flat.quantile(0.9)[0] == 5.0
+    with pytest.raises(AnalysisError, match="between 0 and 1"):
+        flat.quantile(1.0)
+
+
+def test_concordance():
+    """By hand: (1, 2), (1, 3), (1, 4) and (2, 4) of five pairs agree or tie; a censored time comes after an equal event."""
+    time, event, risk = np.array([1.0, 2.0, 2.0, 3.0]), np.array([1, 1, 0, 1]), np.array([4.0, 2.0, 3.0, 2.0])
+    assert concordance(time, event, risk) == pytest.approx((3 + 0 + 0.5) / 5)
+    with pytest.raises(AnalysisError, match="can be compared"):
+        concordance(time, np.zeros(4), risk)
+    with pytest.raises(AnalysisError, match="shapes"):
+        concordance(time, event, risk[:2])
 
 
 def test_kaplan_meier_by_hand():

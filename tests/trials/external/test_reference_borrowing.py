@@ -39,7 +39,10 @@ def test_map(prior, reference):
 
 
 def test_effective_patients(prior, reference):
-    """m (1 - m) / s^2 with s right to 1e-3 relative is right to 3e-3; ELIR by their second differences to 1 %."""
+    """m (1 - m) / s^2 - 1 with s right to 1e-3 relative is right to 3e-3; of their own m and s it is theirs. ELIR by their second
+    differences to 1 %."""
+    m, s = reference["map_p_mean"], reference["map_p_sd"]
+    assert m * (1.0 - m) / s**2 - 1.0 == pytest.approx(reference["ess_moment"], rel=1e-12)
     assert effective_patients(prior.rate, "moment") == pytest.approx(reference["ess_moment"], rel=3e-3)
     ours = effective_patients(prior.rate, between=(0.02, 0.8))
     assert ours == pytest.approx(reference["ess_elir_grid_0_02_0_8"], rel=1e-2)

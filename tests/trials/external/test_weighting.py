@@ -7,6 +7,7 @@ from scipy import special
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import TrialData
 from medtwin.trials.analysis.cox import cox_fit
+from medtwin.trials.analysis.kaplan import kaplan_meier, survival_effects
 from medtwin.trials.external.balance import balance, effective_sample_size
 from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
 from medtwin.trials.external.maic import PublishedValue, anchored, maic_weights, unanchored
@@ -14,6 +15,7 @@ from medtwin.trials.external.matching import nearest_neighbours
 from medtwin.trials.external.propensity import propensity_score, propensity_weights
 from medtwin.trials.external.tilting import entropy_weights, tilt
 from medtwin.trials.external.weighted_cox import weighted_cox_fit
+from medtwin.trials.external.weighted_kaplan import weighted_kaplan_meier, weighted_survival_effects
 
 
 @pytest.fixture
@@ -218,6 +220,46 @@ def test_hazard_ratio_does_not_depend_on_the_weights_unit(random):
         weighted_hazard_ratio(TrialData.of([1.0, 2, 3, 4], [0, 0, 1, 1]))
 
 
+def test_weighted_curve_of_ones_is_kaplan_meier(random):
+    trial, _ = survival(random)
+    ones = np.ones(len(trial.arm))
+    for arm in (0, 1):
+        mine = trial.arm == arm
+        plain = kaplan_meier(trial.outcome[mine], trial.event[mine])
+        ours = weighted_kaplan_meier(trial.outcome[mine], trial.event[mine], ones[mine])
+        for field in ("times", "survival", "greenwood", "events", "at_risk"):
+            np.testing.assert_allclose(getattr(ours, field), getattr(plain, field), rtol=1e-12)
+    asked = {"times": (5.0,), "tau": 8.0}
+    ours, theirs = weighted_survival_effects(trial, **asked), survival_effects(trial, **asked)
+    for mine, other in zip(ours.estimates, theirs.estimates, strict=True):
+        assert (mine.value, mine.standard_error) == pytest.approx((other.value, other.standard_error), rel=1e-12)
+
+
+def test_weighted_curve(random):
+    """Whole weights are copies; their unit says nothing; the variance is that of the slopes by each weight."""
+    trial, _ = survival(random, 60)
+    weights = random.integers(0, 4, 60).astype(float) + (trial.arm == 1)
+    ours = weighted_kaplan_meier(trial.outcome, trial.event, weights)
+    copies = kaplan_meier(*(np.repeat(values, weights.astype(int)) for values in (trial.outcome, trial.event)))
+    np.testing.assert_allclose(ours.survival, copies.survival, rtol=1e-12)
+    scaled = weighted_kaplan_meier(trial.outcome, trial.event, weights * 1e-3)
+    np.testing.assert_allclose(scaled.greenwood, ours.greenwood, rtol=1e-9)
+    at = float(ours.times[len(ours.times) // 2])
+    slopes = []
+    for patient in range(60):
+        moved = [weights.copy(), weights.copy()]
+        for sign, held in zip((1.0, -1.0), moved, strict=True):
+            held[patient] += sign * 1e-5 * (weights[patient] > 0.0)
+        up, down = (weighted_kaplan_meier(trial.outcome, trial.event, held).at(at)[0] for held in moved)
+        slopes.append(weights[patient] * (up - down) / 2e-5)
+    assert ours.at(at)[1] == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
+    effects = [weighted_survival_effects(trial, w, times=(at,), tau=at) for w in (weights, weights * 1e-3)]
+    for first, second in zip(*(one.estimates for one in effects), strict=True):
+        assert (first.value, first.standard_error) == pytest.approx((second.value, second.standard_error), rel=1e-9)
+    with pytest.raises(AnalysisError, match="neither times"):
+        weighted_survival_effects(trial, weights)
+
+
 def test_matching_by_hand():
     trial = TrialData.of(np.zeros(7), [1, 1, 0, 0, 0, 0, 1], covariates=np.zeros((7, 1)))
     score = np.array([0.6, 0.5, 0.55, 0.44, 0.62, 0.1, 0.95])
@@ -228,6 +270,9 @@ def test_matching_by_hand():
     assert "1 treated patients without a match" in found.notes[1]
     two = nearest_neighbours(trial, score, caliper=1.0, scale="probability", ratio=2, order="data")
     assert two.weights.tolist() == [1, 0, 0.5, 0, 0.5, 0, 0]
+    below = nearest_neighbours(trial, score, caliper=None, scale="probability", side="below")
+    assert below.matched_set.tolist() == [1, 2, 1, 2, 0, -1, 0]
+    assert "passed over" in below.notes[1]
     with pytest.raises(AnalysisError, match="enough controls"):
         nearest_neighbours(trial, score, caliper=None, ratio=2)
 

@@ -12,7 +12,9 @@ from medtwin.trials.analysis.cox import cox
 from medtwin.trials.analysis.marginal import marginal_effects
 from medtwin.trials.missing.binary import binary
 from medtwin.trials.missing.count import count, later
+from medtwin.trials.missing.delta import Delta
 from medtwin.trials.missing.survival import event_times, survival
+from medtwin.trials.missing.tipping import tipping_point
 
 N = 200
 RNG = np.random.default_rng(4)
@@ -138,3 +140,30 @@ def test_bad_input():
     perfect = TrialData.of(ARM.astype(float), ARM)
     with pytest.raises(AnalysisError, match="bootstrap samples to which"):
         binary(perfect, GONE, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("way", "amount", "name"),
+    [
+        ("binary", 1.0, "risk difference 1 - 0"),
+        ("count", 1.0, "rate ratio 1 / 0"),
+        ("survival", 1.0, "hazard ratio 1 / 0"),
+    ],
+)
+def test_tipping_point(way, amount, name):
+    """The drawn outcomes are whole, so that p jumps: at the tip it changes sides within the bisection's width."""
+
+    def run(delta):
+        if way == "binary":
+            return binary(BINARY, np.arange(N) % 4 > 1, sets=5, seed=3, delta=delta.by_arm)
+        if way == "count":
+            return count(COUNT, np.where(GONE, 2.0, 1.0), sets=2, seed=3, delta=delta.by_arm)
+        return survival(SURVIVAL, PLANNED, sets=5, seed=3, delta=delta.by_arm)
+
+    found = tipping_point(run, Delta(by_arm={"1": amount}), estimate=name, low=0.0, high=3.0, points=3)
+    before, after = (
+        run(Delta(by_arm={"1": amount * (found.tips[0] + step)}))[name].p_value - 0.05 for step in (-1e-5, 1e-5)
+    )
+    assert before * after <= 0.0
+    assert (before > 0.0) == (found.p_values[0] > 0.05)
+    assert "tips at" in found.notes[0]

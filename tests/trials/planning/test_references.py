@@ -125,6 +125,11 @@ def test_published_figures(published):
     planned = case["n_standard"] * (1 - total_removable(case["r"]))
     assert planned == pytest.approx(case["formula_n"])
     assert planned == pytest.approx(case["n_twin"], rel=0.02)
+    # r = 0.15 there would save 2 %: the figures fit where the score explains 15 % of the variance
+    case = published["ATRIL_SCA2_PMC13072621"]
+    left = total_removable(math.sqrt(case["corr"]))
+    assert case["variance_classical"] * (1.0 - left) == pytest.approx(case["variance_PROCOVA"], rel=0.01)
+    assert left == pytest.approx(case["sample_size_reduction_PPCT_pct"] / 100.0, abs=0.01)
     rule = published["Fisher_rule_of_thumb_arXiv2308.07330"]["check_R_0.5"]
     z = ndtri(0.975)
     away = (z + ndtri(0.8)) / np.sqrt(1 - 0.25)

@@ -1,6 +1,7 @@
 """Analyses of a randomised trial: a :class:`TrialData` in, an :class:`Analysis` of estimates and notes out.
 
-``linear`` (continuous), ``marginal`` (continuous, binary, count), ``logrank``, ``cox`` and ``kaplan`` (time to event);
+``linear`` (continuous), ``marginal`` (continuous, binary, count), ``logrank``, ``cox``, ``kaplan`` and
+``survival_adjusted`` (time to event); ``concordance`` says how well a score orders event times;
 ``batch`` holds the fast kernels that a simulator of whole trials stands on.
 """
 

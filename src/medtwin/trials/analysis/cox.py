@@ -164,7 +164,7 @@ class _Part:
             np.add.at(own, self.tie, stacked[self.event])
             sums = sums - self.share[:, None] * own[self.tie]
         total = sums[:, 0]
-        if not total.min() > 0.0:  # so far out that the weights underflow: a step to be halved
+        if not (total > 0.0).all():  # a step so far that everybody else's risk is lost in rounding: to be halved
             return -math.inf, np.zeros(columns), np.zeros((columns, columns))
         mean = sums[:, 1 : 1 + columns] / total[:, None]
         value = float((eta[self.event] - shift - np.log(total)).sum())

@@ -85,7 +85,7 @@ def fit(design: np.ndarray, outcome: np.ndarray, family: str, offset: np.ndarray
 
 def is_separated(design: np.ndarray, outcome: np.ndarray) -> bool:
     """Whether some combination of columns tells 0 from 1 without an error (completely or quasi-completely)."""
-    signed = design / np.abs(design).max(axis=0) * (2.0 * outcome - 1.0)[:, None]
+    signed = _scaled(design) * (2.0 * outcome - 1.0)[:, None]
     found = optimize.linprog(
         -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1.0, 1.0), method="highs"
     )
@@ -94,13 +94,18 @@ def is_separated(design: np.ndarray, outcome: np.ndarray) -> bool:
 
 def is_vanishing(design: np.ndarray, outcome: np.ndarray) -> bool:
     """Whether some combination of columns picks out patients without events only, so that their rate is zero (Correia 2019)."""
-    scaled = design / np.abs(design).max(axis=0)
+    scaled = _scaled(design)
     none, some = scaled[outcome == 0.0], scaled[outcome > 0.0]
     found = optimize.linprog(
         none.sum(axis=0), A_ub=none, b_ub=np.zeros(len(none)), A_eq=some, b_eq=np.zeros(len(some)), bounds=(-1.0, 1.0),
         method="highs",
     )  # fmt: skip
     return bool(found.status == 0 and found.fun < -1e-7)
+
+
+def _scaled(design: np.ndarray) -> np.ndarray:
+    largest = np.abs(design).max(axis=0)
+    return design / np.where(largest > 0.0, largest, 1.0)
 
 
 def _weighted(

@@ -63,8 +63,21 @@ class Curve:
         pieces = np.diff(edges) * np.concatenate([[1.0], self.survival[inside]])
         later = np.cumsum(pieces[::-1])[::-1][1:]  # area after each event time
         left = self.at_risk[inside] - self.events[inside]
-        each = np.where(left > 0.0, self.events[inside] / (self.at_risk[inside] * np.maximum(left, 1.0)), 0.0)
+        some = left > 1e-12 * self.at_risk[inside]
+        each = np.where(some, self.events[inside] / (self.at_risk[inside] * np.where(some, left, 1.0)), 0.0)
         return float(pieces.sum()), math.sqrt(float(later**2 @ each))
+
+    def quantile(self, share: float = 0.5, confidence: float = 0.95) -> tuple[float, float, float]:
+        """(time by which ``share`` have had the event, its interval); inf: not reached. 0.5 is the median.
+
+        The interval holds the times at which that of the survival holds 1 - share (Brookmeyer & Crowley 1982, with the
+        log(-log S) interval). Where S stays at exactly 1 - share for a while, the middle of that while is taken, as R does.
+        """
+        if not 0.0 < share < 1.0:
+            raise AnalysisError(f"a share of {share:g}", expected="between 0 and 1", where="quantile of survival")
+        reach = [self.interval(time, confidence) for time in self.times]
+        three = (self.survival, np.array([low for low, _ in reach]), np.array([high for _, high in reach]))
+        return tuple(_first(self.times, values, 1.0 - share) for values in three)  # type: ignore[return-value]
 
     def _reaches(self, time: float, what: str) -> None:
         if time > self.followed_until and not self.ends_in_event:
@@ -85,6 +98,18 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray) -> Curve:
     return Curve(
         table.times, np.cumprod((at_risk - events) / at_risk), greenwood, events, at_risk, float(np.max(time)), done
     )
+
+
+def _first(times: np.ndarray, survival: np.ndarray, level: float) -> float:
+    """The first time at or below ``level``; the middle of the stretch where a curve stays at it."""
+    below = np.flatnonzero(survival <= level + 1e-12)
+    if not len(below):
+        return math.inf
+    first = int(below[0])
+    if survival[first] < level - 1e-12:
+        return float(times[first])
+    after = np.flatnonzero(survival < level - 1e-12)
+    return float((times[first] + times[after[0]]) / 2.0) if len(after) else float(times[first])
 
 
 def survival_effects(

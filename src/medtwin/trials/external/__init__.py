@@ -10,9 +10,11 @@ Arm 0 of a :class:`~medtwin.trials.analysis.TrialData` is the external control, 
     ``balance``         standardised differences, variance ratios, effective sample sizes
     ``effect``          difference, ratio, odds ratio, hazard ratio of a weighted comparison
     ``weighted_cox``    Cox's model with case weights and robust variance
+    ``weighted_kaplan`` weighted Kaplan-Meier: survival, restricted mean and median of a weighted comparison
     ``doubly_robust``   AIPW and TMLE for the effect in the treated
     ``map_prior``       meta-analytic-predictive prior of a control rate, robust
     ``normal_prior``    MAP and power priors of estimates with standard errors (means, log hazards)
+    ``normal_learnt``   normalised power, commensurate and LEAP priors of a mean
     ``power_prior``     fixed and normalised power priors; no borrowing
     ``commensurate``    commensurate prior; ``leap``: latent exchangeability prior
     ``rates``           distributions of a rate; ``worth``: effective patients of a prior

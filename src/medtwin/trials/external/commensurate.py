@@ -2,8 +2,8 @@
 
     theta ~ Normal(theta_0, sigma^2),  sigma ~ HalfNormal(scale),  theta_0 | history ~ Beta(a + r0, b + n0 - r0) of expit
 
-(Hobbs, Carlin, Mandrekar & Sargent 2011, with a half-normal deviation in place of a gamma precision.) Given sigma the prior
-is the historical posterior smoothed by a normal; over sigma the smoothing has the Fourier transform
+(Hobbs, Carlin, Mandrekar & Sargent 2011, Biometrics 67:1047, with a half-normal deviation in place of a gamma precision.)
+Given sigma the prior is the historical posterior smoothed by a normal; over sigma the smoothing has the Fourier transform
 
     E exp(-sigma^2 k^2 / 2) = (1 + scale^2 k^2)^(-1/2)
 

@@ -7,8 +7,8 @@ logistic model among controls, and the odds w(x) = e(x) / (1 - e(x)) of the prop
     TMLE   mu_0 = sum_A m* / n1,   logit m* = logit m + epsilon,   sum_{control} w (y - m*) = 0
 
 and mu_1 the treated's mean. Either is consistent if one of the two models is right (Robins, Rotnitzky & Zhao 1994; Moodie,
-Saarela & Stephens 2018; van der Laan & Rubin 2006). A continuous outcome of TMLE is carried to 0...1 by the controls' and
-predictions' range (Gruber & van der Laan 2010), so that m* cannot leave it.
+Saarela & Stephens 2018, not verified; van der Laan & Rubin 2006). A continuous outcome of TMLE is carried to 0...1 by the
+controls' and predictions' range (Gruber & van der Laan 2010), so that m* cannot leave it.
 
 Influence of mu_0, with p = n1/n and c = 1 / mean(w over all, 0 for treated) for AIPW:
 

@@ -115,8 +115,12 @@ def contrasts(
                 )
             odds = means / (1.0 - means)
             value, slope = math.log(odds[1] / odds[0]), np.array([-1.0, 1.0]) / (means * (1.0 - means))
+        variance = float(slope @ covariance @ slope)
+        if variance < -1e-9 * float(np.abs(slope) @ np.abs(covariance) @ np.abs(slope)):
+            raise AnalysisError(f"a variance of {variance:g}", expected="at least 0", where=f"{measure}, {method}",
+                                remedy="too few patients for these covariates: adjust for fewer")  # fmt: skip
         made.append(Estimate(
-            name=f"{prefix}{measure}", value=float(value), standard_error=math.sqrt(float(slope @ covariance @ slope)),
+            name=f"{prefix}{measure}", value=float(value), standard_error=math.sqrt(max(variance, 0.0)),
             method=method, scale="identity" if measure == "difference" else "log",
             unit=unit if measure == "difference" else "1", confidence=confidence,
         ))  # fmt: skip

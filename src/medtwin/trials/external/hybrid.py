@@ -1,4 +1,4 @@
-"""A trial's treated and (few) own controls, with history behind the controls through any prior of their rate.
+"""A trial's treated and (few) own controls, with history behind the controls through any prior of their rate or mean.
 
 The control's rate is its prior updated with the own controls, the treated's its Beta prior updated; they are independent, so
 that difference and its standard deviation are the means' difference and the root of the summed variances. History reaches
@@ -8,9 +8,12 @@ the answer through the prior alone.
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
+from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.estimate import Estimate
+from medtwin.trials.external.normal_prior import NormalMixture
 from medtwin.trials.external.rates import BetaMixture, Mixed, RateDistribution, exceeds
 
 
@@ -42,4 +45,35 @@ def hybrid_difference(
     return Analysis(
         method=method, estimates=(estimate,), patients={"control": int(control[1]), "treated": int(treated[1])},
         notes=tuple(notes), means=means, covariance=np.diag(spreads**2),
+    )  # fmt: skip
+
+
+def hybrid_mean_difference(
+    treated: tuple[float, float], control: tuple[float, float], prior: NormalMixture, *, name: str = "borrowing",
+    unit: str = "1", confidence: float = 0.95, patients: dict[str, int] | None = None,
+) -> Analysis:  # fmt: skip
+    """``treated`` and ``control``: (estimate, standard error) of the trial: means, log rates or log hazards. ``prior``: of the
+    control's, before the trial. The treated's own estimate stands as it is (a flat prior).
+
+    Estimates "difference"; notes: the probability that it is above 0, and the control's exact interval.
+    """
+    own = prior.updated(*control)
+    value, error = treated
+    if not (np.isfinite(value) and error > 0.0 and np.isfinite(error)):
+        raise AnalysisError(f"{value:g} with error {error:g}", expected="finite, error above 0", where="treated")
+    method = f"hybrid control, {name}: posterior mean and standard deviation"
+    tail = (1.0 - confidence) / 2.0
+    above = float(own.weight @ special.ndtr((value - own.centre) / np.hypot(own.spread, error)))
+    notes = (
+        f"P(treated > control) = {above:.4f}",
+        f"control {own.mean():.4g}, {confidence:.0%} interval {own.quantile(tail):.4g} to {own.quantile(1.0 - tail):.4g}",
+    )
+    spreads = np.array([own.standard_deviation(), error])
+    estimate = Estimate(
+        name="difference", value=float(value - own.mean()), standard_error=float(np.hypot(*spreads)), method=method,
+        unit=unit, confidence=confidence,
+    )  # fmt: skip
+    return Analysis(
+        method=method, estimates=(estimate,), patients=patients or {}, notes=notes, means=np.array([own.mean(), value]),
+        covariance=np.diag(spreads**2),
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Latent exchangeability prior (LEAP) of a response rate: each historical patient may or may not be like the current ones.
 
-A historical patient is exchangeable with the current ones with probability gamma ~ Beta(c, d), and otherwise has the rate of
-another class, Beta(a', b') (Alt, Chang, Jiang, Liu, Psioda, Ibrahim 2024). With s of the r0 responders and t of the f0
-non-responders exchangeable, the prior is the mixture of Beta(a + s, b + t) with weights
+A historical patient is exchangeable with the current ones with probability gamma ~ Beta(c, d), and otherwise has the rate
+of another class, Beta(a', b') (Alt, Chang, Jiang, Liu, Mo, Xia & Ibrahim 2024, Biometrics 80:ujae083). With s of the r0
+responders and t of the f0 non-responders exchangeable, the prior is the mixture of Beta(a + s, b + t) with weights
 
     C(r0, s) C(f0, t) B(c + s + t, d + n0 - s - t) B(a + s, b + t) B(a' + r0 - s, b' + f0 - t)
 

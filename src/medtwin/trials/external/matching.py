@@ -4,6 +4,11 @@ Treated patients choose in the order of falling score ("largest first": those ha
 still free on ``scale`` (the probability itself or its logit) and no farther than ``caliper`` standard deviations of that
 distance over all patients (Austin 2011 advises 0.2 of the logit). A tie goes to the control whose row comes first, so that
 the set depends on the order of rows where scores are equal.
+
+``side="below"`` is there to repeat old analyses, not for new ones: R's MatchIt 4.5.1 to 4.5.3 ignored the caliper on some
+systems (its issue 163; 4.5.4 mended it). Run here, 4.5.1 gave each treated patient the nearest free control whose score was
+not above the patient's own, however far: as if every difference had been cut to a whole number. The same version with the
+logit times a million, where that does no harm, pairs as this file does, caliper and all (tests/trials/test_against_r.py).
 """
 
 from __future__ import annotations
@@ -30,18 +35,24 @@ class Matching:
 
 def nearest_neighbours(
     trial: TrialData, score: np.ndarray, *, caliper: float | None = 0.2, ratio: int = 1, scale: str = "logit",
-    order: str = "largest",
+    order: str = "largest", side: str = "either",
 ) -> Matching:  # fmt: skip
     """Match ``ratio`` controls to each treated patient. ``score`` (patient,) in (0, 1).
 
     ``caliper`` in standard deviations of the distance (None: any distance). ``order``: ``largest``, ``smallest`` or
     ``data``. A treated patient without a full set is left out, and a note says how many: the estimate is then no longer
-    that of all the treated.
+    that of all the treated. ``side``: ``either``, or ``below``: controls whose score is above the patient's are taken only
+    where none is left below (see above).
     """
     controls, treated = two_arms(trial, "matching")
-    if scale not in ("logit", "probability") or order not in ("largest", "smallest", "data"):
+    if (
+        scale not in ("logit", "probability")
+        or order not in ("largest", "smallest", "data")
+        or side not in ("either", "below")
+    ):
         raise AnalysisError(
-            f"scale {scale!r}, order {order!r}", expected="logit or probability; largest, smallest, data"
+            f"scale {scale!r}, order {order!r}, side {side!r}",
+            expected="logit or probability; largest, smallest, data; either or below",
         )
     held = np.asarray(score, dtype=float)
     if held.shape != trial.arm.shape or not ((held > 0.0) & (held < 1.0)).all():
@@ -60,8 +71,9 @@ def nearest_neighbours(
     weights, sets, distances, number = np.zeros(len(held)), np.full(len(held), -1), [], 0
     for patient in wanted:
         away = np.abs(place[free] - place[patient])
-        chosen = np.argsort(away, kind="stable")[:ratio]
-        if len(chosen) < ratio or away[chosen[-1]] > reach:
+        above = (place[free] > place[patient]) & (side == "below")
+        chosen = np.lexsort((away, above))[:ratio]
+        if len(chosen) < ratio or away[chosen].max() > reach:
             continue
         rows = free[chosen]
         weights[patient], weights[rows] = 1.0, 1.0 / ratio
@@ -76,6 +88,10 @@ def nearest_neighbours(
         )  # fmt: skip
     left = len(wanted) - number
     notes = [f"{number} treated patients matched to {ratio * number} controls"]
+    if side == "below":
+        notes.append(
+            "controls with a score above the treated patient's own were passed over: not the nearest neighbours"
+        )
     if left:
         notes.append(f"{left} treated patients without a match: the estimate is not of all the treated")
     return Matching(weights, sets, np.asarray(distances), tuple(notes))

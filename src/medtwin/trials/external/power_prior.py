@@ -1,7 +1,7 @@
 """Power priors of a response rate: history counted at a part a0 of its size, fixed or learnt; and the prior without history.
 
     fixed       Beta(a + a0 r0, b + a0 (n0 - r0))                                (Ibrahim & Chen 2000)
-    normalised  integral over a0 ~ Beta(c, d) of the same, each normalised       (Duan, Ye & Smith 2006; Neuenschwander 2009)
+    normalised  integral over a0 ~ Beta(c, d) of the same, each normalised       (Neuenschwander, Branson & Spiegelhalter 2009)
 
 As a prior the normalised one is the mixture of the fixed ones with the weights of a0; with current data, x of n, the weights
 become those times ``B(a + a0 r0 + x, b + a0 (n0 - r0) + n - x) / B(a + a0 r0, b + a0 (n0 - r0))``: conjugate all the way. a0 has

@@ -113,6 +113,8 @@ class _Weighted:
         np.add.at(own, self.tie, stacked[self.event])
         sums = sums - self.share[:, None] * own[self.tie]
         total = sums[:, 0]
+        if not (total > 0.0).all():  # a step so far that everybody else's risk is lost in rounding: to be halved
+            return -np.inf, np.zeros(columns), np.zeros((columns, columns)), np.zeros_like(x)
         mean = sums[:, 1 : 1 + columns] / total[:, None]
         weight = self.weights[self.event]
         value = float(weight @ (eta[self.event] - shift) - self.mean_weight @ np.log(total))

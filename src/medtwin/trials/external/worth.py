@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.external.normal_prior import NormalMixture
 from medtwin.trials.external.rates import BetaMixture, LogitGrid, Mixed, RateDistribution, likelihood_grid, mass_of
 
 
@@ -69,3 +70,26 @@ def log_density_grid(prior: RateDistribution) -> tuple[np.ndarray, np.ndarray]:
             second = np.interp(grid, *grids[1])
         return grid, prior.weight * np.interp(grid, *grids[0]) + (1.0 - prior.weight) * second
     raise AnalysisError(f"a {type(prior).__name__}", expected="a Beta mixture, grid or robust prior", where="ELIR")
+
+
+def effective_patients_of_mean(prior: NormalMixture, standard_deviation: float, method: str = "ELIR") -> float:
+    """Of a prior of a mean, in patients whose outcomes have ``standard_deviation``: I(theta) = 1 / standard_deviation^2.
+
+    ``moment``: standard_deviation^2 / Var; ``ELIR``: standard_deviation^2 E[i(theta)], with E[i] the integral of f'^2 / f.
+    """
+    if method not in ("ELIR", "moment") or not standard_deviation > 0.0:
+        raise AnalysisError(f"{method!r}, deviation {standard_deviation:g}", expected="ELIR or moment; above 0",
+                            where="effective patients")  # fmt: skip
+    if method == "moment":
+        return standard_deviation**2 / prior.standard_deviation() ** 2
+    low, high = float((prior.centre - 9.0 * prior.spread).min()), float((prior.centre + 9.0 * prior.spread).max())
+    steps = min(200_001, max(4_001, int((high - low) / (0.05 * float(prior.spread.min())))))
+    value = np.linspace(low, high, steps)
+    density, slope = np.zeros(steps), np.zeros(steps)
+    for weight, centre, spread in zip(prior.weight, prior.centre, prior.spread, strict=True):
+        away = (value - centre) / spread
+        part = weight * np.exp(-0.5 * away**2) / (spread * np.sqrt(2.0 * np.pi))
+        density += part
+        slope -= part * away / spread
+    seen = density > density.max() * 1e-14
+    return float(standard_deviation**2 * (slope[seen] ** 2 / density[seen]).sum() * (value[1] - value[0]))

@@ -3,8 +3,9 @@
     logit P(y = 1) = α_arm + c' γ + δ_arm
 
 fitted to the patients with an outcome; MAR: the own arm's α; JR: the reference arm's; δ the log odds ratio by which those
-with a missing outcome differ, zero if nothing is said. Sources: Rubin (1987), section 5.3; Carpenter and Kenward,
-Multiple Imputation and its Application (2013), sections 4.1 and 10.4.
+with a missing outcome differ, zero if nothing is said. Sources: Carpenter and Kenward, Multiple Imputation and its
+Application (2nd edition 2023), section 4.1, binary data by regression in turn; δ as in Cro, Morris, Kenward and Carpenter,
+Stat Med 39 (2020): 2815, on the logit here; Rubin, Multiple Imputation for Nonresponse in Surveys (1987; section not verified).
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ until the planned end, where ``μ = time · exp(α_arm + c' γ)``, so that
 
     MAR  μ_1, μ_2 of the own arm        JR  μ_1 own, μ_2 reference        CR  μ_1, μ_2 reference
 
-and ``δ``: ``μ_2`` times ``exp(δ_arm)``. Source: Keene, Roger, Hartley and Kenward, Pharm Stat 13 (2014): 258.
+and ``δ``: ``μ_2`` times ``exp(δ_arm)``. Source: Keene, Roger, Hartley and Kenward, Pharm Stat 13 (2014): 258 (negative binomial,
+as R's dejaVu describes it; the paper itself was not read). The law of ``y_2`` follows from the gamma frailty's posterior.
 """
 
 from __future__ import annotations

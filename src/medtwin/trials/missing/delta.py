@@ -1,9 +1,9 @@
 """Delta adjustment: imputed outcomes made worse (or better) by a stated amount, to ask how far missing at random may err.
 
 ``shift`` says what is added to each imputed outcome; observed ones are never touched. A constant amount is the delta at
-every missing visit after the event; ``per_visit`` lets it grow by itself with each visit since the event. Sources: Little
-and Yau, Biometrics 52 (1996): 1324; O'Kelly and Ratitch, Clinical Trials with Missing Data (2014), section 7.4; Cro,
-Morris, Kenward and Carpenter, Stat Med 39 (2020): 2815.
+every missing visit after the event; ``per_visit`` lets it grow by itself with each visit since the event. Sources: Cro, Morris,
+Kenward and Carpenter, Stat Med 39 (2020): 2815; O'Kelly and Ratitch, Clinical Trials with Missing Data (2014; section not
+verified).
 """
 
 from __future__ import annotations

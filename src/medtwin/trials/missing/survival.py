@@ -7,8 +7,8 @@ is fitted by Poisson likelihood; a patient censored at ``c`` before his planned 
 
 censored at the planned end if it is later. MAR: his own arm's hazard ("censoring at random"); JR: from ``c`` on the reference
 arm's (as he is known to live at ``c``, what was before does not count: CR is the same); ``δ`` the log hazard ratio by which
-those who left differ. Sources: Atkinson, Kenward, Clayton and Carpenter, Pharm Stat 18 (2019): 645; Lipkovich, Ratitch and
-O'Kelly, Pharm Stat 15 (2016): 216.
+those who left differ. Sources: Atkinson, Kenward, Clayton and Carpenter, Pharm Stat 18 (2019): 645 (reference-based); Lipkovich,
+Ratitch and O'Kelly, Pharm Stat 15 (2016): 216 (piecewise exponential imputation, delta and tipping point), by their abstracts.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ def survival(
     if pieces < 1 or (time[event] <= 0.0).any():
         raise AnalysisError(f"{pieces} pieces, or events at time 0", expected="at least one piece, events after time 0")
     ref, shift, gone = reference_code(trial, reference), by_arm(trial, delta), ~event & (ends > time)
-    own = design(trial)
-    assumed = design(trial, np.full(len(own), ref)) if strategy == "JR" else own
+    middle, spread = trial.covariates.mean(axis=0), trial.covariates.std(axis=0)  # rates near one, whatever the units
+    standard = replace(trial, covariates=(trial.covariates - middle) / spread)
+    own = design(standard)
+    assumed = design(standard, np.full(len(own), ref)) if strategy == "JR" else own
     cuts = np.unique(np.quantile(time[event], np.arange(1, pieces) / pieces))
     cuts = cuts[cuts < time[event].max()]
     edges, k = np.concatenate([[0.0], cuts]), len(cuts) + 1
@@ -76,8 +78,8 @@ def survival(
         return glm.fit(columns, happened, "poisson", np.log(spent[patient, piece])).coefficients
 
     def draw(beta: Array, rng: np.random.Generator) -> TrialData:
-        rate = np.exp(assumed[:, 1:] @ beta[k:] + shift)
-        when = event_times(time, rate, cuts, np.exp(beta[:k]), rng.exponential(size=len(time)))
+        rate = np.exp(np.clip(assumed[:, 1:] @ beta[k:] + shift, -300.0, 300.0))
+        when = event_times(time, rate, cuts, np.exp(np.clip(beta[:k], -300.0, 300.0)), rng.exponential(size=len(time)))
         return replace(
             trial, outcome=np.where(gone, np.minimum(when, ends), time), event=event | (gone & (when <= ends))
         )

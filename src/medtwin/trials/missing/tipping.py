@@ -2,8 +2,9 @@
 
 The amounts of a :class:`~medtwin.trials.missing.delta.Delta` are multiplied by a factor from ``low`` to ``high``; analysed
 on a grid, and between two grid points where the p value crosses ``level`` the factor is found by bisection (Brent). Every
-analysis uses the same fits or random numbers, so that p is a smooth function of the factor. Sources: O'Kelly and Ratitch
-(2014), section 7.4; Yan, Lee and Li, J Biopharm Stat 19 (2009): 1085.
+analysis uses the same fits or random numbers, so that p is a smooth function of the factor. Sources: Lipkovich, Ratitch and
+O'Kelly, Pharm Stat 15 (2016): 216; for binary outcomes J Biopharm Stat 21 (2011): 180 (both by their abstracts); O'Kelly and
+Ratitch, Clinical Trials with Missing Data (2014; section not verified).
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ def tipping_point(
     analyse: Callable[[Delta], Analysis], delta: Delta, *, estimate: str, low: float = 0.0, high: float = 10.0,
     level: float = 0.05, points: int = 21,
 ) -> TippingPoint:  # fmt: skip
-    """``analyse``: of a delta, such as :func:`conditionally` or :func:`multiply` make; ``estimate``: name of one of its."""
+    """``analyse``: of a delta, such as :func:`conditionally` or :func:`multiply` make; ``estimate``: name of one of its.
+
+    Binary, count and survival outcomes: ``lambda delta: binary(trial, missing, delta=delta.by_arm, seed=1)``; the drawn outcomes
+    are whole there, so that p jumps, and a tip is where it jumps over the level.
+    """
     if not (points >= 2 and low < high and np.isfinite([low, high]).all() and 0.0 < level < 1.0):
         raise AnalysisError(f"factors {low} to {high} in {points} points, level {level}",
                             expected="an interval of at least two points, a level between 0 and 1")  # fmt: skip

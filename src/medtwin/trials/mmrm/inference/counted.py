@@ -2,8 +2,8 @@
 
 Between-within: ``n - 1 - (columns constant within every subject)`` for those columns (without the 1 where there is no
 constant), and ``N - n - (columns that change within a subject)`` for those and the constant itself; a contrast takes the
-least of the columns it involves. Sources: Schluchter and Elashoff, J. Statist. Comput. Simul. 37 (1990): 69; Gałecki and
-Burzykowski, Linear Mixed-Effects Models Using R (2013), section 5.8 (levels of grouping).
+least of the columns it involves. Sources: Schluchter and Elashoff, J. Statist. Comput. Simul. 37 (1990): 69 (not verified);
+Gałecki and Burzykowski, Linear Mixed-Effects Models Using R (2013), section 5.8 (levels of grouping).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ STRUCTURES: dict[str, Structure] = {
     "ante-dependence": Structure(AnteDependence(), False),
     "ante-dependence heterogeneous": Structure(AnteDependence(), True),
     "spatial exponential": Structure(SpatialExponential(), False),
+    "spatial gaussian": Structure(SpatialExponential("spatial gaussian", exponent=2.0), False),
 }
 
 
