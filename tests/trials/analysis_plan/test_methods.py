@@ -12,6 +12,7 @@ from medtwin.trials.analysis.kaplan import survival_effects
 from medtwin.trials.analysis.linear import ancova
 from medtwin.trials.analysis.logrank import logrank
 from medtwin.trials.analysis.marginal import marginal_effects
+from medtwin.trials.analysis.survival_adjusted import adjusted_survival_effects
 from medtwin.trials.analysis_plan.carry_out import carry_out, one_analysis
 from medtwin.trials.analysis_plan.methods import RUNS
 from medtwin.trials.analysis_plan.plan import plan_of
@@ -122,9 +123,15 @@ def test_censored_is_the_event_the_other_way_round(patients):
 
 def test_survival(patients):
     one = {**TIME, "covariates": [], "unit": "d"}
-    found = carried(patients, {**one, "method": {"kind": "survival", "times": [365, 730], "tau": 700}})
+    asked = {"kind": "survival", "times": [365, 730], "tau": 700}
+    found = carried(patients, {**one, "method": asked})
     direct = survival_effects(trial(patients, one), times=(365, 730), tau=700, unit="d")
     assert [e.value for e in found.analysis.estimates] == pytest.approx([e.value for e in direct.estimates])
+    adjusted = carried(patients, {**one, "covariates": ["cd4"], "method": asked})
+    same(adjusted, adjusted_survival_effects(trial(patients, TIME), times=(365, 730), tau=700, unit="d").estimates[0])
+    assert adjusted.analysis.method != found.analysis.method
+    plain = carried(patients, {**one, "covariates": ["cd4"], "method": {**asked, "adjusted": False}})
+    assert plain.analysis.estimates[0].value == found.analysis.estimates[0].value
 
 
 def test_mmrm(patients):
@@ -201,6 +208,13 @@ def test_one_outcome_that_is_missing(patients):
     same(found, survival(trial(patients, TIME), np.full(patients.height, 1200.0), sets=10, seed=2).estimates[0])
 
 
+def test_tipping_of_one_outcome(patients):
+    method = {"kind": "imputed-binary", "sets": 5, "seed": 2, "tipping": {"combination": 1.0}}
+    found = carried(patients, {**YES, "method": method})
+    assert found.tipping.estimate == found.analysis.estimates[0].name
+    assert found.tipping.values[0] < found.tipping.values[-1], "risks that are worse among the missing treated"
+
+
 def test_an_imputing_analysis_loses_nobody(patients):
     holed = patients.with_columns(cd4=pl.when(pl.int_range(pl.len()) == 3).then(None).otherwise(pl.col("cd4")))
     plan = planned({**YES, "method": {"kind": "imputed-binary"}})
@@ -235,6 +249,20 @@ def test_weighted(external, weights, endpoint):
     if endpoint == "survival":
         assert found.further["E-value"] >= 1.0
         assert set(found.curves) == {"history", "combination"}
+
+
+def test_weighted_survival(external):
+    one = {**TIME, "covariates": COVARIATES, "control": "history", "unit": "d"}
+    found = carried(external, {**one, "method": {"kind": "weighted", "weights": "overlap", "times": [730], "tau": 700}})
+    names = [e.name for e in found.analysis.estimates]
+    assert names[0] == "survival at 730"
+    assert "RMST to 700" in names
+
+
+def test_matching_that_looks_downwards(external):
+    one = {**CD4, "covariates": COVARIATES, "control": "history"}
+    method = {"kind": "weighted", "weights": "matching", "caliper": None, "scale": "probability", "side": "below"}
+    assert "224 treated" in " ".join(carried(external, {**one, "method": method}).analysis.notes)
 
 
 @pytest.mark.parametrize(("kind", "function"), [("aipw", aipw), ("tmle", tmle)])
@@ -299,8 +327,15 @@ def test_borrowed_from_rows_of_the_table(patients, external):
     mean = (precision[0] * arms[0].mean() + precision[1] * pooled.mean()) / sum(precision)
     assert power.analysis.estimates[0].value == pytest.approx(arms[1].mean() - mean)
     assert power.analysis.patients == {"monotherapy": len(arms[0]), "combination": len(arms[1])}
-    robust = {"kind": "borrowed", "prior": "map", "external": ["history"], "heterogeneity_scale": 30.0}
-    assert carried(both, {**one, "method": robust}).analysis.estimates[0].standard_error > 0.0
+    for prior, more in (("map", {"heterogeneity_scale": 30.0}), ("normalised-power", {}), ("commensurate", {"scale": 20.0}),
+                        ("leap", {})):  # fmt: skip
+        learnt = carried(both, {**one, "method": {"kind": "borrowed", "prior": prior, "external": ["history"], **more}})
+        first = learnt.analysis.estimates[0]
+        assert 0.0 < first.standard_error < none.analysis.estimates[0].standard_error, prior
+        assert learnt.further["prior worth, in patients (moment)"] > 0.0
+    published = [{"patients": 50, "mean": 300.0, "standard_error": 15.0}]
+    plan = planned({**one, "method": {"kind": "borrowed", "prior": "leap", "history": published}})
+    assert "LEAP weighs each patient" in one_analysis(patients, plan, plan.analyses[0]).failure
     assert (
         "not part of this analysis" in " ".join(none.analysis.notes)
         or none.analysis.patients == power.analysis.patients

@@ -31,7 +31,7 @@ class Borrowed(msgspec.Struct, tag_field="kind", tag="borrowed", forbid_unknown_
     discount: float = 0.5  #: power prior: what a historical patient counts
     vague_weight: float = 0.2  #: MAP: share of the vague part; 0 is not robust
     heterogeneity_scale: float | None = None  #: MAP: half-normal, log odds (1) or the outcome's unit
-    scale: float = 0.5  #: commensurate: half-normal of the distance, log odds
+    scale: float = 0.5  #: commensurate: half-normal of the distance, log odds or the outcome's unit
     initial: tuple[float, float] = (1.0, 1.0)  #: Beta of a rate before any data
     drifts: list[
         float

@@ -24,13 +24,15 @@ class Study(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     responders: float | None = None  #: of a binary outcome
     mean: float | None = None  #: of a continuous one, with its standard error
     standard_error: float | None = None
+    outcomes: list[float] = []  #: of each patient, where they are rows of the table
 
     def shifted(self, drift: float, *, rate: bool) -> Study:
         """The study with its rate (kept in 0 to 1) or mean moved by ``drift``."""
         if rate:
             share = min(max((self.responders or 0.0) / self.patients + drift, 0.0), 1.0)
             return msgspec.structs.replace(self, responders=float(round(share * self.patients)))
-        return msgspec.structs.replace(self, mean=(self.mean or 0.0) + drift)
+        moved = [value + drift for value in self.outcomes]
+        return msgspec.structs.replace(self, mean=(self.mean or 0.0) + drift, outcomes=moved)
 
 
 def studies(method: Borrowed, asked: Asked) -> list[Study]:
@@ -69,4 +71,5 @@ def _of_rows(label: str, asked: Asked) -> Study:
     if one.endpoint == "binary":
         return Study(name=label, patients=float(len(numbers)), responders=float(numbers.sum()))
     error = float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
-    return Study(name=label, patients=float(len(numbers)), mean=float(numbers.mean()), standard_error=error)
+    return Study(name=label, patients=float(len(numbers)), mean=float(numbers.mean()), standard_error=error,
+                 outcomes=numbers.tolist())  # fmt: skip

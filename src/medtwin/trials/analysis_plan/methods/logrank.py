@@ -17,6 +17,7 @@ class LogRank(msgspec.Struct, tag_field="kind", tag="log-rank", forbid_unknown_f
     adjusted: bool = True
     stratified: bool = True
     small_sample: bool = True  #: false: the variance of Ye, Shao & Yi as published
+    df: str = "residual"  #: residual | normal
     test_first: bool = False  #: the analysis is for the log-rank test rather than the hazard ratio
 
 
@@ -24,7 +25,7 @@ def run(method: LogRank, asked: Asked) -> Done:
     """Hazard ratios, then the tests (or the other way round)."""
     trial = asked.trial()
     made = logrank(
-        trial, adjusted=method.adjusted, stratified=method.stratified, small_sample=method.small_sample,
+        trial, adjusted=method.adjusted, stratified=method.stratified, small_sample=method.small_sample, df=method.df,
         confidence=asked.plan.confidence,
     )  # fmt: skip
     order = sorted(made.estimates, key=lambda one: one.name.startswith("log-rank") != method.test_first)

@@ -1,10 +1,16 @@
-"""``kind: survival``: differences in survival and restricted mean; see :mod:`medtwin.trials.analysis.kaplan`."""
+"""``kind: survival``: differences in survival and restricted mean, adjusted where there are covariates or strata.
+
+See :mod:`medtwin.trials.analysis.kaplan` and :mod:`medtwin.trials.analysis.survival_adjusted`.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 
 from medtwin.trials.analysis.kaplan import survival_effects
+from medtwin.trials.analysis.survival_adjusted import adjusted_survival_effects
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.analysis_plan.methods.curves import censored, curves
 
@@ -14,12 +20,23 @@ class Survival(msgspec.Struct, tag_field="kind", tag="survival", forbid_unknown_
 
     times: list[float] = []  #: in the time's unit
     tau: float | None = None  #: the restricted mean is up to it
+    adjusted: bool = True  #: for the covariates and strata, if there are any
+    strata: str = "covariates"  #: covariates | within | ignore
+    variance: str = "HC2"  #: HC0 | HC2 | HC3; without covariates it is Greenwood's
+    df: str = "satterthwaite"  #: satterthwaite | normal
+    fixed_covariates: bool = False
 
 
 def run(method: Survival, asked: Asked) -> Done:
     """Differences (of the restricted mean its ratio too), then each arm's."""
     trial = asked.trial()
-    made = survival_effects(
-        trial, times=method.times, tau=method.tau, confidence=asked.plan.confidence, unit=asked.analysis.unit
-    )
+    said: dict[str, Any] = {"times": method.times, "tau": method.tau, "confidence": asked.plan.confidence,
+                            "unit": asked.analysis.unit}  # fmt: skip
+    if method.adjusted and (trial.covariates.shape[1] or trial.strata is not None):
+        made = adjusted_survival_effects(
+            trial, strata=method.strata, variance=method.variance, df=method.df, fixed_covariates=method.fixed_covariates,
+            **said,
+        )  # fmt: skip
+    else:
+        made = survival_effects(trial, **said)
     return Done(analysis=made, curves=curves(trial), further=censored(trial, asked.analysis.unit))

@@ -5,15 +5,17 @@ See :mod:`medtwin.trials.missing.binary`, ``count`` and ``survival``. Multiple i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.analysis_plan.methods.curves import censored, curves
-from medtwin.trials.missing import binary, count, survival
+from medtwin.trials.missing import Delta, binary, count, survival, tipping_point
 
 
 class ImputedBinary(
@@ -24,6 +26,8 @@ class ImputedBinary(
     strategy: str = "MAR"
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log odds ratio
+    tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
+    tipping_to: float = 3.0
     measures: tuple[str, ...] = ("difference", "ratio", "odds ratio")
     variance: str = "HC2"
     sets: int = 50
@@ -39,6 +43,8 @@ class ImputedCount(
     strategy: str = "MAR"  #: MAR | JR | CR
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log rate ratio
+    tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
+    tipping_to: float = 3.0
     variance: str = "HC2"
     sets: int = 50
     seed: int = 0
@@ -53,6 +59,8 @@ class ImputedSurvival(
     strategy: str = "MAR"  #: MAR | JR
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log hazard ratio
+    tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
+    tipping_to: float = 3.0
     pieces: int = 5
     sets: int = 50
     seed: int = 0
@@ -61,39 +69,63 @@ class ImputedSurvival(
 def run_binary(method: ImputedBinary, asked: Asked) -> Done:
     """Effects over all patients; those without an outcome are counted."""
     outcome = asked.analysis.outcome
-    gone = asked.frame[outcome].is_null()
+    gone = asked.frame[outcome].is_null().to_numpy()
     trial = asked.trial(asked.frame.with_columns(asked.frame[outcome].fill_null(0)))
     _nobody_lost(asked, len(trial.arm))
-    made = binary(
-        trial, gone.to_numpy(), strategy=method.strategy, reference=method.reference, delta=method.delta or None,
-        measures=method.measures, variance=method.variance, sets=method.sets, seed=method.seed,
-        confidence=asked.plan.confidence,
-    )  # fmt: skip
-    return Done(analysis=made)
+
+    def analyse(delta: Mapping[str, float] | None) -> Analysis:
+        return binary(
+            trial, gone, strategy=method.strategy, reference=method.reference, delta=delta, measures=method.measures,
+            variance=method.variance, sets=method.sets, seed=method.seed, confidence=asked.plan.confidence,
+        )  # fmt: skip
+
+    return _done(method, asked, analyse)
 
 
 def run_count(method: ImputedCount, asked: Asked) -> Done:
     """The rate ratio over the planned time."""
     trial = asked.trial()
     _nobody_lost(asked, len(trial.arm))
-    made = count(
-        trial, _planned(asked, method.planned), strategy=method.strategy, reference=method.reference,
-        delta=method.delta or None, variance=method.variance, sets=method.sets, seed=method.seed,
-        confidence=asked.plan.confidence,
-    )  # fmt: skip
-    return Done(analysis=made)
+    planned = _planned(asked, method.planned)
+
+    def analyse(delta: Mapping[str, float] | None) -> Analysis:
+        return count(
+            trial, planned, strategy=method.strategy, reference=method.reference, delta=delta, variance=method.variance,
+            sets=method.sets, seed=method.seed, confidence=asked.plan.confidence,
+        )  # fmt: skip
+
+    return _done(method, asked, analyse)
 
 
 def run_survival(method: ImputedSurvival, asked: Asked) -> Done:
     """The hazard ratio."""
     trial = asked.trial()
     _nobody_lost(asked, len(trial.arm))
-    made = survival(
-        trial, _planned(asked, method.planned), strategy=method.strategy, reference=method.reference,
-        delta=method.delta or None, pieces=method.pieces, sets=method.sets, seed=method.seed,
-        confidence=asked.plan.confidence,
+    planned = _planned(asked, method.planned)
+
+    def analyse(delta: Mapping[str, float] | None) -> Analysis:
+        return survival(
+            trial, planned, strategy=method.strategy, reference=method.reference, delta=delta, pieces=method.pieces,
+            sets=method.sets, seed=method.seed, confidence=asked.plan.confidence,
+        )  # fmt: skip
+
+    done = _done(method, asked, analyse)
+    return replace(done, curves=curves(trial), further=censored(trial, asked.analysis.unit))
+
+
+def _done(
+    method: ImputedBinary | ImputedCount | ImputedSurvival, asked: Asked,
+    analyse: Callable[[Mapping[str, float] | None], Analysis],
+) -> Done:  # fmt: skip
+    """The analysis with the plan's delta, and where it tips."""
+    made = analyse(method.delta or None)
+    if not method.tipping:
+        return Done(analysis=made)
+    tipped = tipping_point(
+        lambda delta: analyse(delta.by_arm), Delta(by_arm=method.tipping), estimate=made.estimates[0].name,
+        high=method.tipping_to, level=1.0 - asked.plan.confidence, points=11,
     )  # fmt: skip
-    return Done(analysis=replace(made), curves=curves(trial), further=censored(trial, asked.analysis.unit))
+    return Done(analysis=made, tipping=tipped)
 
 
 def _planned(asked: Asked, column: str) -> np.ndarray:

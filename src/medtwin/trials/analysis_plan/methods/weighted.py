@@ -19,6 +19,7 @@ from medtwin.trials.external.matching import nearest_neighbours
 from medtwin.trials.external.propensity import propensity_score, propensity_weights
 from medtwin.trials.external.tilting import entropy_weights
 from medtwin.trials.external.tipping import bias_tipping_point, e_value
+from medtwin.trials.external.weighted_kaplan import weighted_survival_effects
 
 WAYS = ("none", "ATT", "ATE", "overlap", "entropy", "matching")
 
@@ -38,6 +39,9 @@ class Weighted(msgspec.Struct, tag_field="kind", tag="weighted", forbid_unknown_
     ratio: int = 1  #: matching: controls for each treated
     scale: str = "logit"  #: matching: logit | probability
     order: str = "largest"  #: matching: largest | smallest | data
+    side: str = "either"  #: matching: either | below
+    times: list[float] = []  #: survival: differences at these times, instead of the hazard ratio
+    tau: float | None = None  #: survival: difference of the restricted mean, instead of the hazard ratio
 
 
 def run(method: Weighted, asked: Asked) -> Done:
@@ -45,7 +49,12 @@ def run(method: Weighted, asked: Asked) -> Done:
     trial = asked.trial()
     weights, sets, words, notes = weigh(method, trial)
     survives = asked.analysis.endpoint == "survival"
-    if survives:
+    if survives and (method.times or method.tau is not None):
+        made = weighted_survival_effects(
+            trial, weights, times=method.times, tau=method.tau, method=words, unit=asked.analysis.unit,
+            confidence=asked.plan.confidence, notes=notes,
+        )  # fmt: skip
+    elif survives:
         made = weighted_hazard_ratio(
             trial, weights, cluster=sets, ties=method.ties, method=words, confidence=asked.plan.confidence, notes=notes
         )
@@ -78,7 +87,13 @@ def weigh(method: Weighted, trial: TrialData) -> tuple[np.ndarray | None, np.nda
     score = propensity_score(trial)
     if method.weights == "matching":
         matched = nearest_neighbours(
-            trial, score.score, caliper=method.caliper, ratio=method.ratio, scale=method.scale, order=method.order
+            trial,
+            score.score,
+            caliper=method.caliper,
+            ratio=method.ratio,
+            scale=method.scale,
+            order=method.order,
+            side=method.side,
         )
         sets = np.where(
             matched.matched_set < 0, matched.matched_set.max() + 1 + np.arange(len(trial.arm)), matched.matched_set
