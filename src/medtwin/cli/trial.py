@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medtwin.cli import trial_simulate
 from medtwin.cli.common import Home, Json, command, emit, note, table
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         "medtwin trial plan plan.yaml --json",
         name="plan",
     )  # fmt: skip
+    trial_simulate.register(trial_app)
     app.add_typer(trial_app, name="trial")
 
 
