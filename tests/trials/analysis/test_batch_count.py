@@ -14,7 +14,12 @@ def trials(size=6, patients=60, theta=1.5, columns=2):
     x = rng.normal(2.0, 3.0, (size, columns, patients))
     arm = rng.permuted(np.tile([0, 1, 1], (size, patients // 3)), axis=-1)
     mean = np.exp(0.4 - 0.4 * arm + 0.15 * x[:, 0])
-    return rng.poisson(mean * rng.gamma(theta, 1 / theta, mean.shape)).astype(float), arm, x, rng.uniform(0.3, 2.0, mean.shape)
+    return (
+        rng.poisson(mean * rng.gamma(theta, 1 / theta, mean.shape)).astype(float),
+        arm,
+        x,
+        rng.uniform(0.3, 2.0, mean.shape),
+    )
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
@@ -23,7 +28,9 @@ def trials(size=6, patients=60, theta=1.5, columns=2):
 def test_each_trial(variance, family, measure, with_exposure):
     with_exposure &= variance != "influence"  # not derived for rates
     y, arm, x, time = trials()
-    got = count_batch(y, arm, x, family=family, measure=measure, variance=variance, exposure=time if with_exposure else None)
+    got = count_batch(
+        y, arm, x, family=family, measure=measure, variance=variance, exposure=time if with_exposure else None
+    )
     assert got.failed == 0
     for k in range(len(y)):
         data = TrialData.of(y[k], arm[k], covariates=x[k].T, exposure=time[k] if with_exposure else None)
@@ -37,7 +44,9 @@ def test_counts_that_vary_no_more_than_poisson_and_no_covariates():
     y, arm, _, _ = trials(theta=1e9, columns=1)
     got, poisson = (count_batch(y, arm, family=family) for family in ("negative-binomial", "poisson"))
     for k in range(len(y)):
-        alone = marginal_effects(TrialData.of(y[k], arm[k]), family="negative-binomial", measures=("ratio",)).estimates[0]
+        alone = marginal_effects(TrialData.of(y[k], arm[k]), family="negative-binomial", measures=("ratio",)).estimates[
+            0
+        ]
         assert got.standard_error[k] == pytest.approx(alone.standard_error, rel=1e-9)
     assert np.isfinite(poisson.standard_error).all()
 

@@ -28,7 +28,13 @@ def trials(ties=False, size=5, patients=72, columns=2):
 def test_logrank_and_hazard_ratio(ties, stratified, small_sample, adjusted):
     time, event, arm, x, z = trials(ties)
     got = adjusted_logrank_batch(
-        time, event, arm, x if adjusted else None, z if stratified else None, small_sample=small_sample, hazard_ratio=True
+        time,
+        event,
+        arm,
+        x if adjusted else None,
+        z if stratified else None,
+        small_sample=small_sample,
+        hazard_ratio=True,
     )
     for k in range(len(time)):
         data = TrialData.of(time[k], arm[k], covariates=x[k].T, event=event[k], strata=z[k])
@@ -76,7 +82,11 @@ def test_survival_and_restricted_mean(ties, end):
 
 
 def test_beyond_the_last_follow_up():
-    time, event, arm = np.array([[1.0, 2.0, 3.0, 4.0]] * 2), np.array([[1, 1, 1, 0], [1, 1, 1, 1]]), np.array([0, 1, 0, 1])
+    time, event, arm = (
+        np.array([[1.0, 2.0, 3.0, 4.0]] * 2),
+        np.array([[1, 1, 1, 0], [1, 1, 1, 1]]),
+        np.array([0, 1, 0, 1]),
+    )
     value, error = survival_batch(time, event, arm, at=5.0)
     assert np.isnan(value).tolist() == np.isnan(error).tolist() == [True, False]
     assert value[1] == 0.0

@@ -172,7 +172,7 @@ def test_grid_resumes(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [({"n_contrl": 3}, "n_contrl"), ({"n_control": 3}, "n_treated"), ({"endpoint": "binary"}, "risk_control"),
-     ({"hazard_ratio": 0.5}, "only what this endpoint"), 
+     ({"hazard_ratio": 0.5}, "only what this endpoint"),
      ({"correlation": 0.9, "baseline": 1, "baseline_correlation": 0.9}, "explain"),
      ({"seen": "cubed"}, "one of"), ({"randomisation": "permuted-block", "block": 5}, "multiple"), ({"dropout": 1.0}, "dropout"),
      ({"looks": [0.5, 1.0], "dropout": 0.1}, "fixed design"), ({"n_control": "many"}, "cannot be read")],

@@ -52,7 +52,9 @@ def count_batch(
         x = np.ones((end - begin, columns + 2, patients))
         x[:, 1] = a[begin:end] if len(a) > 1 else a
         x[:, 2:] = c[begin:end] if len(c) > 1 else c
-        offset = None if t is None else np.broadcast_to(np.log(t[begin:end] if len(t) > 1 else t), (end - begin, patients))
+        offset = (
+            None if t is None else np.broadcast_to(np.log(t[begin:end] if len(t) > 1 else t), (end - begin, patients))
+        )
         failed += _chunk(x, y[begin:end], offset, family, measure, variance, value[begin:end], error[begin:end])
     df = np.full(shape, float(patients - columns - 2))
     return BatchFit(value.reshape(shape), error.reshape(shape), df, failed)
@@ -176,7 +178,7 @@ def _climb(
     """Fisher scoring of the trials ``rows`` given theta, in place; which of them converged."""
     fine = np.zeros(len(rows), dtype=bool)
     active = np.arange(len(rows))
-    for _ in range(60):
+    for attempt in range(60):
         mine = rows[active]
         xs, t = x[mine], theta[mine, None]
         eta = (beta[mine, None, :] @ xs)[:, 0] + shift[mine]
@@ -192,13 +194,12 @@ def _climb(
         step[lost] = 0.0
         beta[mine] += step
         lost |= eta.min(axis=-1) < -25.0  # a rate of zero
-        done = moved <= 1e-12 * (1.0 + np.abs(beta[mine]).max(axis=-1))
+        # at the end steps of rounding error alone will do
+        done = moved <= (1e-12 if attempt < 50 else 1e-9) * (1.0 + np.abs(beta[mine]).max(axis=-1))
         fine[active[done & ~lost]] = True
         active = active[~(done | lost)]
         if not len(active):
             break
-    else:  # steps of rounding error alone
-        fine[active[moved[~(done | lost)] <= 1e-9]] = True
     return fine
 
 

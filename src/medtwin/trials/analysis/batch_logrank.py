@@ -84,7 +84,7 @@ class _Chunk:
         t, self.d, self.a = sort(time), sort(event).astype(float), sort(arm)
         self.levels = np.zeros(t.shape, dtype=int) if strata is None else sort(strata)
         self.x = np.take_along_axis(covariates, order[:, None, :], axis=-1)
-        size, patients = t.shape
+        _size, patients = t.shape
         place = np.arange(patients)
         new = np.ones(t.shape, dtype=bool)
         new[:, 1:] = self.levels[:, 1:] != self.levels[:, :-1]
@@ -100,7 +100,9 @@ class _Chunk:
         self.tied = same.any(axis=-1)
         self.bad = ~((self.d > 0.0) & (self.y1 > 0.0) & (self.y0 > 0.0)).any(axis=-1)
         self.count = int(self.levels.max()) + 1
-        self.inside = [self.levels == level for level in range(self.count)] if self.count > 1 else [np.ones(t.shape, bool)]
+        self.inside = (
+            [self.levels == level for level in range(self.count)] if self.count > 1 else [np.ones(t.shape, bool)]
+        )
         self.x = self._within(self.x, np.ones(t.shape))
 
     def _within(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -31,5 +31,5 @@ def draw(scenario: Scenario, seed: int, chunk: int) -> Batch:
 def _part(scenario: Scenario, rng: np.random.Generator, trials: int, *, external: bool) -> Batch:
     who = people(scenario, rng, trials, external=external)
     made = KINDS[scenario.endpoint](scenario, rng, who, external=external)
-    lost = rng.random(who.score.shape) < scenario.dropout if scenario.dropout else None
+    lost = rng.random(who.score.shape) < scenario.dropout if scenario.dropout and scenario.endpoint != "count" else None
     return Batch(arm=who.arm, score=who.seen, baseline=who.baseline, strata=who.strata, lost=lost, **made)

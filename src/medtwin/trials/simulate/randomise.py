@@ -68,6 +68,8 @@ def people(scenario: Scenario, rng: np.random.Generator, trials: int, *, externa
     size = scenario.n_external if external else scenario.patients
     score = normals(rng, (trials, size))
     table = normals(rng, (trials, scenario.baseline, size))
+    if external and scenario.external_shift:  # the outcome moves with them
+        score, table = score + scenario.external_shift, table + scenario.external_shift
     fixed: Array | float = 0.0
     if scenario.baseline_correlation:
         fixed = scenario.baseline_correlation / math.sqrt(scenario.baseline) * table.sum(axis=1)
@@ -77,16 +79,9 @@ def people(scenario: Scenario, rng: np.random.Generator, trials: int, *, externa
         edges = ndtri(np.arange(1, scenario.strata) / scenario.strata)
         strata = np.searchsorted(edges, hidden)
         fixed = fixed + scenario.strata_correlation * hidden
-    moved = scenario.training_shift + (scenario.external_shift if external else 0.0)
     seen = seen_score(scenario, rng, score)
-    if external and scenario.external_shift:
-        # the outcome follows its covariates: it moves with them
-        r = scenario.correlation
-        fixed = fixed + scenario.external_shift * (
-            r + scenario.baseline_correlation * math.sqrt(max(scenario.baseline, 0))
-        )
-    if moved:
-        seen, table = seen + moved, table + moved
+    if scenario.training_shift:
+        seen, table = seen + scenario.training_shift, table + scenario.training_shift
     arm = np.zeros(size) if external else arms(scenario, rng, trials, strata)
     return People(arm, score, seen, table, strata, fixed)
 

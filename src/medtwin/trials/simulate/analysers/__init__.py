@@ -1,20 +1,29 @@
-"""Analyses of simulated trials, one file a family; :data:`METHODS` has them by the name that a YAML file uses."""
+"""Analyses of simulated trials, one file a family; :data:`METHODS` has them by the name that a YAML file uses
+(module and class, imported when asked for)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import msgspec
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.simulate.analysers.ancova import Ancova
 from medtwin.trials.simulate.fits import Analyser
 
-METHODS: dict[str, Any] = {"ancova": Ancova}
+METHODS = {
+    "ancova": "ancova:Ancova", "logistic": "logistic:Logistic", "count": "count:Count", "logrank": "logrank:Logrank",
+    "cox": "logrank:Cox", "kaplan-meier": "survival:Kaplan", "mmrm": "mmrm:Mmrm", "missing": "missing:MissingRepeated",
+    "missing-one": "missing:MissingOne", "external": "external:External", "borrowing": "external:Borrowing",
+}  # fmt: skip
 #: what is done where nothing is said
 DEFAULTS: dict[str, tuple[dict[str, Any], ...]] = {
-    "continuous": ({"method": "ancova", "adjust": "all"}, {"method": "ancova", "adjust": "none"}),
+    "continuous": ({"method": "ancova"}, {"method": "ancova", "adjust": "none"}),
+    "binary": ({"method": "logistic"}, {"method": "logistic", "adjust": "none"}),
+    "count": ({"method": "count"}, {"method": "count", "adjust": "none"}),
+    "survival": ({"method": "logrank"}, {"method": "logrank", "adjust": "none"}),
+    "repeated": ({"method": "mmrm"}, {"method": "mmrm", "adjust": "none"}),
 }
 
 
@@ -25,7 +34,9 @@ def analysers_of(given: Sequence[dict[str, Any]] | None, endpoint: str) -> tuple
         where = f"analysis {number}"
         if not isinstance(one, dict) or one.get("method") not in METHODS:
             raise AnalysisError(f"{one!r}"[:100], expected=f"method: one of {tuple(METHODS)}", where=where)
-        kind, options = METHODS[one["method"]], {name: value for name, value in one.items() if name != "method"}
+        module, _, name = METHODS[one["method"]].partition(":")
+        kind = getattr(import_module(f"{__name__}.{module}"), name)
+        options = {key: value for key, value in one.items() if key != "method"}
         if strange := sorted(set(options) - set(kind.__dataclass_fields__)):
             raise AnalysisError(f"{strange}", expected=f"some of {sorted(kind.__dataclass_fields__)}", where=where)
         try:

@@ -1,7 +1,8 @@
 """Counts: the quantile of L in a Poisson or negative binomial law of mean ``rate exposure``, variance ``mu + k mu^2``.
 
 The score's loading rho on L has the wanted correlation with the count itself (``planning.latent.latent_correlation``).
-External controls' L lies ``drift`` higher.
+External controls' L lies ``drift`` higher. Who drops out is seen for a uniform part of the time, with each of his events
+seen if it falls into it.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ def draw(scenario: Scenario, rng: np.random.Generator, who: People, *, external:
     hidden = latent(scenario, rng, who, loadings)  # type: ignore[arg-type]
     if external:
         hidden += scenario.external_drift
-        return {"outcome": np.searchsorted(laws[0][1], hidden).astype(float)}
     y = np.searchsorted(laws[0][1], hidden)
     if means[0] != means[1]:
         y = np.where(who.arm > 0.5, np.searchsorted(laws[1][1], hidden), y)
-    return {"outcome": y.astype(float)}
+    if not scenario.dropout:
+        return {"outcome": y.astype(float)}
+    part = np.where(rng.random(y.shape) < scenario.dropout, 1.0 - rng.random(y.shape), 1.0)
+    return {"outcome": rng.binomial(y, part).astype(float), "exposure": scenario.exposure * part}
