@@ -221,9 +221,8 @@ def _theta(y: np.ndarray, mean: np.ndarray, start: np.ndarray) -> np.ndarray:
         if not len(active):
             break
         t, mu, n = np.exp(log[active])[:, None], mean[active], y[active]
-        more = t + n
-        slope = (_digamma_from(n, t[:, 0], 0) + np.log(t) - np.log(t + mu) + 1.0 - more / (t + mu)).sum(axis=-1)
-        bend = (_digamma_from(n, t[:, 0], 1) + 1.0 / t - 2.0 / (t + mu) + more / (t + mu) ** 2).sum(axis=-1)
+        slope = (_digamma_from(n, t[:, 0], 0) - np.log1p(mu / t) + (mu - n) / (t + mu)).sum(axis=-1)
+        bend = (_digamma_from(n, t[:, 0], 1) + (mu**2 / t + n) / (t + mu) ** 2).sum(axis=-1)
         theta = t[:, 0]
         curve = theta**2 * bend + theta * slope
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,6 +8,7 @@ binary outcome has the own controls, with the external ones behind them through 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -157,26 +158,29 @@ class Borrowing:
         return loop(one, batch, scenario)
 
     def _of(self, hits1: int, size1: int, hits0: int, size0: int, hits: int, size: int) -> Estimate:
-        return hybrid_difference((hits1, size1), (hits0, size0), self._prior(hits, size), name=self.prior).estimates[0]
-
-    def _prior(self, hits: int, size: int) -> RateDistribution:
-        if self.prior == "none":
-            return no_borrowing()
-        if self.prior in ("pooled", "power"):
-            return power_prior(hits, size, 1.0 if self.prior == "pooled" else self.discount)
-        if self.prior == "normalised power":
-            return normalised_power_prior(hits, size).rate
-        if self.prior == "robust MAP":
-            return map_prior(np.array([hits]), np.array([size])).robust(self.weight)
-        if self.prior == "commensurate":
-            return commensurate_prior(hits, size)
-        if self.prior == "LEAP":
-            return leap_prior(hits, size)
-        raise AnalysisError(f"prior {self.prior!r}", expected=f"one of {PRIORS}", where="borrowing")
+        return hybrid_difference((hits1, size1), (hits0, size0), _prior(self, hits, size), name=self.prior).estimates[0]
 
     def truth(self, scenario: Scenario) -> float | None:
         """The difference of risks."""
         return _difference(scenario)
+
+
+@lru_cache(maxsize=2048)
+def _prior(chosen: Borrowing, hits: int, size: int) -> RateDistribution:
+    """The prior that history makes; few histories differ, so that each is made once."""
+    if chosen.prior == "none":
+        return no_borrowing()
+    if chosen.prior in ("pooled", "power"):
+        return power_prior(hits, size, 1.0 if chosen.prior == "pooled" else chosen.discount)
+    if chosen.prior == "normalised power":
+        return normalised_power_prior(hits, size).rate
+    if chosen.prior == "robust MAP":
+        return map_prior(np.array([hits]), np.array([size])).robust(chosen.weight)
+    if chosen.prior == "commensurate":
+        return commensurate_prior(hits, size)
+    if chosen.prior == "LEAP":
+        return leap_prior(hits, size)
+    raise AnalysisError(f"prior {chosen.prior!r}", expected=f"one of {PRIORS}", where="borrowing")
 
 
 def _difference(scenario: Scenario) -> float:
