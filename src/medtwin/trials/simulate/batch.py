@@ -18,8 +18,7 @@ class Batch:
 
     arm: np.ndarray  #: (p,) where every trial shares it, else (t, p); 0 control, 1 treated
     outcome: np.ndarray  #: (t, p), or (t, visit, p) of repeated measures; NaN where missing
-    score: np.ndarray  #: (t, p) as the analysis sees it
-    baseline: np.ndarray  #: (t, k, p)
+    known: np.ndarray  #: (t, 1 + k, p) the score as the analysis sees it, then the baseline covariates
     strata: np.ndarray | None = None  #: (t, p)
     event: np.ndarray | None = None  #: (t, p)
     entry: np.ndarray | None = None  #: (t, p) calendar time of entry
@@ -31,6 +30,16 @@ class Batch:
         return len(self.outcome)
 
     @property
+    def score(self) -> np.ndarray:
+        """(t, p)."""
+        return self.known[:, 0]
+
+    @property
+    def baseline(self) -> np.ndarray:
+        """(t, k, p)."""
+        return self.known[:, 1:]
+
+    @property
     def patients(self) -> int:
         """In a trial."""
         return self.outcome.shape[-1]
@@ -39,9 +48,9 @@ class Batch:
         """(t, q, p) of what is adjusted for; none where that is nothing. ``adjust``: one of ``ADJUST``."""
         if adjust not in ADJUST:
             raise AnalysisError(f"adjust {adjust!r}", expected=f"one of {ADJUST}")
-        parts = [self.score[:, None]] if adjust in ("score", "score+baseline", "all") else []
-        if adjust in ("baseline", "score+baseline", "all") and self.baseline.shape[1]:
-            parts.append(self.baseline)
+        first = 0 if adjust in ("score", "score+baseline", "all") else 1
+        last = 1 if adjust in ("score", "strata", "none") else self.known.shape[1]
+        parts = [self.known[:, first:last]] if last > first else []
         if adjust in ("strata", "all") and self.strata is not None:
             levels = np.arange(1, int(self.strata.max()) + 1)
             parts.append((self.strata[:, None, :] == levels[:, None]).astype(float))
@@ -56,8 +65,8 @@ class Batch:
             return None if values is None else values[..., :count]
 
         return replace(
-            self, arm=self.arm[..., :count], outcome=self.outcome[..., :count], score=self.score[..., :count],
-            baseline=self.baseline[..., :count], strata=cut(self.strata), event=cut(self.event), entry=cut(self.entry),
+            self, arm=self.arm[..., :count], outcome=self.outcome[..., :count], known=self.known[..., :count],
+            strata=cut(self.strata), event=cut(self.event), entry=cut(self.entry),
             exposure=cut(self.exposure), lost=cut(self.lost),
         )  # fmt: skip
 
@@ -69,7 +78,7 @@ class Batch:
 
         return replace(
             self, arm=self.arm if self.arm.ndim == 1 else self.arm[:count], outcome=self.outcome[:count],
-            score=self.score[:count], baseline=self.baseline[:count], strata=cut(self.strata), event=cut(self.event),
+            known=self.known[:count], strata=cut(self.strata), event=cut(self.event),
             entry=cut(self.entry), exposure=cut(self.exposure), lost=cut(self.lost),
             external=None if self.external is None else self.external.trials(count),
         )  # fmt: skip
@@ -104,7 +113,7 @@ class Batch:
             return None if values is None else values[number : number + 1]
 
         return replace(
-            self, arm=self.arm_of(number), outcome=self.outcome[number : number + 1], score=self.score[number : number + 1],
-            baseline=self.baseline[number : number + 1], strata=cut(self.strata), event=cut(self.event),
+            self, arm=self.arm_of(number), outcome=self.outcome[number : number + 1],
+            known=self.known[number : number + 1], strata=cut(self.strata), event=cut(self.event),
             entry=cut(self.entry), exposure=cut(self.exposure), lost=cut(self.lost), external=None,
         )  # fmt: skip

@@ -117,16 +117,18 @@ def _sums(
 ) -> Tally:  # fmt: skip
     truth = analyser.truth(scenario)
     good = np.isfinite(fits.value) & np.isfinite(fits.error) & ~np.isnan(fits.df)
-    away = fits.value[good] - (truth or 0.0)
-    square = fits.error[good] ** 2
-    reach = np.broadcast_to(quantile(fits.df, 0.975), good.shape)[good] * fits.error[good]
+    value, error = fits.value, fits.error
+    reach = np.broadcast_to(quantile(fits.df, 0.975), good.shape)
+    if not good.all():
+        value, error, reach = value[good], error[good], reach[good]
+    away, square = value - (truth or 0.0), error**2
     reasons = dict(fits.reasons)
     unnamed = int((~good).sum()) - sum(reasons.values())
     if unnamed > 0:
         reasons["not estimable (batched kernel)"] = unnamed
     return Tally(
         trials=len(good), failed=int((~good).sum()), rejected=int((rejected & good).sum()), against=int((harm & good).sum()),
-        covered=int((np.abs(away) <= reach).sum()), away=math.fsum(away), away2=math.fsum(away * away),
-        variance=math.fsum(square), variance2=math.fsum(square * square), patients=patients, events=events,
+        covered=int((np.abs(away) <= reach * error).sum()), away=float(away.sum()), away2=float(away @ away),
+        variance=float(square.sum()), variance2=float(square @ square), patients=patients, events=events,
         stopped=stopped, stopped_rejected=stopped_rejected, reasons=reasons,
     )  # fmt: skip

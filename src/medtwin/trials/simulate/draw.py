@@ -23,7 +23,7 @@ def draw(scenario: Scenario, seed: int, chunk: int) -> Batch:
         return own
     beside = _part(scenario, rng, trials, external=True)
     return Batch(
-        arm=own.arm, outcome=own.outcome, score=own.score, baseline=own.baseline, strata=own.strata, event=own.event,
+        arm=own.arm, outcome=own.outcome, known=own.known, strata=own.strata, event=own.event,
         entry=own.entry, lost=own.lost, external=beside,
     )  # fmt: skip
 
@@ -32,4 +32,4 @@ def _part(scenario: Scenario, rng: np.random.Generator, trials: int, *, external
     who = people(scenario, rng, trials, external=external)
     made = KINDS[scenario.endpoint](scenario, rng, who, external=external)
     lost = rng.random(who.score.shape) < scenario.dropout if scenario.dropout and scenario.endpoint != "count" else None
-    return Batch(arm=who.arm, score=who.seen, baseline=who.baseline, strata=who.strata, lost=lost, **made)
+    return Batch(arm=who.arm, known=who.known, strata=who.strata, lost=lost, **made)

@@ -17,12 +17,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Patients before their outcome. (t, p), but ``baseline`` (t, k, p) and a shared ``arm`` (p,)."""
+    """Patients before their outcome. (t, p), but ``known`` (t, 1 + k, p) and a shared ``arm`` (p,)."""
 
     arm: Array
     score: Array  #: m: what the outcome hangs on, standard normal
-    seen: Array  #: what the analysis gets
-    baseline: Array
+    known: Array  #: what the analysis gets: the score as it is seen, and the baseline covariates
     strata: Array | None
     fixed: Array | float  #: b x + c g, what baseline and strata add to the latent variable
 
@@ -66,10 +65,10 @@ def block_of(scenario: Scenario) -> tuple[int, int]:
 def people(scenario: Scenario, rng: np.random.Generator, trials: int, *, external: bool = False) -> People:
     """Everything but the outcome."""
     size = scenario.n_external if external else scenario.patients
-    score = normals(rng, (trials, size))
-    table = normals(rng, (trials, scenario.baseline, size))
+    known = normals(rng, (trials, 1 + scenario.baseline, size))
     if external and scenario.external_shift:  # the outcome moves with them
-        score, table = score + scenario.external_shift, table + scenario.external_shift
+        known += scenario.external_shift
+    score, table = known[:, 0], known[:, 1:]
     fixed: Array | float = 0.0
     if scenario.baseline_correlation:
         fixed = scenario.baseline_correlation / math.sqrt(scenario.baseline) * table.sum(axis=1)
@@ -80,10 +79,11 @@ def people(scenario: Scenario, rng: np.random.Generator, trials: int, *, externa
         strata = np.searchsorted(edges, hidden)
         fixed = fixed + scenario.strata_correlation * hidden
     seen = seen_score(scenario, rng, score)
-    if scenario.training_shift:
-        seen, table = seen + scenario.training_shift, table + scenario.training_shift
+    if seen is not score or scenario.training_shift:
+        known = np.concatenate([seen[:, None], table], axis=1)
+        known += scenario.training_shift
     arm = np.zeros(size) if external else arms(scenario, rng, trials, strata)
-    return People(arm, score, seen, table, strata, fixed)
+    return People(arm, score, known, strata, fixed)
 
 
 def seen_score(scenario: Scenario, rng: np.random.Generator, score: Array) -> Array:

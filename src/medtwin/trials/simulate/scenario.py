@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,18 @@ class Scenario:
 
     def digest(self) -> str:
         """Of everything that is drawn or decided here; the title does not count."""
-        held = {name: value for name, value in asdict(self).items() if name != "title"}
-        return hashlib.sha256(msgspec.json.encode(held, order="deterministic")).hexdigest()
+        return _digest(self)
 
     def with_fields(self, **changed: Any) -> Scenario:
         """Another scenario, by name of field, checked; integers and lists are taken for floats and tuples."""
         held = {name: value for name, value in asdict(self).items() if name not in changed}
         return scenario_of(held | changed)
+
+
+@lru_cache(maxsize=4096)
+def _digest(scenario: Scenario) -> str:
+    held = {name: value for name, value in asdict(scenario).items() if name != "title"}
+    return hashlib.sha256(msgspec.json.encode(held, order="deterministic")).hexdigest()
 
 
 _OWN = {

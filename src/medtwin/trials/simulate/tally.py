@@ -22,7 +22,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Sums of a chunk; sums of several add up exactly (``math.fsum``), in whatever order they come."""
+    """Sums of a chunk; several add up exactly (``math.fsum``), in whatever order they come."""
 
     trials: int
     failed: int
@@ -93,11 +93,11 @@ def merged(parts: Iterable[Tally]) -> Tally:
 
 
 def share_of(count: int, trials: int) -> Measured:
-    """A share with its error."""
+    """A share with its error; of none or all, in which nothing varies, that of one more of either kind."""
     if not trials:
         return Measured(value=math.nan, error=math.nan)
-    p = count / trials
-    return Measured(value=p, error=math.sqrt(p * (1.0 - p) / trials))
+    p = (count + 1.0) / (trials + 2.0) if count in (0, trials) else count / trials
+    return Measured(value=count / trials, error=math.sqrt(p * (1.0 - p) / trials))
 
 
 def characteristics(tally: Tally, analysis: str, truth: float | None, *, events: bool) -> Characteristics:

@@ -15,7 +15,8 @@ from medtwin.trials.simulate.fits import Analyser
 METHODS = {
     "ancova": "ancova:Ancova", "logistic": "logistic:Logistic", "count": "count:Count", "logrank": "logrank:Logrank",
     "cox": "logrank:Cox", "kaplan-meier": "survival:Kaplan", "mmrm": "mmrm:Mmrm", "missing": "missing:MissingRepeated",
-    "missing-one": "missing:MissingOne", "external": "external:External", "borrowing": "external:Borrowing",
+    "contrast": "contrast:Contrast", "missing-one": "missing:MissingOne", "external": "external:External",
+    "borrowing": "external:Borrowing",
 }  # fmt: skip
 #: what is done where nothing is said
 DEFAULTS: dict[str, tuple[dict[str, Any], ...]] = {

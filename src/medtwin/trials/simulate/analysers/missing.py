@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -12,14 +13,30 @@ from medtwin.trials.estimate import Estimate
 from medtwin.trials.missing.binary import binary
 from medtwin.trials.missing.conditional import conditional_mean
 from medtwin.trials.missing.count import count
+from medtwin.trials.missing.impute import Assumption
 from medtwin.trials.missing.multiple import complete, multiple_imputation
 from medtwin.trials.missing.repeated import RepeatedTrial
+from medtwin.trials.missing.samples import Samples, jackknife
 from medtwin.trials.missing.survival import survival
 from medtwin.trials.simulate.batch import Batch
 from medtwin.trials.simulate.fits import Fits, loop
 from medtwin.trials.simulate.scenario import Scenario
 
 METHODS = ("conditional", "rubin")
+KEPT = 1024  #: jackknifes kept: several strategies of a trial have the same one
+_kept: dict[bytes, Samples] = {}
+
+
+def _jackknife(trial: RepeatedTrial, strategy: str) -> Samples:
+    """Made once for all strategies that learn from the same outcomes."""
+    assumption = Assumption.of(trial, strategy, None)
+    parts = (trial.outcome, trial.covariates, trial.arm, assumption.used(trial))
+    key = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).digest()
+    if key not in _kept:
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = jackknife(trial, assumption)
+    return _kept[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +73,7 @@ class MissingRepeated:
             y, batch.arm_of(number).astype(int), visits=visits, covariates=None if table is None else table[0].T
         )
         if self.method == "conditional":
-            made = conditional_mean(trial, strategy=self.strategy)
+            made = conditional_mean(trial, strategy=self.strategy, samples=_jackknife(trial, self.strategy))
         else:
             made = multiple_imputation(complete(trial, strategy=self.strategy, sets=self.sets, seed=number))
         return made[f"1 - 0 at {visits[-1]}"]

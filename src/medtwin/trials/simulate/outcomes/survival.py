@@ -44,13 +44,16 @@ def survival(scenario: Scenario, time: np.ndarray, treated: bool) -> np.ndarray:
 
 def draw(scenario: Scenario, rng: np.random.Generator, who: People, *, external: bool) -> dict[str, Any]:
     """Time (t, p), event and entry."""
-    hidden = latent(scenario, rng, who, scenario.correlations)
-    if external:
-        hidden += scenario.external_drift
-    np.negative(hidden, out=hidden)
-    hazard = -log_ndtr(hidden)
+    if any(scenario.correlations) or scenario.baseline_correlation or scenario.strata_correlation or external:
+        hidden = latent(scenario, rng, who, scenario.correlations)
+        if external:
+            hidden += scenario.external_drift
+        np.negative(hidden, out=hidden)
+        hazard = -log_ndtr(hidden)
+    else:  # the same law, which nothing explains
+        hazard = rng.standard_exponential(who.score.shape)
     if scenario.hazard_ratio != 1.0:
-        hazard = hazard / np.exp(math.log(scenario.hazard_ratio) * who.arm)
+        hazard /= np.exp(math.log(scenario.hazard_ratio) * who.arm)
     life = time_of(scenario, hazard)
     entry = scenario.accrual * rng.random(life.shape) if scenario.accrual else np.zeros(life.shape)
     time, event = life, np.ones(life.shape, dtype=bool)
