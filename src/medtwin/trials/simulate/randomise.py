@@ -71,7 +71,8 @@ def people(scenario: Scenario, rng: np.random.Generator, trials: int, *, externa
     score, table = known[:, 0], known[:, 1:]
     fixed: Array | float = 0.0
     if scenario.baseline_correlation:
-        fixed = scenario.baseline_correlation / math.sqrt(scenario.baseline) * table.sum(axis=1)
+        total = table[:, 0] if scenario.baseline == 1 else table.sum(axis=1)
+        fixed = scenario.baseline_correlation / math.sqrt(scenario.baseline) * total
     strata = None
     if scenario.strata > 1:
         hidden = normals(rng, (trials, size))
