@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Json, command, emit, note, progress, table
+from medtwin.cli.common import Home, Json, command, emit, note, progress, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,7 @@ def simulate(
     ] = None,
     processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, help="At once.")] = 2,
     figure: Annotated[Path | None, typer.Option("--figure", metavar="FILE", help="Write a picture here (SVG).")] = None,
+    home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Simulate whole trials: power, type I error, bias, standard errors and coverage, each with its Monte Carlo error.
@@ -104,7 +105,7 @@ def _grid(
     if figure is not None:
         figure.write_text(grids.figure(cells), encoding="utf-8")
     if as_json:
-        emit("trial-simulate-grid", {"grid": str(file), "seed": grid.seed, "cells": [
+        emit("trial-simulate", {"grid": str(file), "seed": grid.seed, "cells": [
             {"varied": cell.varied, "digest": cell.scenario.digest(), "results": [one.as_dict() for one in cell.results]}
             for cell in cells
         ]})  # fmt: skip
