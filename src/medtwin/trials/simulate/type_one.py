@@ -247,7 +247,8 @@ def missing() -> Section:
     strategies = ("MAR", "JR", "CR", "CIR", "LMCF")
     words = (
         "Three visits, 30 % have left by the last. Rubin's standard error keeps the information that the missing outcomes "
-        "would have had, so that under reference-based strategies it rejects too seldom; the jackknife does not."
+        "would have had, so that under reference-based strategies it rejects too seldom; the jackknife's is meant for the "
+        "spread in repeated trials."
     )
     return Section(
         title="Missing data, repeated measures",
