@@ -1,4 +1,8 @@
-"""Who is in which arm, and what is known of patients before: arms, strata, score, covariates, latent noise."""
+"""Who is in which arm, and what is known of patients before: arms, strata, score, covariates, latent noise.
+
+Normal numbers are those of ``analysis.batch.normals``: 24 bits, none beyond 5.77 standard deviations; all arithmetic on them
+is in double precision.
+"""
 
 from __future__ import annotations
 
