@@ -69,6 +69,7 @@ def _chunk(x: np.ndarray, y: np.ndarray, measure: str, variance: str, value: np.
     beta = np.zeros(x.shape[:2])
     beta[:, 0] = np.where(bad, 0.0, np.log((y.mean(axis=-1) + 1e-9) / (1.0 - y.mean(axis=-1) + 1e-9)))
     information = np.tile(np.eye(x.shape[1]), (len(x), 1, 1))
+    enough = 1e-6 if variance == "influence" else 1e-9  # the others use the information before the last step too
     moved = np.full(len(x), np.inf)
     weighted, weight = np.empty_like(x), np.empty_like(y)  # fresh memory costs more than the arithmetic
     for _ in range(30):
@@ -87,10 +88,10 @@ def _chunk(x: np.ndarray, y: np.ndarray, measure: str, variance: str, value: np.
         beta += step
         bad |= np.abs(beta).max(axis=-1) > 25.0
         beta[bad] = 0.0
-        if (moved[~bad] < 1e-9).all():  # quadratic: what is left is of the order of its square
+        if (moved[~bad] < enough).all():  # quadratic: what is left is of the order of its square
             break
     else:
-        bad |= moved >= 1e-9
+        bad |= moved >= enough
         beta[bad] = 0.0
     base = (beta[:, None, :] @ x)[:, 0] - beta[:, 1, None] * x[:, 1]
     mu = _expit(np.stack([base, base + beta[:, 1, None]]))  # (arm, trial, patient)
