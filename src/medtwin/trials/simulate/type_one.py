@@ -3,7 +3,7 @@
     python -m medtwin.trials.simulate.type_one [--scale 1] [--output FILE]
 
 Each section simulates trials without an effect and lists how often each analysis rejects at 5 %, two-sided. ``--scale``
-multiplies the numbers of trials. About three minutes of one quiet core.
+multiplies the numbers of trials. About four minutes of one quiet core.
 """
 
 from __future__ import annotations
@@ -254,8 +254,8 @@ def missing() -> Section:
         title="Missing data, repeated measures",
         words=words,
         scenarios={"20+20, MCAR": base},
-        analyses=each(100, [MissingRepeated(strategy=s) for s in strategies])
-        + each(30, [MissingRepeated(strategy=s, method="rubin", sets=5) for s in strategies]),
+        analyses=each(200, [MissingRepeated(strategy=s) for s in strategies])
+        + each(60, [MissingRepeated(strategy=s, method="rubin", sets=5) for s in strategies]),
     )
 
 
