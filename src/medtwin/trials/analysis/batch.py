@@ -200,16 +200,18 @@ def normals(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """
     out = np.empty(shape)
     flat = out.reshape(-1)
-    block = 48_000
-    uniform, radius = np.empty((2, block), np.float32), np.empty(block, np.float32)
-    for begin in range(0, flat.size, 2 * block):
+    whole = min(24_000, (flat.size + 1) // 2)
+    space, room = np.empty(2 * whole, np.float32), np.empty(whole, np.float32)
+    for begin in range(0, flat.size, 2 * whole):
+        half = min(whole, (flat.size - begin + 1) // 2)  # no more than is wanted
+        uniform, radius = space[: 2 * half].reshape(2, half), room[:half]
         rng.random(dtype=np.float32, out=uniform)
         np.subtract(np.float32(1.0), uniform[0], out=radius)
         np.sqrt(np.multiply(np.log(radius, out=radius), np.float32(-2.0), out=radius), out=radius)
         angle = np.multiply(uniform[1], np.float32(2.0 * np.pi), out=uniform[1])
         np.multiply(np.cos(angle, out=uniform[0]), radius, out=uniform[0])
         np.multiply(np.sin(angle, out=uniform[1]), radius, out=uniform[1])
-        flat[begin : begin + 2 * block] = uniform.reshape(-1)[: flat.size - begin]
+        flat[begin : begin + 2 * half] = uniform.reshape(-1)[: flat.size - begin]
     return out
 
 

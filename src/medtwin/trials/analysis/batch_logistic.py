@@ -69,14 +69,18 @@ def _chunk(x: np.ndarray, y: np.ndarray, measure: str, variance: str, value: np.
     beta = np.zeros(x.shape[:2])
     beta[:, 0] = np.where(bad, 0.0, np.log((y.mean(axis=-1) + 1e-9) / (1.0 - y.mean(axis=-1) + 1e-9)))
     information = np.tile(np.eye(x.shape[1]), (len(x), 1, 1))
+    enough = 1e-6 if variance == "influence" else 1e-9  # the others use the information before the last step too
     moved = np.full(len(x), np.inf)
+    weighted, weight = np.empty_like(x), np.empty_like(y)  # fresh memory costs more than the arithmetic
     for _ in range(30):
         mean = _expit((beta[:, None, :] @ x)[:, 0])
-        weight = mean * (1.0 - mean)
-        information = (x * weight[:, None, :]) @ x.swapaxes(-1, -2)
-        score = (x @ (y - mean)[..., None])[..., 0]
+        np.multiply(np.subtract(1.0, mean, out=weight), mean, out=weight)
+        np.multiply(x, weight[:, None, :], out=weighted)
+        information = weighted @ x.swapaxes(-1, -2)
+        score = (x @ np.subtract(y, mean, out=mean)[..., None])[..., 0]
         bad |= _singular(information)
-        information[bad] = np.eye(x.shape[1])
+        if bad.any():
+            information[bad] = np.eye(x.shape[1])
         step = np.linalg.solve(information, score[..., None])[..., 0]
         step[bad] = 0.0
         moved = np.abs(step).max(axis=-1)
@@ -84,13 +88,13 @@ def _chunk(x: np.ndarray, y: np.ndarray, measure: str, variance: str, value: np.
         beta += step
         bad |= np.abs(beta).max(axis=-1) > 25.0
         beta[bad] = 0.0
-        if (moved[~bad] < 1e-9).all():  # quadratic: what is left is of the order of its square
+        if (moved[~bad] < enough).all():  # quadratic: what is left is of the order of its square
             break
     else:
-        bad |= moved >= 1e-9
+        bad |= moved >= enough
         beta[bad] = 0.0
     base = (beta[:, None, :] @ x)[:, 0] - beta[:, 1, None] * x[:, 1]
-    mu = np.stack([_expit(base), _expit(base + beta[:, 1, None])])  # (arm, trial, patient)
+    mu = _expit(np.stack([base, base + beta[:, 1, None]]))  # (arm, trial, patient)
     psi = mu.mean(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         if measure == "difference":
@@ -129,8 +133,11 @@ def _chunk(x: np.ndarray, y: np.ndarray, measure: str, variance: str, value: np.
 
 
 def _expit(eta: np.ndarray) -> np.ndarray:
-    np.clip(eta, -700.0, 700.0, out=eta)
-    return 1.0 / (1.0 + np.exp(-eta))
+    """In place."""
+    with np.errstate(over="ignore"):  # 1 / inf is 0
+        np.exp(np.negative(eta, out=eta), out=eta)
+    eta += 1.0
+    return np.reciprocal(eta, out=eta)
 
 
 def _singular(information: np.ndarray) -> np.ndarray:

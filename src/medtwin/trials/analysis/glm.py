@@ -210,12 +210,16 @@ def _theta(outcome: np.ndarray, mean: np.ndarray, start: float | None) -> float:
     if ((outcome - mean) ** 2 - mean).sum() <= 0.0:
         return math.inf
     log = math.log(start if start else len(outcome) / float(((outcome / mean - 1.0) ** 2).sum()))
+    # psi(theta + y) - psi(theta) as a sum of 1 / (theta + j) over j < y: no cancellation, however large theta is
+    whole = outcome.astype(int)
+    beyond = len(whole) - np.cumsum(np.bincount(whole))[:-1]  # counts larger than j
+    steps = np.arange(len(beyond))
     for _ in range(100):
         theta = math.exp(log)
-        slope = special.digamma(theta + outcome) - special.digamma(theta) + math.log(theta) + 1.0
-        slope = float((slope - np.log(theta + mean) - (outcome + theta) / (theta + mean)).sum())
-        bend = special.polygamma(1, theta + outcome) - special.polygamma(1, theta) + 1.0 / theta
-        bend = float((bend - 2.0 / (theta + mean) + (outcome + theta) / (theta + mean) ** 2).sum())
+        slope = float(beyond @ (1.0 / (theta + steps)))
+        slope += float((-np.log1p(mean / theta) + (mean - outcome) / (theta + mean)).sum())
+        bend = -float(beyond @ (1.0 / (theta + steps) ** 2))
+        bend += float(((mean**2 / theta + outcome) / (theta + mean) ** 2).sum())
         curve = theta**2 * bend + theta * slope  # second derivative by log theta
         step = -theta * slope / curve if curve < 0.0 else math.copysign(0.5, slope)
         log += max(-2.0, min(2.0, step))
