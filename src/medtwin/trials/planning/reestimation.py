@@ -18,10 +18,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import msgspec
 from scipy.special import ndtr, ndtri
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import finite, level, positive, share
+from medtwin.trials.planning.inputs import PlanInput
 
 
 def blinded_variance(pooled: float, n0: int, n1: int, effect: float) -> float:
@@ -85,3 +87,17 @@ def promising_zone(z: float, n_interim: float, n_planned: float, *, power: float
     final = (z * math.sqrt(n_interim) + second * math.sqrt(more)) / math.sqrt(n)
     reached = float(ndtr(z * math.sqrt(more / n_interim) - second))
     return Reestimated(zone=zone, conditional_power=now, n=n, reached=reached, final=final)
+
+
+def planned_anew(plan: PlanInput, blinded_sd: float, n0: int, n1: int, *, residual: bool = False) -> PlanInput:
+    """The plan with the standard deviation that the blinded data show; a continuous endpoint.
+
+    ``blinded_sd``: of all outcomes together, arms unknown; ``residual``: of their residuals on the score, from which the
+    outcome's own follows by the planned correlation.
+    """
+    if plan.endpoint != "continuous" or plan.effect is None:
+        raise AnalysisError(f"endpoint {plan.endpoint}", expected="continuous", where="blinded re-estimation")
+    within = blinded_variance(positive("blinded standard deviation", blinded_sd) ** 2, n0, n1, plan.effect)
+    if residual:
+        within /= 1.0 - plan.correlation**2
+    return msgspec.structs.replace(plan, sd=math.sqrt(within), sd_treated=None)
