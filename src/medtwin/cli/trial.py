@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli import trial_analyse, trial_fair, trial_reestimate, trial_score, trial_simulate
+from medtwin.cli import trial_analyse, trial_fair, trial_reestimate, trial_score, trial_simulate, trial_twins
 from medtwin.cli.common import Home, Json, command, emit, note, table
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     trial_reestimate.register(trial_app)
     trial_score.register(trial_app)
     trial_simulate.register(trial_app)
+    trial_twins.register(trial_app)
     app.add_typer(trial_app, name="trial")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from medtwin.trials.prognostic.outcome import Outcome
 
 def read_cohort(
     table: pl.DataFrame, *, subject: str, time: str, outcomes: Sequence[Outcome], covariates: Sequence[str | Outcome] = (),
-    time_unit: str = "year", levels: dict[str, Sequence[str]] | None = None, mechanism: dict[str, str] | None = None,
+    time_unit: str = "year", levels: Mapping[str, Sequence[str]] | None = None, mechanism: dict[str, str] | None = None,
 ) -> Cohort:  # fmt: skip
     """Named columns as baseline and visits.
 
