@@ -9,6 +9,7 @@ when some b has ``(2y-1) x'b >= 0`` for every patient and ``> 0`` for one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import optimize, special
 from medtwin.errors import AnalysisError
 
 FAMILIES = ("gaussian", "logistic", "poisson", "negative-binomial")
+MANY = 100_000  #: a count beyond which theta's likelihood is not summed step by step
 
 
 class SeparationError(AnalysisError):
@@ -210,15 +212,11 @@ def _theta(outcome: np.ndarray, mean: np.ndarray, start: float | None) -> float:
     if ((outcome - mean) ** 2 - mean).sum() <= 0.0:
         return math.inf
     log = math.log(start if start else len(outcome) / float(((outcome / mean - 1.0) ** 2).sum()))
-    # psi(theta + y) - psi(theta) as a sum of 1 / (theta + j) over j < y: no cancellation, however large theta is
-    whole = outcome.astype(int)
-    beyond = len(whole) - np.cumsum(np.bincount(whole))[:-1]  # counts larger than j
-    steps = np.arange(len(beyond))
+    rises = _rises(outcome)
     for _ in range(100):
         theta = math.exp(log)
-        slope = float(beyond @ (1.0 / (theta + steps)))
+        slope, bend = rises(theta)
         slope += float((-np.log1p(mean / theta) + (mean - outcome) / (theta + mean)).sum())
-        bend = -float(beyond @ (1.0 / (theta + steps) ** 2))
         bend += float(((mean**2 / theta + outcome) / (theta + mean) ** 2).sum())
         curve = theta**2 * bend + theta * slope  # second derivative by log theta
         step = -theta * slope / curve if curve < 0.0 else math.copysign(0.5, slope)
@@ -228,6 +226,28 @@ def _theta(outcome: np.ndarray, mean: np.ndarray, start: float | None) -> float:
         if abs(step) <= 1e-13:
             break
     return math.exp(log)
+
+
+def _rises(outcome: np.ndarray) -> Callable[[float], tuple[float, float]]:
+    """Of theta: sum over patients of psi(theta + y) - psi(theta), and of its slope.
+
+    As sums of 1 / (theta + j) over j < y, in which nothing cancels however large theta is; of counts beyond ``MANY`` by the
+    functions themselves, as theta is then small against them.
+    """
+    if outcome.max(initial=0.0) > MANY:
+        return lambda theta: (
+            float((special.digamma(theta + outcome) - special.digamma(theta)).sum()),
+            float((special.polygamma(1, theta + outcome) - special.polygamma(1, theta)).sum()),
+        )
+    whole = outcome.astype(int)
+    beyond = len(whole) - np.cumsum(np.bincount(whole))[:-1]  # counts larger than j
+    steps = np.arange(len(beyond))
+
+    def found(theta: float) -> tuple[float, float]:
+        each = 1.0 / (theta + steps)
+        return float(beyond @ each), -float(beyond @ each**2)
+
+    return found
 
 
 def _fits_family(outcome: np.ndarray, family: str) -> None:

@@ -166,6 +166,7 @@ def survival() -> Section:
         Logrank(adjust="none", stratified=True),
         Logrank(),
         Logrank(small_sample=False),
+        Logrank(df="normal"),
         Logrank(stratified=True),
         Logrank(adjust="all"),
         Logrank(adjust="none", statistic="hazard ratio"),
@@ -175,6 +176,7 @@ def survival() -> Section:
         Kaplan(tau=10.0),
     ]
     slow: list[Analyser] = [Cox(adjust="none"), Cox(), Cox(stratified=True), Cox(ties="breslow")]
+    slow += [Kaplan(at=10.0, adjust="score"), Kaplan(tau=10.0, adjust="score"), Kaplan(tau=10.0, adjust="all")]
     scenarios = {
         "20+20": replace(base, n_control=20, n_treated=20),
         "50+50": base,
@@ -204,6 +206,7 @@ def repeated() -> tuple[Section, Section]:
         "ante-dependence",
         "ante-dependence heterogeneous",
         "spatial exponential",
+        "spatial gaussian",
     )
     analyses = [Mmrm(structure=structure) for structure in structures]
     analyses += [Mmrm(degrees=d) for d in ("kenward-roger", "satterthwaite", "between-within", "residual")]

@@ -29,6 +29,7 @@ class Logrank:
     statistic: str = "test"  #: or hazard ratio
     stratified: bool = False
     small_sample: bool = True
+    df: str = "residual"  #: or normal
     endpoints: ClassVar[tuple[str, ...]] = ("survival",)
 
     @property
@@ -38,7 +39,8 @@ class Logrank:
         adjusted = (
             "unadjusted" if self.adjust == "none" else self.adjust + ("" if self.small_sample else ", paper's variance")
         )
-        return f"{what}, {adjusted}{', stratified' if self.stratified else ''}"
+        law = ", normal" if self.df == "normal" and self.adjust != "none" and self.small_sample else ""
+        return f"{what}, {adjusted}{', stratified' if self.stratified else ''}{law}"
 
     def fits(self, batch: Batch, scenario: Scenario) -> Fits:
         """By the batched kernels."""
@@ -55,9 +57,20 @@ class Logrank:
             batch.outcome, batch.event, batch.arm, covariates, batch.strata if self.stratified else None,
             small_sample=self.small_sample, hazard_ratio=self.statistic == "hazard ratio",
         )  # fmt: skip
+        df = self.freedom(batch, covariates)
         if made.log_ratio is None or made.ratio_error is None:
-            return normal(made.excess, np.sqrt(made.variance))
-        return normal(made.log_ratio, made.ratio_error)
+            return Fits(made.excess, np.sqrt(made.variance), df)
+        return Fits(made.log_ratio, made.ratio_error, df)
+
+    def freedom(self, batch: Batch, covariates: np.ndarray | None) -> np.ndarray:
+        """(t,) residuals of both arms' regressions, where there are any."""
+        if covariates is None or not self.small_sample or self.df == "normal":
+            return np.full(len(batch), np.inf)
+        cells = np.full(len(batch), 2.0)
+        if self.stratified and batch.strata is not None:
+            both = np.sort(2 * batch.strata + batch.arm, axis=1)
+            cells = 1.0 + (np.diff(both, axis=1) != 0).sum(axis=1)
+        return batch.outcome.shape[1] - cells - 2.0 * covariates.shape[1]
 
     def one(self, batch: Batch, number: int, scenario: Scenario) -> Estimate:
         """One trial by the function that trials are analysed with."""
@@ -66,7 +79,8 @@ class Logrank:
             trial = trial.with_strata_as_covariates()
         ratio = self.statistic == "hazard ratio"
         return logrank(
-            trial, adjusted=self.adjust != "none", stratified=self.stratified, small_sample=self.small_sample, hazard_ratio=ratio
+            trial, adjusted=self.adjust != "none", stratified=self.stratified, small_sample=self.small_sample, hazard_ratio=ratio,
+            df=self.df,
         ).estimates[int(ratio)]  # fmt: skip
 
     def truth(self, scenario: Scenario) -> float | None:

@@ -10,19 +10,24 @@ import numpy as np
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.batch_kaplan import survival_batch
 from medtwin.trials.analysis.kaplan import survival_effects
+from medtwin.trials.analysis.survival_adjusted import adjusted_survival_effects
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.simulate.batch import Batch
-from medtwin.trials.simulate.fits import Fits, normal
+from medtwin.trials.simulate.fits import Fits, loop, normal
 from medtwin.trials.simulate.outcomes.survival import survival
 from medtwin.trials.simulate.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kaplan:
-    """As :func:`medtwin.trials.analysis.kaplan.survival_effects`: of survival ``at``, or of the mean up to ``tau``."""
+    """As :func:`medtwin.trials.analysis.kaplan.survival_effects`: of survival ``at``, or of the mean up to ``tau``.
+
+    With ``adjust`` as :func:`medtwin.trials.analysis.survival_adjusted.adjusted_survival_effects`, one trial after the other.
+    """
 
     at: float | None = None
     tau: float | None = None
+    adjust: str = "none"
     endpoints: ClassVar[tuple[str, ...]] = ("survival",)
 
     def __post_init__(self) -> None:
@@ -32,10 +37,13 @@ class Kaplan:
     @property
     def name(self) -> str:
         """In words."""
-        return f"survival difference at {self.at:g}" if self.tau is None else f"RMST difference to {self.tau:g}"
+        what = f"survival difference at {self.at:g}" if self.tau is None else f"RMST difference to {self.tau:g}"
+        return what if self.adjust == "none" else f"{what}, adjusted, {self.adjust}"
 
     def fits(self, batch: Batch, scenario: Scenario) -> Fits:
         """By the batched kernel. Without an event in either arm the standard error is 0: failed here, nothing can be tested."""
+        if self.adjust != "none":
+            return loop(self.one, batch, scenario)
         assert batch.event is not None
         value, error = survival_batch(batch.outcome, batch.event, batch.arm, at=self.at, tau=self.tau)
         bad = ~(error > 0.0)
@@ -44,7 +52,8 @@ class Kaplan:
     def one(self, batch: Batch, number: int, scenario: Scenario) -> Estimate:
         """One trial by the function that trials are analysed with."""
         times = () if self.at is None else (self.at,)
-        return survival_effects(batch.trial(number, "none"), times=times, tau=self.tau).estimates[0]
+        effects = survival_effects if self.adjust == "none" else adjusted_survival_effects
+        return effects(batch.trial(number, self.adjust), times=times, tau=self.tau).estimates[0]
 
     def truth(self, scenario: Scenario) -> float | None:
         """From the two curves, the mean by a trapezium of 20,000 steps."""
