@@ -119,6 +119,16 @@ def test_what_cannot_be_read_is_said(folder, name, content, found):
         read_table(folder / name)
 
 
+def test_long_numbers_are_names(folder):
+    (folder / "a.csv").write_text("id,y\n12345678901234567890,1\n12345678901234567891,2\n")
+    assert read_table(folder / "a.csv").frame["id"].n_unique() == 2
+
+
+def test_not_a_number_is_missing(folder):
+    pl.DataFrame({"y": [1.0, float("nan")]}).write_parquet(folder / "a.parquet")
+    assert read_table(folder / "a.parquet").frame["y"].to_list() == [1.0, None]
+
+
 def test_no_file(folder):
     with pytest.raises(AnalysisError, match="no readable file"):
         read_table(folder / "gone.csv")

@@ -3,7 +3,7 @@
 Every analysis of :mod:`medtwin.trials` takes a polars frame; this is where one comes from, with the hash of the bytes that
 it was read from. Text is typed a column at a time and never in part: a column is numbers, dates (ISO 8601) or yes/no only
 if every cell is, else it stays words. ``NA``, ``.`` and ``NaN`` are missing where the rest of the column is numbers or
-dates, and words where it is words. Numbers with leading zeros ("007") are names, not numbers.
+dates, and words where it is words. Numbers with leading zeros ("007") or sixteen digits and more are names, not numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_table(source: Path | str | Any) -> ReadTable:
     Raises :class:`AnalysisError`: no such file, another kind, not UTF-8, a column named twice, rows of unequal length.
     """
     if not isinstance(source, Path | str):
-        frame = of_frame(source)
+        frame = without_nan(of_frame(source))
         return ReadTable(frame=frame, sha256=frame_hash(frame), source="a data frame")
     path = Path(source)
     kind = path.suffix.lower()
@@ -59,6 +59,7 @@ def read_table(source: Path | str | Any) -> ReadTable:
     if not content:
         raise AnalysisError("an empty file", where=path.name, expected="a table")
     frame, labels, notes = readers[kind](path, content)
+    frame = without_nan(frame)
     if not frame.width or not frame.height:
         raise AnalysisError(
             f"{frame.height} rows, {frame.width} columns", where=path.name, expected="a table with rows"
@@ -90,6 +91,13 @@ def of_frame(given: Any) -> pl.DataFrame:
             raise AnalysisError(f"column {name} with cells of several kinds", where="the data frame",
                                 expected="numbers, words, dates or yes/no, one kind a column") from error  # fmt: skip
     return pl.DataFrame(columns)
+
+
+def without_nan(frame: pl.DataFrame) -> pl.DataFrame:
+    """A value that is not a number is a value that is missing, whatever the file calls it."""
+    import polars as pl
+
+    return frame.with_columns(pl.col(name).fill_nan(None) for name, kind in frame.schema.items() if kind.is_float())
 
 
 def frame_hash(frame: pl.DataFrame) -> str:
@@ -142,7 +150,7 @@ def typed(words: pl.Series) -> pl.Series:
     bare = text.set(text.is_in(MISSING), None)
     if not bare.len() - bare.null_count():
         return bare.cast(pl.Float64) if text.len() - text.null_count() else text
-    named = bare.str.contains(r"^[+-]?0\d").any()
+    named = bare.str.contains(r"^[+-]?(?:0\d|\d{16,}$)").any()  # "007", and numbers longer than a float can tell apart
     if not named:
         for kind in (pl.Int64, pl.Float64):
             cast = bare.cast(kind, strict=False)
@@ -182,11 +190,9 @@ def _sas(path: Path, content: bytes) -> tuple[pl.DataFrame, dict[str, str], tupl
                             remedy=str(error).splitlines()[0][:160]) from error  # fmt: skip
     _once(frame.columns, path.name)
     words = [name for name, kind in frame.schema.items() if kind == pl.String]
-    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     frame = frame.with_columns(
         *(pl.when(pl.col(name).str.strip_chars_end() == "").then(None).otherwise(pl.col(name).str.strip_chars_end())
           .alias(name) for name in words),
-        pl.col(floats).fill_nan(None),
     )  # fmt: skip
     labels = {name: label for name, label in zip(meta.column_names, meta.column_labels, strict=True) if label}
     return frame, labels, ()

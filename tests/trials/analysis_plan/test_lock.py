@@ -73,6 +73,26 @@ def test_each_change_of_the_plan_is_told(plan, of, words):
     assert words in " ".join(deviation.words for deviation in done.deviations)
 
 
+def test_what_looks_the_same_and_is_not():
+    """1 is true to Python, and analyses are found by their names: neither may hide a change."""
+    made = lock(plan_of(changed(where={"x": 1})), version="0.1.0")
+    done = carry_out(
+        plan_of(changed(where={"x": True})), held(TABLE.with_columns(x=pl.lit(value=True))), locked=(made, True)
+    )
+    assert done.deviations
+    two = [PLAN["analyses"][0], {**PLAN["analyses"][0], "name": "other", "role": "secondary"}]
+    made = lock(plan_of(changed(analyses=two)), version="0.1.0")
+    done = carry_out(plan_of(changed(analyses=two[::-1])), held(), locked=(made, True))
+    assert ["their order" in deviation.words for deviation in done.deviations] == [True]
+
+
+def test_rows_without_a_date_are_told():
+    made = lock(plan_of(PLAN), version="0.1.0")
+    undated = TABLE.with_columns(on=pl.when(pl.col("id") < 2).then(None).otherwise(pl.col("on")))
+    done = carry_out(plan_of(PLAN), held(undated), locked=(made, True))
+    assert "2 rows have no date" in done.deviations[0].words
+
+
 def test_data_program_and_rows_after_the_cut():
     made = lock(plan_of(PLAN), version="0.0.9", data_sha256="b" * 64)
     late = TABLE.with_columns(on=pl.when(pl.col("id") < 3).then(pl.lit(dt.date(2024, 7, 1))).otherwise(pl.col("on")))

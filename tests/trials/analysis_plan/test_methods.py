@@ -146,7 +146,8 @@ def test_mmrm(patients):
     )  # fmt: skip
     same(found, direct.differences()["combination", "week 20"])
     assert [test.name for test in found.tests] == ["no difference between arms at any visit", "arm by visit"]
-    assert found.analysis.patients == {"monotherapy": 120, "combination": 240}
+    seen = visits.drop_nulls("cd4_count").select("patient", "arm").unique()["arm"].value_counts()
+    assert found.analysis.patients == dict(seen.iter_rows()), "those with an outcome somewhere"
 
 
 def test_imputed(patients):
@@ -370,8 +371,83 @@ def test_where_arms_and_subgroups(patients):
     men = patients.filter(pl.col("sex") == "M")
     assert done.results[0].analysis.estimates[0].name == "combination - mono"
     assert done.results[0].analysis.estimates[0].value == pytest.approx(ancova(trial(men, CD4)).estimates[0].value)
-    assert [one.name for one in done.results[1:]] == ["a, symptoms = 0.0", "a, symptoms = 1.0"]
+    assert [one.name for one in done.results[1:]] == ["a, symptoms = 0", "a, symptoms = 1"]
     assert done.patients == {"combination": 240, "mono": 120}
+
+
+def test_subgroups_keep_the_filter_and_say_who_is_unknown(patients):
+    holed = patients.with_columns(sex=pl.when(pl.int_range(pl.len()) < 30).then(None).otherwise(pl.col("sex")))
+    plan = planned(
+        {
+            **CD4,
+            "method": "ancova",
+            "where": {"prior_treatment": ["none", "longer"]},
+            "subgroups": ["sex", "prior_treatment"],
+        }
+    )
+    done = carry_out(plan, read_table(holed))
+    names = [one.name for one in done.results]
+    assert names[1:4] == ["a, sex = F", "a, sex = M", "a, sex = unknown"]
+    whole = sum(done.results[0].analysis.patients.values())
+    assert sum(sum(one.analysis.patients.values()) for one in done.results[1:4] if one.analysis) <= whole
+    failed = next(one for one in done.results if one.name == "a, prior_treatment = up to a year")
+    assert "no row with prior_treatment" in failed.failure, "the analysis's own filter holds within a subgroup"
+
+
+def test_not_a_number_is_missing_and_no_arm():
+    rng = np.random.default_rng(1)
+    frame = pl.DataFrame({"patient": list(range(60)), "arm": [0.0, 1.0, float("nan")] * 20, "y": rng.normal(size=60)})
+    plan = plan_of({**HEAD, "control": 0, "analyses": [{"name": "a", "role": "primary", "endpoint": "continuous",
+                                                       "outcome": "y", "method": "ancova"}]})  # fmt: skip
+    assert "20 rows without an arm" in carry_out(plan, read_table(frame)).results[0].failure
+
+
+def test_strata_whose_words_hold_commas_stay_apart():
+    frame = pl.DataFrame({"arm": [0, 1] * 20, "y": [float(k) for k in range(40)], "one": ["a, b", "a, b", "a", "a"] * 10,
+                          "two": ["c", "c", "b, c", "b, c"] * 10})  # fmt: skip
+    assert len(read_trial(frame, outcome="y", arm="arm", control=0, strata=["one", "two"]).strata_names) == 2
+
+
+def test_repeated_measures_keep_the_rules_for_what_is_missing(patients):
+    visits = long(patients)
+    one = {"endpoint": "repeated", "outcome": "cd4_count", "covariates": ["cd4"]}
+    method = {"kind": "mmrm", "visit": "visit"}
+    refused = planned({**one, "missing_outcome": "refuse", "method": method})
+    assert "rows without cd4_count" in one_analysis(visits, refused, refused.analyses[0]).failure
+    holed = visits.with_columns(cd4=pl.when(pl.col("patient") == "T-0001").then(None).otherwise(pl.col("cd4")))
+    kept = carried(holed, {**one, "missing_covariate": "mean", "method": method})
+    dropped = carried(holed, {**one, "method": method})
+    assert sum(kept.analysis.patients.values()) == sum(dropped.analysis.patients.values()) + 1
+    assert "the mean over the patients" in " ".join(kept.analysis.notes)
+    seen = visits.drop_nulls("cd4_count")["patient"].n_unique()
+    assert sum(kept.analysis.patients.values()) == seen, "those who were used, and nobody else"
+
+
+def test_external_patients_are_counted_once_and_named_when_left_out(patients, external):
+    history = external.filter(pl.col("arm") == "history").drop("late")
+    both = pl.concat([patients.select(history.columns), history])
+    one = {**CD4, "covariates": []}
+    method = {"kind": "borrowed", "prior": "power", "external": ["history"]}
+    found = carried(both, {**one, "method": method})
+    lost = history["cd4_week20"].null_count()
+    assert f"{lost} external patients of history left out" in " ".join(found.analysis.notes)
+    twice = planned({**one, "method": method})
+    assert "nobody may count twice" in one_analysis(pl.concat([both, history]), twice, twice.analyses[0]).failure
+    refused = planned({**one, "missing_outcome": "refuse", "method": method})
+    assert "external patients without" in one_analysis(both, refused, refused.analyses[0]).failure
+
+
+def test_a_fault_of_our_own_is_a_failure_without_words_of_the_table(patients, monkeypatch):
+    from medtwin.trials.analysis_plan import carry_out as room
+
+    def broken(method, asked):
+        raise ValueError(f"cell {asked.frame['patient'][0]}")
+
+    plan = planned({**CD4, "method": "ancova"})
+    monkeypatch.setitem(room.RUNS, type(plan.analyses[0].method), broken)
+    failure = one_analysis(patients, plan, plan.analyses[0]).failure
+    assert "fault of medtwin's own (ValueError)" in failure
+    assert "T-0001" not in failure
 
 
 def test_a_table_from_any_kind_of_file_gives_the_same(patients, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -104,6 +105,49 @@ def test_what_one_analysis_cannot_do_is_its_own_failure(made, found):
     result = carried(made).results[0]
     assert result.analysis is None
     assert re.search(found, result.failure), result.failure
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"kind": "imputed", "visit": "v", "seed": -1}, {"kind": "imputed", "visit": "v", "sets": 1},
+        {"kind": "weighted", "weights": "matching", "caliper": float("nan")},
+        {"kind": "weighted", "weights": "matching", "caliper": -1.0},
+        {"kind": "borrowed", "prior": "power", "discount": float("inf"), "history": [{"patients": 3}]},
+    ],
+)  # fmt: skip
+def test_options_that_mean_nothing(method):
+    endpoint = "repeated" if method["kind"] == "imputed" else "continuous"
+    with pytest.raises(AnalysisError):
+        one(endpoint=endpoint, method=method)
+
+
+def test_what_is_imputed_cannot_be_refused():
+    with pytest.raises(AnalysisError, match="this method imputes"):
+        one(endpoint="binary", missing_outcome="refuse", method="imputed-binary")
+
+
+def test_a_patient_in_two_arms_is_refused():
+    frame = pl.concat([TABLE, TABLE.head(1).with_columns(arm=pl.lit("b"))])
+    with pytest.raises(AnalysisError, match="1 patients in more than one arm"):
+        carried(one(), frame)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../score.json", "a/../../b.json"])
+def test_a_score_lies_beside_its_plan(file):
+    with pytest.raises(AnalysisError, match="a file beside the plan"):
+        carried(plan(score={"file": file}))
+
+
+def test_the_worth_of_the_score_is_that_of_the_primary_rows():
+    other = TABLE.with_columns(id=pl.col("id") + "x", part=pl.lit("b"), y=-TABLE["x"] * 9)
+    both = pl.concat([TABLE.with_columns(part=pl.lit("a"), score=pl.col("x")), other.with_columns(score=pl.col("x")).select(
+        *TABLE.columns, "part", "score")])  # fmt: skip
+    made = plan(score={"column": "score", "baseline": "time"}, analyses=[{**ONE, "where": {"part": "a"}}])
+    found = carried(made, both).historical["R2 in the trial, by arm"]
+    assert {arm: row["patients"] for arm, row in found.items()} == {"a": 12.0, "b": 12.0}
+    mine = TABLE.filter(pl.col("arm") == "a")
+    assert found["a"]["R2 of the score"] == pytest.approx(np.corrcoef(mine["x"], mine["y"])[0, 1] ** 2)
 
 
 def test_the_others_go_on():

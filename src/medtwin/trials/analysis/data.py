@@ -230,9 +230,10 @@ def read_trial(
             names.append(f"{name}={level}")
     given = None
     if strata:
-        given = frame.select(
-            pl.concat_str([pl.col(name).cast(pl.String) for name in strata], separator=", ").alias("s")
-        )
+        held = frame.select(pl.col(name).cast(pl.String) for name in strata)
+        given = held.select(pl.concat_str(pl.all(), separator=", ").alias("s"))
+        if given["s"].n_unique() < held.unique().height:  # a comma in a word: "a, b" with "c" is not "a" with "b, c"
+            given = pl.DataFrame({"s": [repr(row) for row in held.rows()]})
     trial = TrialData.of(
         frame[outcome].cast(pl.Float64).to_numpy(), frame[arm].to_numpy(), control=control,
         covariates=np.column_stack(columns) if columns else None, covariate_names=names,

@@ -34,7 +34,7 @@ class Result:
 class Deviation:
     """Where what was done is not what was locked."""
 
-    of: str  #: plan | score | data | estimand | program | order
+    of: str  #: plan | estimand | score | data | program | lock
     locked: str
     found: str
     words: str  #: one sentence for the first page

@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
+
 import medtwin
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.analysed import Analysed, Deviation, Result
-from medtwin.trials.analysis_plan.asked import arm_words, ask, matches
+from medtwin.trials.analysis_plan.asked import arm_words, ask, matches, word
 from medtwin.trials.analysis_plan.lock import Lock, deviations
 from medtwin.trials.analysis_plan.methods import RUNS
 from medtwin.trials.analysis_plan.plan import AnalysisPlan, PlannedAnalysis, plain, plan_hash
@@ -36,7 +39,7 @@ def carry_out(
     analysis alone cannot do is its own result's ``failure``.
     """
     frame, notes = _analysis_set(plan, table)
-    late = _late(plan, frame)
+    late, undated = _late(plan, frame)
     score = plan_score(plan, folder)
     frame, historical, more = with_score(frame, plan, score)
     notes += more
@@ -47,16 +50,20 @@ def carry_out(
         hashes["lock"] = held.sha256
         found = deviations(
             held, whole=whole, plan=plan, version=medtwin.__version__, score_sha256=hashes.get("score", ""),
-            data_sha256=table.sha256, late_rows=late,
+            data_sha256=table.sha256, late_rows=late, undated_rows=undated,
         )  # fmt: skip
-    elif late:
-        notes += (f"{late} rows are dated after the data cut of {plan.data_cut}, and were analysed",)
+    else:
+        notes += tuple(
+            f"{count} rows {what} the data cut of {plan.data_cut}, and were analysed"
+            for count, what in ((late, "are dated after"), (undated, "have no date to hold against"))
+            if count
+        )
     results = []
     for number, one in enumerate(plan.analyses):
         if progress is not None:
             progress(one.name, number, len(plan.analyses))
         results += _with_subgroups(frame, plan, one)
-    people = frame.select(plan.subject, arm_words(frame[plan.arm], plan.labels)).unique()
+    people = _one_arm_each(frame.select(plan.subject, arm_words(frame[plan.arm], plan.labels)).unique(), plan, table)
     return Analysed(
         title=plan.title, synthetic=plan.synthetic, plan=plain(plan), estimand=plan.estimand.text() if plan.estimand else "",
         results=tuple(results), hashes=hashes, version=medtwin.__version__,
@@ -68,6 +75,8 @@ def carry_out(
 
 def one_analysis(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) -> Result:
     """The result, or why there is none."""
+    import polars as pl
+
     kind = type(one.method).__struct_config__.tag
     head: dict[str, Any] = {"name": one.name, "role": one.role, "method": str(kind), "outcome": one.outcome}
     try:
@@ -75,6 +84,16 @@ def one_analysis(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) 
         analysis = _against_margin(done.analysis, one)
     except AnalysisError as error:
         return Result(**head, failure=str(error))
+    except (
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        MemoryError,
+        np.linalg.LinAlgError,
+        pl.exceptions.PolarsError,
+    ) as error:
+        # its words may hold cells of the table
+        return Result(**head, failure=f"found a fault of medtwin's own ({type(error).__name__}); please report it")
     return Result(
         **head, analysis=analysis, tests=done.tests, balance=done.balance, curves=done.curves, tipping=done.tipping,
         further=done.further,
@@ -82,20 +101,21 @@ def one_analysis(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) 
 
 
 def _with_subgroups(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysis) -> list[Result]:
-    import msgspec
-
     out = [one_analysis(frame, plan, one)]
     for column in one.subgroups:
         if column not in frame.columns:
             raise AnalysisError(
                 f"no column {column!r}", where=f"{one.name}, subgroups", expected=f"some of {frame.columns[:40]}"
             )
-        for level in sorted(frame[column].drop_nulls().unique().to_list(), key=str):
+        without = frame[column].is_null()
+        levels = sorted(frame[column].drop_nulls().unique().to_list(), key=str)
+        groups = [(word(level), frame.filter(frame[column] == level)) for level in levels]
+        for level, rows in groups + ([("unknown", frame.filter(without))] if without.any() else []):
             within = msgspec.structs.replace(
-                one, name=f"{one.name}, {column} = {level}", where={**one.where, column: level}, subgroups=[],
+                one, name=f"{one.name}, {column} = {level}", subgroups=[],
                 covariates=[name for name in one.covariates if name != column],
             )  # fmt: skip
-            out.append(replace(one_analysis(frame, plan, within), role="subgroup"))
+            out.append(replace(one_analysis(rows, plan, within), role="subgroup"))
     return out
 
 
@@ -132,13 +152,21 @@ def _analysis_set(plan: AnalysisPlan, table: ReadTable) -> tuple[pl.DataFrame, t
     return frame, tuple(notes)
 
 
-def _late(plan: AnalysisPlan, frame: pl.DataFrame) -> int:
-    """Rows dated after the data cut."""
+def _late(plan: AnalysisPlan, frame: pl.DataFrame) -> tuple[int, int]:
+    """(rows dated after the data cut, rows without a date)."""
     if plan.data_cut is None or plan.dated is None:
-        return 0
+        return 0, 0
     import polars as pl
 
     column = frame[plan.dated]
     if not column.dtype.is_temporal():
         raise AnalysisError(f"column {plan.dated} without dates", where="data_cut", expected="ISO dates, 2025-06-30")
-    return int((column.cast(pl.Date) > plan.data_cut).sum())
+    return int((column.cast(pl.Date) > plan.data_cut).sum()), column.null_count()
+
+
+def _one_arm_each(people: pl.DataFrame, plan: AnalysisPlan, table: ReadTable) -> pl.DataFrame:
+    """Patients and arms, each once. Raises where somebody is in two arms."""
+    if twice := people.height - people[plan.subject].n_unique():
+        raise AnalysisError(f"{twice} patients in more than one arm", where=table.source, expected="one arm for each patient",
+                            remedy="name the column of the randomised arm")  # fmt: skip
+    return people

@@ -88,8 +88,9 @@ def read_lock(path: Path) -> tuple[Lock, bool]:
 
 
 def deviations(
-    held: Lock, *, whole: bool, plan: AnalysisPlan, version: str, score_sha256: str, data_sha256: str, late_rows: int
-) -> tuple[Deviation, ...]:
+    held: Lock, *, whole: bool, plan: AnalysisPlan, version: str, score_sha256: str, data_sha256: str, late_rows: int,
+    undated_rows: int = 0,
+) -> tuple[Deviation, ...]:  # fmt: skip
     """Each difference between what was locked and what is analysed, a sentence each."""
     found: list[Deviation] = []
 
@@ -107,17 +108,20 @@ def deviations(
         for path, was, now in changes(held.plan, plain(plan)):
             of = "estimand" if path.startswith("estimand") else "plan"
             add(of, was, now, f"{path} was locked as {_short(was)} and is {_short(now)}.")
+        if not found or all(one.of == "lock" for one in found):
+            add(
+                "plan",
+                held.plan_sha256,
+                plan_hash(plan),
+                "The plan is not the one that was locked: its hash is another.",
+            )
     if held.score_sha256 and held.score_sha256 != score_sha256:
         add("score", held.score_sha256, score_sha256 or "none", "The prognostic score is not the one that was locked.")
     if held.data_sha256 and held.data_sha256 != data_sha256:
         add("data", held.data_sha256, data_sha256, "The data are not those that were locked.")
-    if late_rows:
-        add(
-            "data",
-            plan.data_cut,
-            f"{late_rows} rows",
-            f"{late_rows} rows are dated after the data cut of {plan.data_cut}.",
-        )
+    for count, words in ((late_rows, "are dated after"), (undated_rows, "have no date to hold against")):
+        if count:
+            add("data", plan.data_cut, f"{count} rows", f"{count} rows {words} the data cut of {plan.data_cut}.")
     if held.version != version:
         add("program", held.version, version, f"Locked with medtwin {held.version}, analysed with {version}.")
     return tuple(found)
@@ -135,8 +139,11 @@ def changes(was: Any, now: Any, path: str = "") -> list[tuple[str, Any, Any]]:
         and isinstance(now, list)
         and all(isinstance(x, dict) and "name" in x for x in [*was, *now])
     ):
-        return changes({x["name"]: x for x in was}, {x["name"]: x for x in now}, path)
-    return [] if was == now else [(path, was, now)]
+        names = [[x["name"] for x in side] for side in (was, now)]
+        turned = sorted(names[0]) == sorted(names[1]) and names[0] != names[1]
+        order: list[tuple[str, Any, Any]] = [(f"{path}, their order", names[0], names[1])] if turned else []
+        return order + changes({x["name"]: x for x in was}, {x["name"]: x for x in now}, path)
+    return [] if was == now and type(was) is type(now) else [(path, was, now)]
 
 
 def _short(value: Any) -> str:

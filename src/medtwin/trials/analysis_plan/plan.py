@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.asked import word
-from medtwin.trials.analysis_plan.methods import ENDPOINTS, Method
+from medtwin.trials.analysis_plan.methods import ENDPOINTS, IMPUTING, Method
 from medtwin.trials.estimand import Estimand
 
 DIALECT = "medtwin-analysis-plan/1"
@@ -146,8 +147,21 @@ def _check(plan: AnalysisPlan, where: str) -> None:
         raise AnalysisError(f"confidence {plan.confidence:g}", where=where, expected="0.5 to below 1, such as 0.95")
     if plan.data_cut is not None and plan.dated is None:
         raise AnalysisError("a data cut without the column of dates", where=where, expected="dated: COLUMN")
+    if strange := sorted(_not_finite(msgspec.to_builtins(plan), "")):
+        raise AnalysisError(f"{strange[0]} that is not a finite number", where=where, expected="a finite number")
     for one in plan.analyses:
         _check_one(plan, one, f"{where}, {one.name}")
+
+
+def _not_finite(value: Any, path: str) -> list[str]:
+    """Where a number stands that is none."""
+    if isinstance(value, dict):
+        return [
+            found for key, inner in value.items() for found in _not_finite(inner, f"{path}.{key}" if path else str(key))
+        ]
+    if isinstance(value, list | tuple):
+        return [found for inner in value for found in _not_finite(inner, path)]
+    return [path] if isinstance(value, float) and not math.isfinite(value) else []
 
 
 def _check_one(plan: AnalysisPlan, one: PlannedAnalysis, where: str) -> None:
@@ -165,5 +179,7 @@ def _check_one(plan: AnalysisPlan, one: PlannedAnalysis, where: str) -> None:
         raise AnalysisError(
             "the outcome, arm or subject among the covariates", where=where, expected="baseline columns"
         )
-    if one.margin is not None and not abs(one.margin) < float("inf"):
-        raise AnalysisError(f"margin {one.margin}", where=where, expected="a finite number")
+    if one.missing_outcome == "refuse" and type(one.method) in IMPUTING:
+        raise AnalysisError(
+            "missing_outcome: refuse", where=where, expected="nothing: this method imputes missing outcomes"
+        )

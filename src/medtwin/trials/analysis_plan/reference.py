@@ -87,7 +87,7 @@ def _table(of: type) -> str:
 
 
 def _fields(of: Any) -> list[tuple[str, str, str]]:
-    hints = typing.get_type_hints(of)
+    hints = typing.get_type_hints(of)  # limits of numbers fall away
     if issubclass(of, msgspec.Struct):
         held: list[tuple[str, Any]] = []
         for field in msgspec.structs.fields(of):

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.analysis_plan.asked import ask
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,10 @@ def plan_score(plan: AnalysisPlan, folder: Path | None) -> TrainedScore | None:
 
     if plan.score is None or plan.score.file is None:
         return None
+    if Path(plan.score.file).is_absolute() or ".." in Path(plan.score.file).parts:
+        raise AnalysisError(
+            f"a score at {plan.score.file!r}", where="the plan's score", expected="a file beside the plan"
+        )
     path = (folder or Path()) / plan.score.file
     if not path.is_file():
         raise AnalysisError(f"no score {plan.score.file!r}", where="the plan's score", expected="a frozen score beside the plan",
@@ -53,7 +58,7 @@ def with_score(
             )
         return (
             frame,
-            worth(frame, plan, None),
+            worth(frame, plan),
             (f"the score is the table's column {column}: who made it is not known here",),
         )
     if column in frame.columns:
@@ -68,33 +73,48 @@ def with_score(
         "cross-validated in the historical data": score.figures.sentence,
     }  # fmt: skip
     leaks = _leaks(score, frame, plan)
-    return scored, {**told, "leak check": leaks, **worth(scored, plan, score)}, applied.notes
+    return scored, {**told, "leak check": leaks, **worth(scored, plan)}, applied.notes
 
 
-def worth(frame: pl.DataFrame, plan: AnalysisPlan, score: TrainedScore | None) -> dict[str, Any]:
-    """Correlation with the primary outcome within arms, and beyond the baseline value: R2 and partial R2, by arm.
+def worth(frame: pl.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
+    """R2 of the score with the primary outcome within each arm, and what it adds to the baseline value: partial R2.
 
-    Only of a primary outcome that is a number for each patient; the text says so otherwise.
+    Of the primary analysis's own rows; only of an outcome that is one number for each patient, else the text says so.
     """
     import polars as pl
 
     assert plan.score is not None
     primary = next(one for one in plan.analyses if one.role == "primary")
-    columns = [plan.score.column, *([plan.score.baseline] if plan.score.baseline else [])]
-    if primary.endpoint not in ("continuous", "binary", "count") or any(name not in frame.columns for name in columns):
-        return {"in the trial": "R2 and partial R2 are counted of a primary outcome with one number a patient"}
-    found = {}
-    for label, rows in sorted(frame.group_by(plan.arm), key=lambda pair: str(pair[0])):
-        held = rows.select(pl.col(primary.outcome, *columns).cast(pl.Float64)).drop_nulls().to_numpy()
+    columns = [primary.outcome, plan.score.column, *([plan.score.baseline] if plan.score.baseline else [])]
+    silent = {"in the trial": "R2 and partial R2 are counted of a primary outcome with one number a patient"}
+    try:
+        asked = ask(frame, plan, primary)
+    except AnalysisError:
+        return silent
+    rows = asked.frame
+    numbers = all(
+        name in rows.columns and (rows.schema[name].is_numeric() or rows.schema[name] == pl.Boolean) for name in columns
+    )
+    if (
+        primary.endpoint not in ("continuous", "binary", "count")
+        or not numbers
+        or rows[plan.subject].n_unique() < rows.height
+    ):
+        return silent
+    found: dict[str, dict[str, float]] = {}
+    for label in (asked.control, *asked.treated):
+        mine = rows.filter(pl.col(plan.arm) == label).select(pl.col(columns).cast(pl.Float64))
+        held = mine.drop_nulls().to_numpy()
+        found[label] = {"patients": float(len(held)), "without a value": float(mine.height - len(held))}
         if len(held) > 5 and (held.std(axis=0) > 0.0).all():
-            found[str(label[0])] = _r2(held)
+            found[label] |= _r2(held)
     return {"R2 in the trial, by arm": found}
 
 
 def _r2(held: np.ndarray) -> dict[str, float]:
     """Columns outcome, score and, if there is one, baseline."""
     both = np.corrcoef(held, rowvar=False)
-    out = {"patients": float(len(held)), "R2 of the score": float(both[0, 1] ** 2)}
+    out = {"R2 of the score": float(both[0, 1] ** 2)}
     if held.shape[1] > 2:
         partial = (both[0, 1] - both[0, 2] * both[1, 2]) ** 2 / ((1.0 - both[0, 2] ** 2) * (1.0 - both[1, 2] ** 2))
         out |= {

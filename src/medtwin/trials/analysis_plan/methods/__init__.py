@@ -41,6 +41,8 @@ RUNS: dict[type, Run] = {
     unseen.ImputedSurvival: unseen.run_survival, weighted.Weighted: weighted.run, doubly_robust.Aipw: doubly_robust.run,
     doubly_robust.Tmle: doubly_robust.run, maic.Maic: maic.run, borrowed.Borrowed: borrowed.run,
 }  # fmt: skip
+#: Those that put values in for missing outcomes.
+IMPUTING = (imputed.Imputed, unseen.ImputedBinary, unseen.ImputedCount, unseen.ImputedSurvival)
 ENDPOINTS: dict[type, tuple[str, ...]] = {
     ancova.Ancova: ("continuous",), marginal.Marginal: ("continuous", "binary", "count"), logrank.LogRank: ("survival",),
     cox.Cox: ("survival",), survival.Survival: ("survival",), repeated.Repeated: ("repeated",), imputed.Imputed: ("repeated",),

@@ -9,6 +9,7 @@ import msgspec
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
+from medtwin.trials.analysis_plan.methods.numbers import Positive, Seed, Several
 from medtwin.trials.missing import (
     Assumption,
     Delta,
@@ -43,8 +44,8 @@ class Imputed(msgspec.Struct, tag_field="kind", tag="imputed", forbid_unknown_fi
     sampling: str | None = (
         None  #: jackknife (the first) | bootstrap; of multiple imputation posterior (the first) | bootstrap
     )
-    sets: int = 100  #: bootstrap samples, or imputed sets
-    seed: int = 0
+    sets: Several = 100  #: bootstrap samples, or imputed sets
+    seed: Seed = 0
     structure: str = "unstructured"
     by_visit: bool = True
     by_arm: bool = False
@@ -55,7 +56,7 @@ class Imputed(msgspec.Struct, tag_field="kind", tag="imputed", forbid_unknown_fi
     delta_per_visit: bool = False
     delta_gaps: bool = False
     tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
-    tipping_to: float = 10.0
+    tipping_to: Positive = 10.0
 
 
 def run(method: Imputed, asked: Asked) -> Done:

@@ -34,7 +34,8 @@ def borrow_rate(method: Borrowed, asked: Asked, history: list[Study]) -> tuple[A
     prior = rate_prior(method, history)
     made = hybrid_difference(hits[1], hits[0], prior, treated_prior=method.initial, name=words(method, history),
                              confidence=asked.plan.confidence)  # fmt: skip
-    made = replace(made, patients=trial.patients, notes=(*trial.notes, *made.notes))
+    told = ("borrowing a rate does not adjust: the covariates were not used",) if trial.covariates.shape[1] else ()
+    made = replace(made, patients=trial.patients, notes=(*trial.notes, *made.notes, *told))
     further = {"prior control rate": prior.mean(), "prior standard deviation": prior.standard_deviation(),
                "prior worth, in patients (moment)": effective_patients(prior, "moment")}  # fmt: skip
     try:
@@ -58,6 +59,10 @@ def rate_prior(method: Borrowed, history: list[Study]) -> RateDistribution:
     if method.prior == "commensurate":
         return commensurate_prior(hits, size, scale=method.scale, initial=start)
     if method.prior == "leap":
+        if hits != int(hits) or size != int(size):
+            raise AnalysisError(
+                f"{hits:g} of {size:g} historical patients", expected="whole counts", where="LEAP prior"
+            )
         return leap_prior(int(hits), int(size), initial=start)
     return map_prior(responders, patients, heterogeneity_scale=method.heterogeneity_scale or 1.0).robust(
         method.vague_weight

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.mmrm import fit_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Repeated(msgspec.Struct, tag_field="kind", tag="mmrm", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -30,8 +35,9 @@ class Repeated(msgspec.Struct, tag_field="kind", tag="mmrm", forbid_unknown_fiel
 
 def run(method: Repeated, asked: Asked) -> Done:
     """Differences at ``at``, at the other visits, their mean if asked for, then each arm's means; tests over all visits."""
-    one, frame = asked.analysis, asked.frame
+    one = asked.analysis
     words = list(dict.fromkeys((*one.covariates, *(asked.plan.strata if one.strata is None else one.strata))))
+    frame, notes = _complete(asked, words)
     numbers = [name for name in words if frame.schema[name].is_numeric()]
     factors = [name for name in words if name not in numbers]
     fitted = fit_table(
@@ -52,14 +58,35 @@ def run(method: Repeated, asked: Asked) -> Done:
         estimates += fitted.average_differences(asked.control, confidence=sure).values()
     estimates += fitted.means(confidence=sure).values()
     tests = (fitted.any_difference(), *((fitted.interaction(),) if len(fitted.visits) > 1 else ()))
-    people = frame.select(asked.plan.subject, asked.plan.arm).unique()
+    used = [one.outcome, *words, *((method.weights,) if method.weights else ()), *method.coordinates]
+    people = frame.drop_nulls(used).select(asked.plan.subject, asked.plan.arm).unique()
     patients = dict(people[asked.plan.arm].value_counts().iter_rows())
     return Done(
         analysis=Analysis(
-            method=fitted.fit.method, estimates=tuple(estimates), notes=(*asked.notes, *fitted.fit.notes),
-            patients={name: patients[name] for name in (asked.control, *asked.treated)},
+            method=fitted.fit.method, estimates=tuple(estimates), notes=(*asked.notes, *notes, *fitted.fit.notes),
+            patients={name: patients.get(name, 0) for name in (asked.control, *asked.treated)},
         ),
         tests=tests,
         further={"structure": fitted.fit.structure, "log likelihood": fitted.fit.log_likelihood, "AIC": fitted.fit.aic,
                  "BIC": fitted.fit.bic, "observations": fitted.fit.observations, "subjects used": fitted.fit.subjects},
     )  # fmt: skip
+
+
+def _complete(asked: Asked, covariates: list[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The rows by the plan's rules for what is missing: dropped by the fit, which counts them; refused; or the mean put in."""
+    import polars as pl
+
+    one, frame, notes = asked.analysis, asked.frame, []
+    if one.missing_outcome == "refuse" and (gone := frame[one.outcome].null_count()):
+        raise AnalysisError(f"{gone} rows without {one.outcome}", where=one.name, expected="none missing")
+    for name in covariates:
+        lost = frame[name].null_count()
+        if lost and one.missing_covariate == "refuse":
+            raise AnalysisError(f"{lost} rows without {name}", where=one.name, expected="none missing")
+        if lost and one.missing_covariate == "mean":
+            if not frame.schema[name].is_numeric():
+                raise AnalysisError(f"{name} missing, which has no mean", where=one.name, expected="a number")
+            people = frame.unique(subset=[asked.plan.subject], keep="first", maintain_order=True)
+            notes.append(f"{lost} rows without {name}: the mean over the patients of all arms was put in")
+            frame = frame.with_columns(pl.col(name).fill_null(people[name].mean()))
+    return frame, tuple(notes)

@@ -13,13 +13,14 @@ from medtwin.trials.analysis.kaplan import survival_effects
 from medtwin.trials.analysis.survival_adjusted import adjusted_survival_effects
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.analysis_plan.methods.curves import censored, curves
+from medtwin.trials.analysis_plan.methods.numbers import Positive
 
 
 class Survival(msgspec.Struct, tag_field="kind", tag="survival", forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Survival at times, and the mean survival time up to ``tau``, without proportional hazards."""
 
-    times: list[float] = []  #: in the time's unit
-    tau: float | None = None  #: the restricted mean is up to it
+    times: list[Positive] = []  #: in the time's unit
+    tau: Positive | None = None  #: the restricted mean is up to it
     adjusted: bool = True  #: for the covariates and strata, if there are any
     strata: str = "covariates"  #: covariates | within | ignore
     variance: str = "HC2"  #: HC0 | HC2 | HC3; without covariates it is Greenwood's

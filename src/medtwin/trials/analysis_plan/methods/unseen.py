@@ -15,6 +15,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.analysis_plan.methods.curves import censored, curves
+from medtwin.trials.analysis_plan.methods.numbers import Positive, Seed, Several
 from medtwin.trials.missing import Delta, binary, count, survival, tipping_point
 
 
@@ -27,11 +28,11 @@ class ImputedBinary(
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log odds ratio
     tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
-    tipping_to: float = 3.0
+    tipping_to: Positive = 3.0
     measures: tuple[str, ...] = ("difference", "ratio", "odds ratio")
     variance: str = "HC2"
-    sets: int = 50
-    seed: int = 0
+    sets: Several = 50
+    seed: Seed = 0
 
 
 class ImputedCount(
@@ -44,10 +45,10 @@ class ImputedCount(
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log rate ratio
     tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
-    tipping_to: float = 3.0
+    tipping_to: Positive = 3.0
     variance: str = "HC2"
-    sets: int = 50
-    seed: int = 0
+    sets: Several = 50
+    seed: Seed = 0
 
 
 class ImputedSurvival(
@@ -60,10 +61,10 @@ class ImputedSurvival(
     reference: str | None = None
     delta: dict[str, float] = {}  #: by arm, log hazard ratio
     tipping: dict[str, float] = {}  #: by arm, the direction; multiplied until the p value crosses its level
-    tipping_to: float = 3.0
+    tipping_to: Positive = 3.0
     pieces: int = 5
-    sets: int = 50
-    seed: int = 0
+    sets: Several = 50
+    seed: Seed = 0
 
 
 def run_binary(method: ImputedBinary, asked: Asked) -> Done:

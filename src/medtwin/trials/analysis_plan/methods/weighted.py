@@ -13,6 +13,7 @@ from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
 from medtwin.trials.analysis_plan.methods.curves import censored, curves
+from medtwin.trials.analysis_plan.methods.numbers import Positive, Whole
 from medtwin.trials.external.balance import balance
 from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
 from medtwin.trials.external.matching import nearest_neighbours
@@ -35,13 +36,13 @@ class Weighted(msgspec.Struct, tag_field="kind", tag="weighted", forbid_unknown_
     ties: str = "efron"
     squares: bool = False  #: entropy: variances too
     total: str = "treated"  #: entropy: what the control weights sum to
-    caliper: float | None = 0.2  #: matching
-    ratio: int = 1  #: matching: controls for each treated
+    caliper: Positive | None = 0.2  #: matching
+    ratio: Whole = 1  #: matching: controls for each treated
     scale: str = "logit"  #: matching: logit | probability
     order: str = "largest"  #: matching: largest | smallest | data
     side: str = "either"  #: matching: either | below
-    times: list[float] = []  #: survival: differences at these times, instead of the hazard ratio
-    tau: float | None = None  #: survival: difference of the restricted mean, instead of the hazard ratio
+    times: list[Positive] = []  #: survival: differences at these times, instead of the hazard ratio
+    tau: Positive | None = None  #: survival: difference of the restricted mean, instead of the hazard ratio
 
 
 def run(method: Weighted, asked: Asked) -> Done:
