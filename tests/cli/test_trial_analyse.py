@@ -1,5 +1,7 @@
 """The tutorial's way through a trial: example, score, plan, lock, analysis, report, deviation, amendment."""
 
+import contextlib
+import io
 import json
 import re
 import shlex
@@ -101,7 +103,7 @@ def test_the_primary_analysis_fails_loudly(run, study, tmp_path):
 def test_visits(run, study):
     done = run.json("trial", "analyse", study / "visits.csv", "--plan", study / "plan_visits.yaml")
     by_name = {one["name"]: one for one in done["results"]}
-    assert by_name["all visits"]["analysis"]["estimates"][0]["name"] == "combination - monotherapy at week 20"
+    assert by_name["all visits"]["analysis"]["estimates"][0]["name"] == "combination - monotherapy at week 48"
     assert by_name["jump to reference"]["tipping"]
 
 
@@ -120,3 +122,8 @@ def test_every_command_of_the_tutorial_works_in_its_order(run, tmp_path, monkeyp
         run(*shlex.split(line))
     assert (tmp_path / "study/report/report.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "study/report_visits/report.html").exists()
+    [code] = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(code, "tutorial", "exec"), {})
+    assert said.getvalue().count("\n") == 2

@@ -129,6 +129,13 @@ def test_not_a_number_is_missing(folder):
     assert read_table(folder / "a.parquet").frame["y"].to_list() == [1.0, None]
 
 
+def test_a_slip_of_the_pen_is_said_with_its_line(folder):
+    (folder / "a.csv").write_text("y\n" + "1.5\n" * 20 + "1..5\n" + "2\n")
+    held = read_table(folder / "a.csv")
+    assert held.frame["y"].dtype == pl.String
+    assert held.notes == ("column y: 1 of 22 cells are no numbers, first in line 22: read as words",)
+
+
 def test_no_file(folder):
     with pytest.raises(AnalysisError, match="no readable file"):
         read_table(folder / "gone.csv")

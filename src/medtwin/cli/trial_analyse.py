@@ -132,6 +132,8 @@ def lock_path(plan: Path) -> Path:
 def _show(done: Analysed) -> None:
     if done.synthetic:
         note("SYNTHETIC DATA: nobody in them is real")
+    for amendment in done.amendments:
+        note(f"the lock was amended at {amendment.at}: {amendment.reason}")
     for deviation in done.deviations:
         note(f"deviation from the lock: {deviation.words}")
     if not done.locked_at:
@@ -139,24 +141,29 @@ def _show(done: Analysed) -> None:
     elif not done.deviations:
         note(f"as locked at {done.locked_at}")
     rows = [row for one in done.results for row in _rows(one)]
-    table(done.title, ("analysis", "estimate", "value", "low", "high", "p", "method"), rows, right=(2, 3, 4, 5))
+    columns = ("analysis", "n", "estimate", "value", "low", "high", "unit", "p", "method")
+    table(done.title, columns, rows, right=(1, 3, 4, 5, 7))
     for line in done.notes:
         note(line)
     for one in done.results:
-        for line in one.analysis.notes if one.analysis else ():
+        for line in (*(one.analysis.notes if one.analysis else ()), *(one.tipping.notes if one.tipping else ())):
             note(f"{one.name}: {line}")
 
 
 def _rows(one: Result) -> list[tuple[Any, ...]]:
+    from medtwin.trials.report.numbers import bayesian
+
     if one.analysis is None:
-        return [(f"{one.name} ({one.role})", "FAILED", "", "", "", "", one.failure)]
+        return [(f"{one.name} ({one.role})", "", "FAILED", "", "", "", "", "", one.failure)]
     rows = []
     for number, estimate in enumerate(one.analysis.estimates):
         compares = " - " in estimate.name or " / " in estimate.name
         if number and (not compares or one.role == "subgroup"):
             continue
         value, low, high = estimate.reported
-        p = estimate.p_value
-        rows.append((f"{one.name} ({one.role})" if not number else "", estimate.name, f"{value:.4g}", f"{low:.4g}", f"{high:.4g}",
-                     "< 0.0001" if p < 1e-4 else f"{p:.4f}", estimate.method if not number else ""))  # fmt: skip
+        p = "" if bayesian(estimate) else "< 0.0001" if estimate.p_value < 1e-4 else f"{estimate.p_value:.4f}"
+        unit = "ratio" if estimate.scale == "log" else "" if estimate.unit == "1" else estimate.unit
+        size = str(sum(one.analysis.patients.values())) if not number else ""
+        rows.append((f"{one.name} ({one.role})" if not number else "", size, estimate.name, f"{value:.4g}", f"{low:.4g}",
+                     f"{high:.4g}", unit, p, estimate.method if not number else ""))  # fmt: skip
     return rows

@@ -137,8 +137,31 @@ def _text(path: Path, content: bytes) -> tuple[pl.DataFrame, dict[str, str], tup
             pl.when(pl.col(name).str.contains(r"^-?\d+,\d+$")).then(pl.col(name).str.replace(",", ".", literal=True))
             .otherwise(pl.col(name)).alias(name) for name in frame.columns
         )  # fmt: skip
-    notes = ("cells are separated by semicolons; a comma in a number was read as its decimal point",)
-    return frame.select(typed(frame[name]) for name in frame.columns), {}, notes if separator == ";" else ()
+    made = frame.select(typed(frame[name]) for name in frame.columns)
+    notes = nearly_numbers(frame, made)
+    if separator == ";":
+        notes = ("cells are separated by semicolons; a comma in a number was read as its decimal point", *notes)
+    return made, {}, notes
+
+
+def nearly_numbers(text: pl.DataFrame, made: pl.DataFrame) -> tuple[str, ...]:
+    """Columns of words nearly all of which are numbers: a slip of the pen, or codes; said with the row, never mended."""
+    import polars as pl
+
+    notes = []
+    for name in made.columns:
+        if made.schema[name] != pl.String:
+            continue
+        cells = made[name].drop_nulls()
+        strange = cells.cast(pl.Float64, strict=False).is_null() | cells.is_in(["inf", "-inf", "Infinity"])
+        if 0 < strange.sum() <= 0.1 * len(cells):
+            rows = [
+                number for number, cell in enumerate(made[name].to_list(), start=2)
+                if cell is not None and pl.Series([cell]).cast(pl.Float64, strict=False).is_null().any()
+            ]  # fmt: skip
+            where = f", first in line {rows[0]}" if rows else ""
+            notes.append(f"column {name}: {strange.sum()} of {len(cells)} cells are no numbers{where}: read as words")
+    return tuple(notes)
 
 
 def typed(words: pl.Series) -> pl.Series:

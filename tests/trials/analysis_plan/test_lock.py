@@ -121,12 +121,30 @@ def test_an_amendment_keeps_what_was_said_before():
     with pytest.raises(AnalysisError, match="a lock that is there already"):
         lock(plan_of(PLAN), version="0.1.0", earlier=first)
     with pytest.raises(AnalysisError, match="a reason without a lock"):
-        lock(plan_of(PLAN), version="0.1.0", reason="because")
+        lock(plan_of(PLAN), version="0.1.0", reason="because it must be")
     second = lock(plan_of(one(covariates=[])), version="0.1.0", earlier=first, reason="the score was withdrawn")
-    third = lock(plan_of(PLAN), version="0.1.0", earlier=second, reason="it came back")
+    third = lock(plan_of(PLAN), version="0.1.0", earlier=second, reason="the score came back")
     assert [one["sha256"] for one in third.before] == [first.sha256, second.sha256]
     assert third.before[1]["reason"] == "the score was withdrawn"
     assert third.sha256 not in (first.sha256, second.sha256)
+
+
+def test_amendments_stand_on_the_first_page():
+    from medtwin.trials.report.html import html
+
+    first = lock(plan_of(PLAN), version="0.1.0", now=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(AnalysisError, match="a sentence that a reader"):
+        lock(plan_of(PLAN), version="0.1.0", earlier=first, reason=".")
+    second = lock(plan_of(one(covariates=[])), version="0.1.0", earlier=first, reason="the score was withdrawn")
+    done = carry_out(plan_of(one(covariates=[])), held(), locked=(second, True))
+    assert done.deviations == ()
+    assert done.first_locked_at.startswith("2024-01-01")
+    assert [amendment.reason for amendment in done.amendments] == ["the score was withdrawn"]
+    assert done.amendments[0].changes == ('analyses.main.covariates was ["x"] and became [].',)
+    page = html(done)
+    assert "No deviation from the lock" not in page
+    assert "The lock was amended once" in page
+    assert "the score was withdrawn" in page
 
 
 @pytest.mark.parametrize("path", [("plan", "title"), ("locked_at",), ("data_sha256",), ("version",)])

@@ -122,6 +122,40 @@ def test_options_that_mean_nothing(method):
         one(endpoint=endpoint, method=method)
 
 
+ESTIMAND = {
+    "treatment": {"treated": ["b"], "control": "a"}, "population": {"description": "all"},
+    "variable": {"name": "y", "kind": "continuous"}, "events": [], "summary": "difference in means",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("estimand", "found"),
+    [
+        ({"treatment": {"treated": ["b"], "control": "c"}}, "control 'a'"),
+        ({"variable": {"name": "y", "kind": "binary"}, "summary": "risk difference"}, "endpoint continuous"),
+        ({"otherwise": "JR"}, "which imputes nothing"),
+        ({"events": [{"name": "left", "handling": "treatment policy", "imputation": "JR"}]}, "which imputes nothing"),
+    ],
+)
+def test_the_primary_analysis_answers_the_estimand(estimand, found):
+    assert plan(estimand=ESTIMAND).estimand is not None
+    with pytest.raises(AnalysisError, match=found):
+        plan(estimand={**ESTIMAND, **estimand})
+
+
+def test_the_summary_is_that_of_the_method():
+    binary = {**ESTIMAND, "variable": {"name": "y", "kind": "binary"}, "summary": "odds ratio"}
+    asked = {**ONE, "endpoint": "binary", "outcome": "event"}
+    with pytest.raises(AnalysisError, match="a risk difference"):
+        plan(estimand=binary, analyses=[{**asked, "method": "g-computation"}])
+    plan(estimand=binary, analyses=[{**asked, "method": {"kind": "g-computation", "measures": ["odds ratio"]}}])
+    times = {**ESTIMAND, "variable": {"name": "y", "kind": "time to event"}, "summary": "hazard ratio"}
+    asked = {**ONE, "endpoint": "survival", "outcome": "time", "event": "event"}
+    plan(estimand=times, analyses=[{**asked, "method": "log-rank"}])
+    with pytest.raises(AnalysisError, match="difference in survival"):
+        plan(estimand=times, analyses=[{**asked, "method": {"kind": "survival", "times": [5]}}])
+
+
 def test_what_is_imputed_cannot_be_refused():
     with pytest.raises(AnalysisError, match="this method imputes"):
         one(endpoint="binary", missing_outcome="refuse", method="imputed-binary")

@@ -177,7 +177,8 @@ def read_trial(
     """Named columns of a table as a trial. Words and yes/no become indicators of each level but the first.
 
     ``missing_outcome`` (of outcome, event, exposure): ``drop`` leaves the patient out and says so, ``refuse`` raises.
-    ``missing_covariate``: the same, or ``mean``: the mean over all arms, which does not look at the arm or the outcome.
+    ``missing_covariate``: the same, or ``mean``: the mean over all arms, which does not look at the arm or the outcome; of
+    words a level of its own, "(missing)".
     A patient without an arm or a stratum is refused.
     """
     import polars as pl
@@ -207,8 +208,15 @@ def read_trial(
     names: list[str] = []
     for name in covariates:
         if frame[name].null_count() and missing_covariate == "mean":
-            if not frame.schema[name].is_numeric():
-                raise AnalysisError(f"{name} missing, which has no mean", expected="a number", remedy="drop or refuse")
+            kind = frame.schema[name]
+            if not kind.is_numeric():
+                if kind.is_temporal() or kind.is_nested():
+                    raise AnalysisError(
+                        f"{name} missing, which has no mean", expected="a number or words", remedy="drop or refuse"
+                    )
+                notes.append(f"{frame[name].null_count()} patients without {name}: a level of their own")
+                frame = frame.with_columns(pl.col(name).cast(pl.String).fill_null("(missing)"))
+                continue
             notes.append(f"{frame[name].null_count()} patients without {name}: the mean over all arms was put in")
             frame = frame.with_columns(pl.col(name).fill_null(pl.col(name).mean()))
         frame = _complete(frame, name, arm, missing_covariate, notes)

@@ -41,6 +41,15 @@ class Deviation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Amendment:
+    """A lock that took the place of an earlier one."""
+
+    at: str  #: ISO 8601, UTC
+    reason: str
+    changes: tuple[str, ...]  #: against the lock before it, a sentence each
+
+
+@dataclass(frozen=True, kw_only=True)
 class Analysed:
     """The whole. Made by :func:`medtwin.trials.analysis_plan.carry_out.carry_out`."""
 
@@ -54,6 +63,8 @@ class Analysed:
     version: str  #: of medtwin
     locked_at: str = ""  #: empty: there was no lock
     deviations: tuple[Deviation, ...] = ()
+    first_locked_at: str = ""  #: before any amendment
+    amendments: tuple[Amendment, ...] = ()  #: the first the first
     notes: tuple[str, ...] = ()  #: on the table: rows left out, levels merged
     patients: Mapping[str, int] = field(default_factory=dict)  #: by arm, in the table
     historical: Mapping[str, Any] = field(default_factory=dict)  #: on the score: context of use, R2, partial R2, drift

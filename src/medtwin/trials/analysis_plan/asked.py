@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData, read_trial
 from medtwin.trials.analysis.kaplan import Curve
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from medtwin.trials.analysis_plan.plan import AnalysisPlan, PlannedAnalysis
+
+
+#: Within arms nothing that is known at baseline correlates so with an outcome.
+TOO_CLOSE = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,33 @@ class Asked:
         )  # fmt: skip
         if one.censored is not None and made.event is not None:
             made = replace(made, event=~made.event)
+        _tells_something(made, one.name)
         return replace(made, notes=(*self.notes, *made.notes))
+
+
+def _tells_something(trial: TrialData, where: str) -> None:
+    """Refuses an outcome that is the same for everybody, and a covariate that is the outcome."""
+    if trial.event is not None:
+        return
+    within = trial.outcome.astype(float).copy()
+    covariates = trial.covariates.astype(float).copy()
+    for code in range(len(trial.arm_names)):
+        mine = trial.arm == code
+        within[mine] -= within[mine].mean()
+        covariates[mine] -= covariates[mine].mean(axis=0)
+    size = float(np.linalg.norm(within))
+    if size <= 1e-10 * max(float(np.linalg.norm(trial.outcome)), 1e-300):
+        raise AnalysisError(
+            "an outcome that is the same for every patient of an arm", where=where, expected="one that varies"
+        )
+    lengths = np.linalg.norm(covariates, axis=0)
+    close = np.abs(within @ covariates) / np.maximum(lengths * size, 1e-300)
+    if (close > TOO_CLOSE).any():
+        name = trial.covariate_names[int(np.argmax(close))]
+        raise AnalysisError(
+            f"covariate {name}, which correlates {close.max():.6f} with the outcome within arms", where=where,
+            expected="what is known at baseline", remedy="it is the outcome, or made from it: leave it out",
+        )  # fmt: skip
 
 
 def ask(frame: pl.DataFrame, plan: AnalysisPlan, analysis: PlannedAnalysis) -> Asked:
@@ -87,10 +119,14 @@ def ask(frame: pl.DataFrame, plan: AnalysisPlan, analysis: PlannedAnalysis) -> A
         raise AnalysisError(f"{held[plan.arm].null_count()} rows without an arm", where=analysis.name, expected="none")
     everybody = held
     others = [one for one in found if one != control and one not in treated]
-    if others:
-        count = held.filter(pl.col(plan.arm).is_in(others))[plan.subject].n_unique()
-        notes.append(f"{count} patients of other arms ({', '.join(others)}) are not part of this analysis")
-        held = held.filter(~pl.col(plan.arm).is_in(others))
+    for names, what in (
+        ([one for one in others if one not in outside], "are not part of this analysis"),
+        ([one for one in others if one in outside], "are external: they stand behind the controls as history"),
+    ):
+        if names:
+            count = held.filter(pl.col(plan.arm).is_in(names))[plan.subject].n_unique()
+            notes.append(f"{count} patients of other arms ({', '.join(names)}) {what}")
+    held = held.filter(~pl.col(plan.arm).is_in(others))
     return Asked(
         frame=held,
         everybody=everybody,

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from scipy import stats
 
 import medtwin
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.analysed import Analysed, Deviation, Result
 from medtwin.trials.analysis_plan.asked import arm_words, ask, matches, word
-from medtwin.trials.analysis_plan.lock import Lock, deviations
+from medtwin.trials.analysis_plan.lock import Lock, amendments, deviations
 from medtwin.trials.analysis_plan.methods import RUNS
 from medtwin.trials.analysis_plan.plan import AnalysisPlan, PlannedAnalysis, plain, plan_hash
 from medtwin.trials.analysis_plan.score import plan_score, with_score
@@ -58,6 +59,7 @@ def carry_out(
             for count, what in ((late, "are dated after"), (undated, "have no date to hold against"))
             if count
         )
+    notes += _complete_cases(plan)
     results = []
     for number, one in enumerate(plan.analyses):
         if progress is not None:
@@ -69,6 +71,8 @@ def carry_out(
         results=tuple(results), hashes=hashes, version=medtwin.__version__,
         made_at=(now or dt.datetime.now(dt.UTC)).replace(microsecond=0).isoformat(),
         locked_at=locked[0].locked_at if locked else "", deviations=found, notes=notes,
+        amendments=amendments(locked[0]) if locked else (),
+        first_locked_at=str([*locked[0].before, {"locked_at": locked[0].locked_at}][0]["locked_at"]) if locked else "",
         historical=historical, patients=dict(people[plan.arm].value_counts().sort(plan.arm).iter_rows()),
     )  # fmt: skip
 
@@ -116,7 +120,26 @@ def _with_subgroups(frame: pl.DataFrame, plan: AnalysisPlan, one: PlannedAnalysi
                 covariates=[name for name in one.covariates if name != column],
             )  # fmt: skip
             out.append(replace(one_analysis(rows, plan, within), role="subgroup"))
+        told = heterogeneity(out[-len(groups) - without.any() :])
+        if told and out[0].analysis is not None:
+            out[0] = replace(out[0], further={**out[0].further, f"heterogeneity over {column}": told})
     return out
+
+
+def heterogeneity(results: list[Result]) -> dict[str, float]:
+    """Cochran's Q of the subgroups' first estimates: ``sum w (x - mean)^2`` with ``w = 1 / SE^2``, chi-squared with k - 1 df."""
+    found = [one.analysis.estimates[0] for one in results if one.analysis is not None]
+    if len(found) < 2 or min(one.standard_error for one in found) <= 0.0:
+        return {}
+    weight = np.array([one.standard_error**-2.0 for one in found])
+    value = np.array([one.value for one in found])
+    q = float(weight @ (value - weight @ value / weight.sum()) ** 2)
+    return {
+        "Q": q,
+        "df": float(len(found) - 1),
+        "p": float(stats.chi2.sf(q, len(found) - 1)),
+        "subgroups": float(len(found)),
+    }
 
 
 def _against_margin(made: Analysis, one: PlannedAnalysis) -> Analysis:
@@ -162,6 +185,16 @@ def _late(plan: AnalysisPlan, frame: pl.DataFrame) -> tuple[int, int]:
     if not column.dtype.is_temporal():
         raise AnalysisError(f"column {plan.dated} without dates", where="data_cut", expected="ISO dates, 2025-06-30")
     return int((column.cast(pl.Date) > plan.data_cut).sum()), column.null_count()
+
+
+def _complete_cases(plan: AnalysisPlan) -> tuple[str, ...]:
+    """That an estimand of missing at random is answered by those who have an outcome."""
+    one = next(one for one in plan.analyses if one.role == "primary")
+    kind = str(type(one.method).__struct_config__.tag)
+    if plan.estimand is None or kind.startswith("imputed") or kind == "mmrm" or one.endpoint == "survival":
+        return ()
+    return ("the primary analysis leaves out patients without an outcome: it answers the estimand if outcomes are missing at "
+            "random given arm and covariates",)  # fmt: skip
 
 
 def _one_arm_each(people: pl.DataFrame, plan: AnalysisPlan, table: ReadTable) -> pl.DataFrame:

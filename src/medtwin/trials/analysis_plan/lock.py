@@ -13,13 +13,14 @@ import datetime as dt
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.analysis_plan.analysed import Deviation
+from medtwin.trials.analysis_plan.analysed import Amendment, Deviation
 from medtwin.trials.analysis_plan.plan import AnalysisPlan, plain, plan_hash
 
 DIALECT = "medtwin-analysis-lock/1"
@@ -52,6 +53,10 @@ def lock(
     earlier: Lock | None = None, reason: str = "", now: dt.datetime | None = None,
 ) -> Lock:  # fmt: skip
     """Of a plan, as it stands now. ``earlier``: the lock that is amended, for a ``reason``."""
+    if reason and len(reason.split()) < 3:
+        raise AnalysisError(
+            f"the reason {reason!r}", expected="a sentence that a reader of the report understands", where="lock"
+        )
     if (earlier is None) != (not reason):
         raise AnalysisError("a lock that is there already" if earlier else "a reason without a lock to amend",
                             expected="a reason to amend it", where="lock", remedy="--amend 'why the plan changed'")  # fmt: skip
@@ -62,6 +67,17 @@ def lock(
         locked_at=(now or dt.datetime.now(dt.UTC)).replace(microsecond=0).isoformat(), version=version, plan=plain(plan),
         plan_sha256=plan_hash(plan), estimand=plan.estimand.text() if plan.estimand else "", score_sha256=score_sha256,
         data_sha256=data_sha256, data_rows=data_rows, data_cut=str(plan.data_cut or ""), reason=reason, before=before,
+    )  # fmt: skip
+
+
+def amendments(held: Lock) -> tuple[Amendment, ...]:
+    """What took the place of what, and why."""
+    every = [*held.before, asdict(held)]
+    return tuple(
+        Amendment(at=now["locked_at"], reason=now["reason"], changes=tuple(
+            f"{path} was {_short(old)} and became {_short(new)}." for path, old, new in changes(was["plan"], now["plan"])
+        ))
+        for was, now in pairwise(every)
     )  # fmt: skip
 
 

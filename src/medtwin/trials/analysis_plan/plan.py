@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.analysis_plan.against_estimand import against_estimand
 from medtwin.trials.analysis_plan.asked import word
 from medtwin.trials.analysis_plan.methods import ENDPOINTS, IMPUTING, Method
 from medtwin.trials.estimand import Estimand
@@ -33,6 +34,7 @@ class ScorePlan(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     file: str | None = None  #: of a frozen score, beside the plan; none: the table has the column
     sha256: str | None = None  #: of the frozen score's content: another one is refused
     baseline: str | None = None  #: covariate beyond which its worth is counted (partial R2)
+    measured: dict[str, str] = {}  #: column of the score -> column with the date on which it was measured
 
 
 class PlannedAnalysis(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ class PlannedAnalysis(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     where: dict[str, Label | list[Label]] = {}  #: rows with these values only
     subgroups: list[str] = []  #: columns: the same analysis in each of their levels too
     missing_outcome: str = "drop"  #: drop | refuse
-    missing_covariate: str = "drop"  #: drop | refuse | mean
+    missing_covariate: str = "mean"  #: mean, over all arms (of words a level of their own) | drop | refuse
     margin: float | None = None  #: value under the null hypothesis, as reported (of a ratio: the ratio)
     unit: str = "1"  #: of the outcome
 
@@ -151,6 +153,8 @@ def _check(plan: AnalysisPlan, where: str) -> None:
         raise AnalysisError(f"{strange[0]} that is not a finite number", where=where, expected="a finite number")
     for one in plan.analyses:
         _check_one(plan, one, f"{where}, {one.name}")
+    if plan.estimand is not None:
+        against_estimand(plan, plan.estimand, where)
 
 
 def _not_finite(value: Any, path: str) -> list[str]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from medtwin.trials.score import TrainedScore
 
 
+#: Standard errors between randomised arms beyond which a score is suspected: one trial in 1,700 by chance.
+APART = 3.5
+
+
 def plan_score(plan: AnalysisPlan, folder: Path | None) -> TrainedScore | None:
     """The frozen score that the plan names, from beside the plan; none where it names no file."""
     from medtwin.trials.score import read_score
@@ -73,6 +77,7 @@ def with_score(
         "cross-validated in the historical data": score.figures.sentence,
     }  # fmt: skip
     leaks = _leaks(score, frame, plan)
+    leaks["suspicions"] += _unbalanced(scored, plan)
     return scored, {**told, "leak check": leaks, **worth(scored, plan)}, applied.notes
 
 
@@ -111,6 +116,28 @@ def worth(frame: pl.DataFrame, plan: AnalysisPlan) -> dict[str, Any]:
     return {"R2 in the trial, by arm": found}
 
 
+def _unbalanced(frame: pl.DataFrame, plan: AnalysisPlan) -> list[str]:
+    """Randomised arms have the same score on average, unless a column of it was touched by the treatment."""
+    assert plan.score is not None
+    try:
+        asked = ask(frame, plan, next(one for one in plan.analyses if one.role == "primary"))
+    except AnalysisError:
+        return []
+    people = asked.frame.unique(subset=[plan.subject], keep="first", maintain_order=True)
+    values = [people.filter(people[plan.arm] == arm)[plan.score.column].drop_nulls().to_numpy()
+              for arm in (asked.control, *asked.treated)]  # fmt: skip
+    told = []
+    for arm, mine in zip(asked.treated, values[1:], strict=True):
+        if min(len(mine), len(values[0])) < 2:
+            continue
+        spread = float(np.sqrt(mine.var(ddof=1) / len(mine) + values[0].var(ddof=1) / len(values[0])))
+        away = float(mine.mean() - values[0].mean()) / spread if spread > 0.0 else 0.0
+        if abs(away) > APART:
+            told.append(f"the score of {arm} lies {away:+.1f} standard errors from that of {asked.control}: were all its columns "
+                        "measured before randomisation?")  # fmt: skip
+    return told
+
+
 def _r2(held: np.ndarray) -> dict[str, float]:
     """Columns outcome, score and, if there is one, baseline."""
     both = np.corrcoef(held, rowvar=False)
@@ -134,6 +161,7 @@ def _leaks(score: TrainedScore, frame: pl.DataFrame, plan: AnalysisPlan) -> dict
     asked: dict[str, Any] = {"arm": plan.arm}
     if score.specification.outcome not in table.columns and primary.endpoint == score.specification.endpoint:
         asked |= {"outcome": primary.outcome, "event": primary.event, "exposure": primary.exposure}
-    report = refuse_leaks(score, table, **(asked if single else {}), randomised=plan.randomised)
+    report = refuse_leaks(score, table, **(asked if single else {}), randomised=plan.randomised,
+                           measured=plan.score.measured if plan.score else None)  # fmt: skip
     return {"suspicions": [one.words for one in report.findings], "looked at": list(report.looked_at),
             "not looked at": list(report.not_looked_at)}  # fmt: skip

@@ -13,7 +13,7 @@ def two_arms(trial: TrialData, where: str) -> tuple[np.ndarray, np.ndarray]:
     if len(trial.arm_names) != 2:
         raise AnalysisError(
             f"{len(trial.arm_names)} arms", expected="external controls and one treated arm", where=where,
-            remedy="take one pair: trial.pair(1)",
+            remedy="name one treated arm",
         )  # fmt: skip
     controls, treated = trial.arm == 0, trial.arm == 1
     for mask, name in ((controls, trial.arm_names[0]), (treated, trial.arm_names[1])):

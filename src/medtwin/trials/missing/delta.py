@@ -35,7 +35,7 @@ class Delta:
     @property
     def words(self) -> str:
         """For the method's name."""
-        each = ", ".join(f"{amount:+.4g} {arm}" for arm, amount in self.by_arm.items())
+        each = ", ".join(f"{amount + 0.0:+.4g} {arm}" for arm, amount in self.by_arm.items())
         return f"delta {each or 'none'}{' per visit' if self.per_visit else ''}"
 
 

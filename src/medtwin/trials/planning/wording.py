@@ -66,7 +66,12 @@ def _score(plan: PlanInput) -> str:
 def _effect(plan: PlanInput) -> str:
     unit = "" if plan.unit == "1" else f" {plan.unit}"
     if plan.endpoint == "continuous":
-        return f"a difference of means of {plan.effect:g}{unit} (standard deviation {plan.sd:g}{unit})"
+        spread = f"standard deviation {plan.sd:g}{unit}"
+        if plan.sd_treated is not None:
+            spread += f" among controls and {plan.sd_treated:g}{unit} among the treated"
+        if plan.heterogeneity is not None:
+            spread += f", variance of the effect over the score {plan.heterogeneity:g}"
+        return f"a difference of means of {plan.effect:g}{unit} ({spread})"
     if plan.endpoint == "binary":
         return f"risks of {plan.risk_control:g} (control) and {plan.risk_treated:g} (treated), contrast: {plan.scale}"
     if plan.endpoint == "count":

@@ -46,21 +46,31 @@ def _drawn(draw: Callable[[Result], list[Block]], result: Result) -> list[Block]
 
 def _forests(results: Sequence[Result]) -> list[Block]:
     """Of each analysis the estimates that compare: the first, and the others on its scale that are not an arm's own level."""
-    groups: dict[tuple[str, str, float], list[Row]] = {}
+    groups: dict[tuple[str, str, float, str], list[Row]] = {}
     for result in results:
         if result.analysis is None:
             continue
         for number, estimate in enumerate(result.analysis.estimates):
             if number and not compares(estimate.name, result.analysis.patients):
                 continue
-            key = (estimate.scale, estimate.unit if estimate.scale == "identity" else "1", estimate.null)
+            unit = estimate.unit if estimate.scale == "identity" else "1"
+            if estimate.name.startswith("log-rank"):  # events beyond those expected: no size of an effect
+                continue
+            alike = result.outcome if unit == "1" and estimate.scale == "identity" else ""
+            key = (estimate.scale, unit, estimate.null, alike)
             label = f"{result.name}: {estimate.name}"
             groups.setdefault(key, []).append(
                 Row(label=label, estimate=estimate, strong=result.role == "primary" and not number)
             )
     made: list[Block] = []
-    for (scale, unit, _), rows in groups.items():
-        what = "ratio" if scale == "log" else "difference" if unit == "1" else f"difference ({unit})"
+    for (scale, unit, _, about), rows in groups.items():
+        what = (
+            "ratio"
+            if scale == "log"
+            else f"difference{f' of {about}' if about else ''}"
+            if unit == "1"
+            else f"difference ({unit})"
+        )
         for part in range(0, len(rows), MOST_ROWS):
             more = ", continued" if part else ""
             title = f"Estimates with their intervals: {what}{more}"
@@ -76,8 +86,10 @@ def _forests(results: Sequence[Result]) -> list[Block]:
 
 def compares(name: str, arms: Mapping[str, int]) -> bool:
     """Whether an estimate's name speaks of two arms, or of none by name (a ratio, a difference)."""
-    if name.startswith("mean ") or ", mean " in name:
+    if name.startswith("mean "):
         return False
+    if name.startswith("log-rank") or " - " in name or " / " in name:
+        return True
     named = [arm for arm in arms if arm and re.search(rf"(?<!\w){re.escape(arm)}(?!\w)", name)]
     return len(named) != 1
 

@@ -35,6 +35,12 @@ def lock(analysed: Analysed) -> Box:
         return Box("This analysis was not locked", (said, *each), "danger")
     seal = analysed.hashes.get("lock", "")
     when = f"The plan was locked at {analysed.locked_at}{f' (sha256 of the lock begins {seal[:12]})' if seal else ''}."
+    if analysed.amendments:
+        times = "once" if len(analysed.amendments) == 1 else f"{len(analysed.amendments)} times"
+        told = [f"First locked at {analysed.first_locked_at}, amended {times}; {when[0].lower()}{when[1:]}"]
+        for one in analysed.amendments:
+            told += [f"{one.at}: {one.reason}", *(one.changes or ("Nothing of the plan itself was changed.",))]
+        return Box(f"The lock was amended {times}", (*told, *each), "danger" if each else "caution")
     if each:
         count = "1 deviation" if len(each) == 1 else f"{len(each)} deviations"
         return Box(f"{count} from the lock", (when, *each), "danger")

@@ -33,6 +33,7 @@ def content(analysed: Analysed) -> dict[str, Any]:
         "title": plain(analysed.title), "synthetic": analysed.synthetic, "made_at": plain(analysed.made_at),
         "medtwin": plain(analysed.version), "versions": plain(versions(analysed)), "estimand": plain(analysed.estimand),
         "locked": bool(analysed.locked_at), "locked_at": plain(analysed.locked_at) or None,
+        "first_locked_at": plain(analysed.first_locked_at) or None, "amendments": plain(analysed.amendments),
         "deviations": plain(analysed.deviations), "hashes": plain(analysed.hashes), "patients": plain(analysed.patients),
         "notes": plain(analysed.notes), "results": [_result(result) for result in analysed.results],
         "score": plain(analysed.historical), "plan": plain(analysed.plan), "sources": plain(sources(analysed)),

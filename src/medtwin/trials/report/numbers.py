@@ -94,7 +94,14 @@ def sentence(estimate: Estimate) -> str:
     shown = with_unit(value, "" if estimate.scale == "log" else estimate.unit)
     null = math.exp(estimate.null) if estimate.scale == "log" else estimate.null
     against = f" of no effect ({short(null)})" if estimate.null == 0.0 else f" of {short(null)}"
+    law = "credible interval (normal)" if bayesian(estimate) else "confidence interval"
+    tested = "" if bayesian(estimate) else f", {p_phrase(estimate.p_value)} for the hypothesis{against}"
     return (
-        f"{estimate.name}{kind}: {shown}, {100.0 * estimate.confidence:g} % confidence interval {low} to {high}, "
-        f"{p_phrase(estimate.p_value)} for the hypothesis{against}. Method: {estimate.method}."
+        f"{estimate.name}{kind}: {shown}, {100.0 * estimate.confidence:g} % {law} {low} to {high}{tested}. "
+        f"Method: {estimate.method}."
     )
+
+
+def bayesian(estimate: Estimate) -> bool:
+    """A posterior mean and its standard deviation: its interval is credible, and it has no p value."""
+    return "posterior" in estimate.method

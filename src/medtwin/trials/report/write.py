@@ -14,7 +14,7 @@ from medtwin.trials.planning.curve import Figure as PowerCurves
 from medtwin.trials.report.document import Block, Box, Document, Heading, Listing, PageBreak, Paragraph, Table, Verbatim
 from medtwin.trials.report.figured import compares, figures
 from medtwin.trials.report.first_page import SYNTHETIC, first_page
-from medtwin.trials.report.numbers import degrees, fixed, p_words, reported, short
+from medtwin.trials.report.numbers import bayesian, degrees, fixed, p_words, reported, short
 from medtwin.trials.report.plain import plain
 from medtwin.trials.report.score import known, score
 from medtwin.trials.report.sources import sources
@@ -48,8 +48,15 @@ def _patients(analysed: Analysed) -> list[Block]:
                             numbers=frozenset((1,)), strong=frozenset((len(rows) - 1,))))  # fmt: skip
     else:
         blocks.append(Paragraph("The number of patients by arm was not given."))
-    blocks.append(Heading("Rows left out, values put in", 3))
-    blocks.append(Listing(analysed.notes) if analysed.notes else Paragraph("None."))
+    blocks.append(Heading("On the whole table", 3))
+    if analysed.notes:
+        blocks.append(Listing(analysed.notes))
+    blocks.append(Paragraph("Who was left out of one analysis, and what was put in, stands in its own notes."))
+    several = sum(one.role in ("primary", "secondary", "subgroup") for one in analysed.results) > 1
+    if several:
+        blocks.append(
+            Paragraph("Intervals and p values are those of each analysis alone: nothing is adjusted for their number.")
+        )
     return blocks
 
 
@@ -101,7 +108,7 @@ def _estimates(result: Result) -> Table:
         error = f"{fixed(one.standard_error, 4)}{' (log)' if one.scale == 'log' else ''}"
         name = f"{one.name} [{one.method}]" if several and one.method != result.analysis.method else one.name
         # nobody asks whether an arm's own mean is zero
-        p = p_words(one.p_value) if compares(one.name, result.analysis.patients) else ""
+        p = p_words(one.p_value) if compares(one.name, result.analysis.patients) and not bayesian(one) else ""
         p += f" (null {short(one.null)})" if one.null else ""
         rows.append((name, value, unit, f"{low} to {high}", f"{100 * one.confidence:g} %", error, degrees(one.df), p))
     return Table(

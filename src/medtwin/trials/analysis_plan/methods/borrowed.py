@@ -19,6 +19,7 @@ from medtwin.trials.analysis_plan.asked import Asked, Done, arm_word
 from medtwin.trials.analysis_plan.methods.history import Study, studies
 from medtwin.trials.analysis_plan.methods.prior_of_mean import borrow_mean
 from medtwin.trials.analysis_plan.methods.prior_of_rate import borrow_rate
+from medtwin.trials.analysis_plan.methods.weighted import named
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.external.tipping import check_no_borrowing, drift_table
 
@@ -34,7 +35,9 @@ class Borrowed(msgspec.Struct, tag_field="kind", tag="borrowed", forbid_unknown_
     discount: float = 0.5  #: power prior: what a historical patient counts
     vague_weight: float = 0.2  #: MAP: share of the vague part; 0 is not robust
     heterogeneity_scale: float | None = None  #: MAP: half-normal, log odds (1) or the outcome's unit
-    scale: float = 0.5  #: commensurate: half-normal of the distance, log odds or the outcome's unit
+    scale: float | None = (
+        None  #: commensurate: half-normal of the distance; log odds (0.5), of a mean in its unit (needed)
+    )
     initial: tuple[float, float] = (1.0, 1.0)  #: Beta of a rate before any data
     drifts: list[
         float
@@ -64,7 +67,12 @@ def run(method: Borrowed, asked: Asked) -> Done:
          "p": row.estimate.p_value}
         for row in rows
     ]  # fmt: skip
-    made = replace(made, notes=(*made.notes, *notes))
+    worth = further.get("prior worth, in patients (moment)", 0.0)
+    if worth > (size := sum(study.patients for study in history)):
+        notes += (
+            f"the prior is worth {worth:.0f} patients, more than the {size:.0f} behind it: its parameters add information",
+        )
+    made = named(replace(made, notes=(*made.notes, *notes)), asked.trial())
     return Done(analysis=made, further={**further, "by drift of the external patients": table})
 
 

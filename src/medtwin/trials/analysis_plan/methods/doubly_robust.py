@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.weighted import undone
+from medtwin.trials.analysis_plan.methods.weighted import named, undone
 from medtwin.trials.external.balance import balance
 from medtwin.trials.external.doubly_robust import aipw, tmle
 from medtwin.trials.external.propensity import propensity_score, propensity_weights
@@ -36,4 +36,5 @@ def run(method: Aipw | Tmle, asked: Asked) -> Done:
         unit=asked.analysis.unit, confidence=asked.plan.confidence,
     )  # fmt: skip
     table = balance(trial, propensity_weights(propensity_score(trial).score, trial.arm, "ATT"))
-    return Done(analysis=made, balance=table, further={"effective controls": table.effective_control, **undone(made)})
+    further = {"effective controls": table.effective_control, "the effect is that in": "patients like the treated"}
+    return Done(analysis=named(made, trial), balance=table, further={**further, **undone(made)})

@@ -11,6 +11,7 @@ import numpy as np
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis_plan.asked import Asked, Done
+from medtwin.trials.analysis_plan.methods.weighted import named
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.external.balance import effective_sample_size
 from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
@@ -46,6 +47,7 @@ def run(method: Maic, asked: Asked) -> Done:
     further = {"effective own patients": size, "own patients": int(own.sum())}
     if method.anchor is None:
         made = unanchored(trial, tilted.weights, measures=(method.measure,), confidence=sure)
+        made = named(made, trial)
         return Done(analysis=replace(made, notes=(*made.notes, *tilted.notes)), further=further)
     mine = _weighted(trial, tilted.weights, method, asked)
     made = anchored(mine, _published(method.anchor, mine, sure), name=f"{mine.name}, against the other trial's treatment",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
+from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.marginal import marginal_effects
+from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
 
 FAMILIES = {"continuous": "gaussian", "binary": "logistic", "count": "negative-binomial"}
@@ -32,13 +36,27 @@ class Marginal(
 
 
 def run(method: Marginal, asked: Asked) -> Done:
-    """Effects by measure, then each arm's mean."""
-    endpoint = asked.analysis.endpoint
-    return Done(
-        analysis=marginal_effects(
-            asked.trial(), family=method.family or FAMILIES[endpoint], measures=method.measures or MEASURES[endpoint],
-            interactions=method.interactions, variance=method.variance, df=method.df, randomisation=method.randomisation,
-            strata=method.strata_as_covariates, fixed_covariates=method.fixed_covariates,
-            on_separation=method.on_separation, confidence=asked.plan.confidence,
-        )
-    )  # fmt: skip
+    """Effects by measure, then each arm's mean. A further measure that cannot be (an odds ratio of a risk of 1) is a note."""
+    endpoint, trial = asked.analysis.endpoint, asked.trial()
+    measures = tuple(method.measures or MEASURES[endpoint])
+
+    def of(chosen: tuple[str, ...]) -> Analysis:
+        return marginal_effects(
+            trial, family=method.family or FAMILIES[endpoint], measures=chosen, interactions=method.interactions,
+            variance=method.variance, df=method.df, randomisation=method.randomisation, strata=method.strata_as_covariates,
+            fixed_covariates=method.fixed_covariates, on_separation=method.on_separation, confidence=asked.plan.confidence,
+        )  # fmt: skip
+
+    try:
+        return Done(analysis=of(measures))
+    except AnalysisError:
+        made = of(measures[:1])
+    estimates, notes = list(made.estimates), list(made.notes)
+    for measure in measures[1:]:
+        try:
+            other = of((measure,))
+        except AnalysisError as error:
+            notes.append(f"no {measure}: {error}")
+        else:
+            estimates[1:1] = [one for one in other.estimates if one.name not in {e.name for e in estimates}]
+    return Done(analysis=replace(made, estimates=tuple(estimates), notes=tuple(notes)))

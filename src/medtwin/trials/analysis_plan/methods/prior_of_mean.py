@@ -77,6 +77,11 @@ def mean_prior(method: Borrowed, history: list[Study], spread: float, where: str
     if method.prior == "normalised-power":
         return normal_normalised_power_prior(pooled, error, mean=pooled, standard_deviation=wide).value
     if method.prior == "commensurate":
+        if method.scale is None:
+            raise AnalysisError(
+                "no scale", where=where, expected="how far own and historical means may differ, in the outcome's unit",
+                remedy="a half-normal scale; a quarter of a patient's standard deviation is strict",
+            )  # fmt: skip
         return normal_commensurate_prior(pooled, error, scale=method.scale)
     if method.prior == "leap":
         outcomes = np.concatenate([np.asarray(study.outcomes, dtype=float) for study in history])

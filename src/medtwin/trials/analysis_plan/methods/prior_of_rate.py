@@ -57,7 +57,7 @@ def rate_prior(method: Borrowed, history: list[Study]) -> RateDistribution:
     if method.prior == "normalised-power":
         return normalised_power_prior(hits, size, initial=start).rate
     if method.prior == "commensurate":
-        return commensurate_prior(hits, size, scale=method.scale, initial=start)
+        return commensurate_prior(hits, size, scale=method.scale or 0.5, initial=start)
     if method.prior == "leap":
         if hits != int(hits) or size != int(size):
             raise AnalysisError(
@@ -74,5 +74,5 @@ def words(method: Borrowed, history: list[Study]) -> str:
     if method.prior == "none":
         return "no borrowing"
     more = {"power": f" (discount {method.discount:g})", "map": f" (vague part {method.vague_weight:g})",
-            "commensurate": f" (scale {method.scale:g})"}.get(method.prior, "")  # fmt: skip
+            "commensurate": f" (scale {method.scale or 0.5:g})"}.get(method.prior, "")  # fmt: skip
     return f"{'MAP' if method.prior == 'map' else method.prior} prior{more} of {len(history)} historical studies"

@@ -85,7 +85,9 @@ def _complete(asked: Asked, covariates: list[str]) -> tuple[pl.DataFrame, tuple[
             raise AnalysisError(f"{lost} rows without {name}", where=one.name, expected="none missing")
         if lost and one.missing_covariate == "mean":
             if not frame.schema[name].is_numeric():
-                raise AnalysisError(f"{name} missing, which has no mean", where=one.name, expected="a number")
+                notes.append(f"{lost} rows without {name}: a level of their own")
+                frame = frame.with_columns(pl.col(name).cast(pl.String).fill_null("(missing)"))
+                continue
             people = frame.unique(subset=[asked.plan.subject], keep="first", maintain_order=True)
             notes.append(f"{lost} rows without {name}: the mean over the patients of all arms was put in")
             frame = frame.with_columns(pl.col(name).fill_null(people[name].mean()))

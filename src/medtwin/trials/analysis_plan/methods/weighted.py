@@ -10,9 +10,9 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData
+from medtwin.trials.analysis.kaplan import Curve
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis_plan.asked import Asked, Done
-from medtwin.trials.analysis_plan.methods.curves import censored, curves
 from medtwin.trials.analysis_plan.methods.numbers import Positive, Whole
 from medtwin.trials.external.balance import balance
 from medtwin.trials.external.effect import weighted_effect, weighted_hazard_ratio
@@ -20,9 +20,15 @@ from medtwin.trials.external.matching import nearest_neighbours
 from medtwin.trials.external.propensity import propensity_score, propensity_weights
 from medtwin.trials.external.tilting import entropy_weights
 from medtwin.trials.external.tipping import bias_tipping_point, e_value
-from medtwin.trials.external.weighted_kaplan import weighted_survival_effects
+from medtwin.trials.external.weighted_kaplan import weighted_kaplan_meier, weighted_survival_effects
 
-WAYS = ("none", "ATT", "ATE", "overlap", "entropy", "matching")
+#: Whose effect it is, by the weights.
+POPULATIONS = {
+    "none": "nobody in particular: the arms as they are", "ATT": "patients like the treated",
+    "ATE": "treated and external patients together", "overlap": "patients who could be of either source",
+    "entropy": "patients like the treated", "matching": "the treated who found a match",
+}  # fmt: skip
+WAYS = tuple(POPULATIONS)
 
 
 class Weighted(msgspec.Struct, tag_field="kind", tag="weighted", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -68,12 +74,11 @@ def run(method: Weighted, asked: Asked) -> Done:
     further: dict[str, Any] = {} if table is None else {
         "effective controls": table.effective_control, "effective treated": table.effective_treated,
     }  # fmt: skip
+    axis = {"time_unit": asked.analysis.unit} if survives and asked.analysis.unit != "1" else {}
     return Done(
-        analysis=made,
-        balance=table,
-        curves=curves(trial) if survives else {},
-        further={**further, **undone(made), **censored(trial, asked.analysis.unit)},
-    )
+        analysis=named(made, trial), balance=table, curves=_weighted_curves(trial, weights) if survives else {},
+        further={**further, "the effect is that in": POPULATIONS[method.weights], **undone(made), **axis},
+    )  # fmt: skip
 
 
 def weigh(method: Weighted, trial: TrialData) -> tuple[np.ndarray | None, np.ndarray | None, str, tuple[str, ...]]:
@@ -104,10 +109,36 @@ def weigh(method: Weighted, trial: TrialData) -> tuple[np.ndarray | None, np.nda
     return propensity_weights(score.score, trial.arm, method.weights), None, words[method.weights], score.notes
 
 
+def _weighted_curves(trial: TrialData, weights: np.ndarray | None) -> dict[str, Curve]:
+    """Kaplan-Meier of each arm as it was compared."""
+    assert trial.event is not None
+    held = np.ones(len(trial.arm)) if weights is None else weights
+    return {
+        f"{name} (weighted)" if weights is not None else name: weighted_kaplan_meier(
+            trial.outcome[rows], trial.event[rows], held[rows]
+        )
+        for code, name in enumerate(trial.arm_names)
+        if (rows := (trial.arm == code) & (held > 0.0)).any()
+    }
+
+
+def named(made: Analysis, trial: TrialData) -> Analysis:
+    """The estimates with their direction: treated against control."""
+    control, treated = trial.arm_names
+    words = {
+        "difference": f"difference {treated} - {control}", "ratio": f"ratio {treated} / {control}",
+        "odds ratio": f"odds ratio {treated} / {control}", "hazard ratio": f"hazard ratio {treated} / {control}",
+    }  # fmt: skip
+    return replace(made, estimates=tuple(replace(one, name=words.get(one.name, one.name)) for one in made.estimates))
+
+
 def undone(made: Analysis) -> dict[str, Any]:
     """The bias at which the interval touches the null, and of a ratio its E-value."""
     first = made.estimates[0]
-    found: dict[str, Any] = {"bias that undoes the conclusion, on the estimate's scale": bias_tipping_point(first)}
+    bias = bias_tipping_point(first)
+    found: dict[str, Any] = {
+        "bias that undoes the conclusion, on the estimate's scale": bias or "none: the interval holds the null already"
+    }
     if first.scale == "log":
         value, limit = e_value(replace(first, null=0.0))
         found |= {"E-value": value, "E-value of the limit": limit}
