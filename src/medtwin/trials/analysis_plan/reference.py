@@ -79,8 +79,10 @@ def page() -> str:
     parts += ["# The specification of a score\n", _paragraph(ScoreSpecification), _table(ScoreSpecification),
               "### Context\n", _paragraph(Context), _table(Context)]  # fmt: skip
     parts += ["# A scenario\n", _paragraph(Scenario), _table(Scenario)]
-    parts += ["A grid (`trial simulate --grid`) has `base`: fields of a scenario, `vary`: lists of values by field, `analyses`,",
-              "`trials` and `seed`. An `analyses` list names what is done in each simulated trial: `method` and its options.\n"]  # fmt: skip
+    parts += [
+        "A grid (`trial simulate --grid`) has `base`: fields of a scenario, `vary`: lists of values by field, `analyses`,",
+        "`trials` and `seed`. An `analyses` list names what is done in each trial: `method` and its options.\n",
+    ]
     for kind, where in METHODS.items():
         module, _, name = where.partition(":")
         analyser = getattr(importlib.import_module(f"medtwin.trials.simulate.analysers.{module}"), name)
