@@ -11,9 +11,10 @@
 ``profile``         percentiles over the day (AGP), daily views
 ``intervals``       intervals of all that are sums over days, by resampling days
 ``haemoglobin``     laboratory HbA1c against the trace: the personal glycation gap
-``clarke``, ``parkes``  error grids: zones of pairs of a reference and an estimate
+``clarke``          error grid of Clarke: zones of pairs of a reference and an estimate
+``parkes``          consensus error grid of Parkes, type 1 and type 2
 ==================  =============================================================================
 
-Formulas are held to the tables of iglu 4.3.0 and ega 2.0.0 in the tests; volumes and pages of papers are from memory unless a file
-says where they were read.
+Formulas are held to the tables of iglu 4.3.0 and ega 2.0.0 in the tests; volumes and pages of papers are from memory unless
+a file says where they were read.
 """

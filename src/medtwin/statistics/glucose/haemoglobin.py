@@ -2,8 +2,7 @@
 
 gap = HbA1c - GMI, both in %, GMI of the readings of the ``weeks`` before the sample. Red cells live about 120 days,
 so the last weeks weigh most in HbA1c; the plain mean over the window is a simplification, and so is twelve weeks. A
-gap of some tenths is common, and larger ones (points, even) are real in some people: treat by the trace then, not by
-the laboratory (Bergenstal et al., Diabetes Care 41 (2018): 2275). The interval is that of the GMI by resampling days;
+gap of some tenths is common; one of points is seen too. The interval is that of the GMI by resampling days;
 the laboratory's own error is not in it.
 """
 

@@ -1,8 +1,8 @@
 """Intervals of all that is a function of sums over days, by resampling days with replacement (Efron's percentile interval).
 
 Readings of a day depend on each other, so the day is the unit. Days are taken as exchangeable: a week that differs
-from the weekend widens the interval, a trend over the period is not told from chance, and neighbouring days that are alike make it
-too narrow. Each of ``draws`` resamples is a row of counts of the days (multinomial), so everything is one product of matrices.
+from the weekend widens the interval, a trend over the period is not told from chance, and neighbouring days that are
+alike make it too narrow. Each of ``draws`` resamples is a row of counts of the days (multinomial), so everything is one product of matrices.
 A resample is of as many days as the period has days with readings; a day with few readings weighs less.
 """
 
