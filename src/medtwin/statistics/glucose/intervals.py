@@ -2,7 +2,8 @@
 
 Readings of a day depend on each other, so the day is the unit. Days are taken as exchangeable: a week that differs
 from the weekend widens the interval, a trend over the period is not told from chance, and neighbouring days that are
-alike make it too narrow. Each of ``draws`` resamples is a row of counts of the days (multinomial), so everything is one product of matrices.
+alike make it too narrow. Each of ``draws`` resamples is a row of counts of the days (multinomial), so everything is one
+product of matrices.
 A resample is of as many days as the period has days with readings; a day with few readings weighs less.
 """
 

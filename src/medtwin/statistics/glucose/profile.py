@@ -1,8 +1,9 @@
 """The ambulatory glucose profile: percentiles over the day, on the clock of the person, and each day for itself.
 
-Mazze et al., Diabetes Care 10 (1987): 111; form of the report: Bergenstal et al., Diabetes Technol Ther 15 (2013): 198. At each quarter of an hour the readings of all days within ``half_window`` minutes are pooled, around midnight
-too, and their 5, 25, 50, 75 and 95 % percentiles taken (linear between order statistics). The window is the only smoothing. Where
-fewer than ``least_days`` days have a reading in the window nothing is shown.
+Mazze et al., Diabetes Care 10 (1987): 111; form of the report: Bergenstal et al., Diabetes Technol Ther 15 (2013): 198. At
+each quarter of an hour the readings of all days within ``half_window`` minutes are pooled, around midnight too, and their
+5, 25, 50, 75 and 95 % percentiles taken (linear between order statistics). The window is the only smoothing. Where fewer
+than ``least_days`` days have a reading in the window nothing is shown.
 """
 
 from __future__ import annotations
