@@ -116,6 +116,7 @@ def test_interval_values_are_the_metrics_themselves():
     assert found["risk_index"].value == pytest.approx(risk.risk_index(share).value)
     assert found["low_index"].value == pytest.approx(risk.low_index(made.glucose))
     assert found["j_index"].value == pytest.approx(levels.j_index(made.glucose))
+    assert found["day_to_day"].value == pytest.approx(variability.day_to_day(made))
     for name in ("below_54", "below_70", "tight", "in_range", "above_180", "above_250"):
         assert found[name].value == pytest.approx(getattr(share, name))
 
@@ -124,8 +125,8 @@ def test_a_change_is_seen_where_there_is_one():
     rng = np.random.default_rng(3)
     before = trace(np.repeat(rng.normal(180.0, 20.0, 14), 288))
     after = trace(np.repeat(rng.normal(140.0, 20.0, 14), 288), start=MIDNIGHT + 14 * DAY)
-    assert intervals.changes(before, after)["mean"].high < 0.0
-    same = intervals.changes(before, before)["mean"]
+    assert intervals.changes(intervals.resampled(before), intervals.resampled(after, seed=2))["mean"].high < 0.0
+    same = intervals.changes(intervals.resampled(before), intervals.resampled(before, seed=2))["mean"]
     assert same.low < 0.0 < same.high
     assert same.value == 0.0
 
@@ -145,6 +146,13 @@ def test_readings_are_sorted_and_of_one_instant_the_last_counts():
     assert made.repeated == 1
     with pytest.raises(AnalysisError, match="positive"):
         Trace.of([0.0], [0.0])
+
+
+def test_readings_an_hour_apart_tell_of_levels_but_not_of_episodes():
+    made = trace([60.0, 100.0] * 48, every=60.0)
+    assert ranges.ranges(made.glucose).below_70 == 50.0
+    assert not episodes.episodes(made)["hypo_1"].found
+    assert np.isnan(excursions.excursions(made).average)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

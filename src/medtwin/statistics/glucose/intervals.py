@@ -16,7 +16,8 @@ import numpy as np
 
 from medtwin.statistics.glucose.ranges import inside_of
 from medtwin.statistics.glucose.risk import risk_of
-from medtwin.statistics.glucose.trace import Floats, Trace
+from medtwin.statistics.glucose.trace import DAY, Floats, Trace
+from medtwin.statistics.glucose.variability import day_to_day_sums
 
 DRAWS, SEED = 2000, 20_260_101
 
@@ -32,22 +33,63 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class DailySums:
-    """``sums`` (days, names) of each calendar day with a reading."""
+class Resampled:
+    """Every metric of a trace (``value``), and in each resample of its days (``drawn``, (draws,)); none with fewer than two
+    days."""
 
-    sums: Floats
-    names: tuple[str, ...]
+    value: Mapping[str, float]
+    drawn: Mapping[str, Floats]
+
+    def intervals(self, level: float = 0.95) -> dict[str, Interval]:
+        """Of every metric; empty with fewer than two days."""
+        return {name: _interval(self.value[name], each, level) for name, each in self.drawn.items()}
 
 
-def daily_sums(trace: Trace) -> DailySums:
-    """Readings, their sum and sum of squares, counts in ranges, risks, and differences to the day before."""
+def resampled(trace: Trace, draws: int = DRAWS, seed: int = SEED) -> Resampled:
+    """The days of a trace drawn again. Traces that are to be compared take seeds of their own."""
+    sums, names = daily_sums(trace)
+    days = len(sums)
+    if days < 2:
+        return Resampled({}, {})
+    counts = np.random.default_rng(seed).multinomial(days, np.full(days, 1.0 / days), size=draws)
+    value = metrics(sums.sum(0), names)
+    return Resampled({name: float(one) for name, one in value.items()}, metrics(counts @ sums, names))
+
+
+def intervals(trace: Trace, level: float = 0.95, draws: int = DRAWS, seed: int = SEED) -> dict[str, Interval]:
+    """Of every metric; empty with fewer than two days."""
+    return resampled(trace, draws, seed).intervals(level)
+
+
+def changes(before: Resampled, after: Resampled, level: float = 0.95) -> dict[str, Interval]:
+    """Of every metric the difference after - before; empty where one of them has fewer than two days."""
+    if not before.drawn or not after.drawn:
+        return {}
+    return {
+        name: _interval(after.value[name] - before.value[name], after.drawn[name] - before.drawn[name], level)
+        for name in after.value
+    }
+
+
+def daily_sums(trace: Trace) -> tuple[Floats, tuple[str, ...]]:
+    """Sums of each calendar day with a reading (days, names), and their names: readings, their sum and sum of squares,
+    counts in ranges, risks, and what differs from the day before (of MODD) with the number of pairs."""
     value = trace.glucose
     low, high = risk_of(value) if value.size else (value, value)
     each = {"readings": np.ones(value.size), "sum": value, "squares": value**2, "low_risk": low, "high_risk": high}
     each |= {name: inside.astype(float) for name, inside in inside_of(value).items()}
     days, place = np.unique(trace.day, return_inverse=True)
     columns = [np.bincount(place, weights=weight, minlength=days.size) for weight in each.values()]
-    return DailySums(np.stack(columns, axis=1), tuple(each))
+    moved, pairs = day_to_day_sums(trace)
+    later = (
+        np.searchsorted(days, int(trace.grid.start // DAY) + 1 + np.arange(moved.size))
+        if days.size
+        else np.zeros(0, int)
+    )
+    known = pairs > 0
+    for sums in (moved, pairs):
+        columns.append(np.bincount(np.minimum(later[known], days.size - 1), weights=sums[known], minlength=days.size))
+    return np.stack(columns, axis=1), (*each, "moved", "pairs")
 
 
 def metrics(sums: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
@@ -61,41 +103,19 @@ def metrics(sums: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
     }
     low = made["below_54"] + 0.8 * (made["below_70"] - made["below_54"])
     high = made["above_250"] + 0.5 * (made["above_180"] - made["above_250"])
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample without a pair of days
+        day_to_day = held["moved"] / held["pairs"]
     return {
         "mean": mean, "standard_deviation": spread, "variation": 100.0 * spread / mean,
         "management_indicator": 3.31 + 0.02392 * mean, **made, "risk_index": np.minimum(3.0 * low + 1.6 * high, 100.0),
         "low_index": held["low_risk"] / n, "high_index": held["high_risk"] / n, "j_index": 0.001 * (mean + spread) ** 2,
+        "day_to_day": day_to_day,
     }  # fmt: skip
 
 
-def resampled(sums: DailySums, draws: int = DRAWS, seed: int = SEED) -> Mapping[str, Floats]:
-    """Every metric in each resample (draws,)."""
-    days = len(sums.sums)
-    counts = np.random.default_rng(seed).multinomial(days, np.full(days, 1.0 / days), size=draws)
-    return metrics(counts @ sums.sums, sums.names)
-
-
-def intervals(trace: Trace, level: float = 0.95, draws: int = DRAWS, seed: int = SEED) -> dict[str, Interval]:
-    """Of every metric; empty with fewer than two days."""
-    sums = daily_sums(trace)
-    if len(sums.sums) < 2:
-        return {}
-    value, drawn = metrics(sums.sums.sum(0), sums.names), resampled(sums, draws, seed)
-    return {name: _interval(float(value[name]), each, level) for name, each in drawn.items()}
-
-
-def changes(
-    before: Trace, after: Trace, level: float = 0.95, draws: int = DRAWS, seed: int = SEED
-) -> dict[str, Interval]:
-    """Of every metric the difference after - before, days of each period resampled apart; empty with fewer than two days."""
-    old, new = daily_sums(before), daily_sums(after)
-    if min(len(old.sums), len(new.sums)) < 2:
-        return {}
-    was, now = metrics(old.sums.sum(0), old.names), metrics(new.sums.sum(0), new.names)
-    first, second = resampled(old, draws, seed), resampled(new, draws, seed + 1)
-    return {name: _interval(float(now[name] - was[name]), second[name] - first[name], level) for name in now}
-
-
 def _interval(value: float, drawn: Floats, level: float) -> Interval:
-    low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    known = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or not known.size:
+        return Interval(value=value, low=float("nan"), high=float("nan"), level=level)
+    low, high = np.quantile(known, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return Interval(value=value, low=float(low), high=float(high), level=level)

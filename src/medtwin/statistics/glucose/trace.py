@@ -108,10 +108,9 @@ class Grid:
 
 
 def grid(trace: Trace, step: float, longest_gap: float = LONGEST_GAP) -> Grid:
-    """The trace on even points ``step`` minutes apart."""
-    if step > longest_gap:
-        raise AnalysisError(f"readings {step:g} min apart", expected=f"{longest_gap:g} min or less", where="a trace")
-    if trace.seconds.size < 2:
+    """The trace on even points ``step`` minutes apart; of readings that are usually further apart than may be bridged nothing
+    is known between them, and no point either."""
+    if trace.seconds.size < 2 or trace.step > longest_gap:
         return Grid(np.full((1, round(1440 / step)), np.nan), step, 0.0)
     at = trace.seconds + trace.offset[0]
     start = np.floor(at[0] / DAY) * DAY
