@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from medtwin.applications.glucose_report.readings import EPOCH, Told, told
 from medtwin.errors import AnalysisError
@@ -85,8 +86,7 @@ def glucose_report(
         raise AnalysisError(
             "no sensor glucose", where=f"patient {record.patient}", remedy="ingest an export of a sensor"
         )
-    end = until if until is not None else newest.instant + timedelta(seconds=1)
-    end = end.astimezone(UTC)
+    end = (until if until is not None else _spoken_until(record, newest)).astimezone(UTC)
     span = timedelta(days=days)
     held, earlier = told(record, end - span, end), told(record, end - 2 * span, end - span)
     if not held.trace.seconds.size:
@@ -104,6 +104,14 @@ def glucose_report(
         changes=changes(drawn_before, drawn), profile=profile(held.trace), daily=view,
         gap=_gap(record, end), notes=_notes(held, record),
     )  # fmt: skip
+
+
+def _spoken_until(record: Record, newest: Event) -> datetime:
+    """The newest reading speaks for one step: then a fortnight of whole days is one of fourteen days."""
+    latest = [e.instant for e in record.of("glucose")[-50:]]
+    apart = sorted(b - a for a, b in pairwise(latest) if b > a)
+    step = apart[len(apart) // 2] if apart else timedelta(minutes=5)
+    return newest.instant + min(step, timedelta(minutes=15))
 
 
 def _happened(event: Event) -> bool:
