@@ -95,8 +95,8 @@ def grid(
 ) -> None:
     """Sort pairs of a reference and an estimate of glucose into the zones of Clarke and Parkes.
 
-    A point on an edge belongs to the worse zone of Parkes. The surveillance error grid is not among them: its table of
-    scores is not free to be shipped.
+    A point on an edge belongs to the worse zone of Parkes. The surveillance error grid is not among them: no
+    table of its scores with a clear origin was found.
     """
     from medtwin.applications.glucose_report.grids import GRIDS, read_pairs
 

@@ -1,7 +1,8 @@
 """What changed, in words: two figures that were chosen beforehand (time in range, time below 70), each with its interval.
 
-A change is called one only where its 95 % interval excludes zero. Two intervals at 95 % are right together in at least 90 % of
-such reports; of the other metrics no sentence is made, so that chance has no more tries.
+A change is called one only where its 95 % interval excludes zero. Two intervals at 95 % are right together in at least
+90 % of such reports where days are independent (:mod:`medtwin.statistics.glucose.intervals` says what else was measured);
+of the other metrics no sentence is made, so that chance has no more tries.
 """
 
 from __future__ import annotations
