@@ -1,6 +1,9 @@
 """medtwin glucose report and medtwin glucose grid."""
 
 import json
+import os
+import subprocess
+import sys
 
 
 def test_report(anna, tmp_path):
@@ -15,6 +18,17 @@ def test_report(anna, tmp_path):
     assert "in range, 70-180 mg/dL" in shown.stdout
     assert "These numbers may not speak for the person" in shown.stdout
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_needs_no_jax():
+    """The command must answer at once, and JAX takes two seconds to import."""
+    code = "import sys, medtwin.applications.glucose_report.write as w; sys.exit('jax' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        ).returncode
+        == 0
+    )
 
 
 def test_report_of_another_time(anna):

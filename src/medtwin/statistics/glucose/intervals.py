@@ -1,19 +1,29 @@
-"""Intervals of all that is a function of sums over days, by resampling days with replacement.
+"""Intervals of all that is a function of sums over days, by resampling blocks of days.
 
-Readings of a day depend on each other, so the day is the unit: a resample is of as many days as there are with
-readings, a day with few readings weighs less. Each of ``draws`` resamples is a row of counts of the days
-(multinomial), so everything is one product of matrices.
+Readings of a day depend on each other, and neighbouring days resemble each other: the levels of eight real people of 8 to 29
+days correlated by 0.30 (standard error 0.09) from one day to the next, their times in range by 0.17. So blocks of L days are
+drawn, L the cube root of the number n of days with readings, from a circle of the days (circular blocks: Politis and Romano
+1992; the rate: Hall, Horowitz and Jing 1995; both from memory). Each of ``draws`` resamples is a row of counts of the days, so
+everything is one product of matrices; a day with few readings weighs less.
 
-The plain percentile interval of n days is too narrow: its spread is that of a variance over n, and its quantiles are
-the normal ones. Expanded, so that it is the t interval where the statistic is a mean (Hesterberg, Am Stat 69 (2015):
-371; the formula is derived here, not copied)::
+The plain percentile interval of so few days is too narrow. It is expanded, as Hesterberg (Am Stat 69 (2015): 371) does
+without blocks, so that it is about the t interval where the statistic is a mean (derived here)::
 
-    tail = Φ(-t_(n-1, 1-a/2) √(n / (n - 1)))      of a change: n the fewer days, t with n1 + n2 - 2 degrees of freedom
+    tail = Φ(-t_(f, 1-a/2) √c)      c = k L / (n - L), k = ⌈n / L⌉ blocks in a resample
+    f = 1.5 n / L - 1 (n - 1 where L is 1: fewer than 8 days); of a change the sum of both periods' f, and the larger c
 
-Measured on 400 made-up people without a change, two periods of 14 days: 95 % intervals of five metrics left out zero
-in 2 to 8 % where days were independent (the plain ones in 4 to 10 %), but in 4 to 16 % where neighbouring days'
-levels correlated by 0.3, and in 7 to 18 % of periods of 28 days. A trend, or an illness of some days, thus looks
-surer than it is.
+Measured on 400 made-up people (200 of 90 days; in range, below 70, mean, CV, GRI), 95 % intervals; how many left out the truth:
+
+======  ==================  ==================  ==================  ==================
+days    change, independent correlated by 0.3   one period, indep.  correlated by 0.3
+======  ==================  ==================  ==================  ==================
+7       0 to 9 %            3 to 15 %           6 to 29 %           10 to 37 %
+14      5 to 7 %            4 to 11 %           6 to 17 %           9 to 18 %
+28      4 to 8 %            5 to 10 %           4 to 14 %           6 to 19 %
+90      3 to 7 %            4 to 9 %            4 to 10 %           5 to 14 %
+======  ==================  ==================  ==================  ==================
+
+The worst of one period are times below 70, and CV: skewed, and known from few days. A trend within the period is in none.
 """
 
 from __future__ import annotations
@@ -51,41 +61,32 @@ class Resampled:
     drawn: Mapping[str, Floats]
     days: int
 
+    @property
+    def block(self) -> int:
+        """Days that are drawn together."""
+        return block(self.days)
+
     def intervals(self, level: float = 0.95) -> dict[str, Interval]:
         """Of every metric; empty with fewer than two days."""
-        return {
-            name: _interval(self.value[name], each, level, self.days, self.days - 1)
-            for name, each in self.drawn.items()
-        }
+        if not self.drawn:
+            return {}
+        reach = _reach(level, self.freedom, self.shrunk)
+        return {name: _interval(self.value[name], each, level, reach) for name, each in self.drawn.items()}
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the spread: overlapping blocks know 1.5 times what blocks side by side do."""
+        return 1.5 * self.days / self.block - 1.0 if self.block > 1 else self.days - 1.0
+
+    @property
+    def shrunk(self) -> float:
+        """The ratio of a variance to the mean of its resampled one."""
+        return -(-self.days // self.block) * self.block / (self.days - self.block)
 
 
-def resampled(trace: Trace, draws: int = DRAWS, seed: int = SEED) -> Resampled:
-    """The days of a trace drawn again. Traces that are to be compared take seeds of their own."""
-    sums, names = daily_sums(trace)
-    days = len(sums)
-    if days < 2:
-        return Resampled({}, {}, days)
-    counts = np.random.default_rng(seed).multinomial(days, np.full(days, 1.0 / days), size=draws)
-    value = metrics(sums.sum(0), names)
-    return Resampled({name: float(one) for name, one in value.items()}, metrics(counts @ sums, names), days)
-
-
-def intervals(trace: Trace, level: float = 0.95, draws: int = DRAWS, seed: int = SEED) -> dict[str, Interval]:
-    """Of every metric; empty with fewer than two days."""
-    return resampled(trace, draws, seed).intervals(level)
-
-
-def changes(before: Resampled, after: Resampled, level: float = 0.95) -> dict[str, Interval]:
-    """Of every metric the difference after - before; empty where one of them has fewer than two days."""
-    if not before.drawn or not after.drawn:
-        return {}
-    fewest, freedom = min(before.days, after.days), before.days + after.days - 2
-    return {
-        name: _interval(
-            after.value[name] - before.value[name], after.drawn[name] - before.drawn[name], level, fewest, freedom
-        )
-        for name in after.value
-    }  # fmt: skip
+def block(days: int) -> int:
+    """Days that are drawn together: the cube root of the number of days; one where there are fewer than eight."""
+    return max(round(days ** (1.0 / 3.0)), 1) if days >= 8 else 1
 
 
 def daily_sums(trace: Trace) -> tuple[Floats, tuple[str, ...]]:
@@ -130,11 +131,44 @@ def metrics(sums: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
     }  # fmt: skip
 
 
-def _interval(value: float, drawn: Floats, level: float, days: int, freedom: int) -> Interval:
+def resampled(trace: Trace, draws: int = DRAWS, seed: int = SEED) -> Resampled:
+    """The days of a trace drawn again. Traces that are to be compared take seeds of their own."""
+    sums, names = daily_sums(trace)
+    days = len(sums)
+    if days < 2:
+        return Resampled({}, {}, days)
+    together = block(days)
+    first = np.random.default_rng(seed).multinomial(-(-days // together), np.full(days, 1.0 / days), size=draws)
+    counts = first + sum(np.roll(first, later, axis=1) for later in range(1, together))
+    value = metrics(sums.sum(0), names)
+    return Resampled({name: float(one) for name, one in value.items()}, metrics(counts @ sums, names), days)
+
+
+def intervals(trace: Trace, level: float = 0.95, draws: int = DRAWS, seed: int = SEED) -> dict[str, Interval]:
+    """Of every metric; empty with fewer than two days."""
+    return resampled(trace, draws, seed).intervals(level)
+
+
+def changes(before: Resampled, after: Resampled, level: float = 0.95) -> dict[str, Interval]:
+    """Of every metric the difference after - before; empty where one of them has fewer than two days."""
+    if not before.drawn or not after.drawn:
+        return {}
+    reach = _reach(level, before.freedom + after.freedom, max(before.shrunk, after.shrunk))
+    return {
+        name: _interval(after.value[name] - before.value[name], after.drawn[name] - before.drawn[name], level, reach)
+        for name in after.value
+    }
+
+
+def _reach(level: float, freedom: float, shrunk: float) -> float:
+    """How many standard deviations of the resamples the limits are away."""
+    return float(special.stdtrit(freedom, 0.5 + level / 2.0) * shrunk**0.5)
+
+
+def _interval(value: float, drawn: Floats, level: float, reach: float) -> Interval:
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or not known.size:
         return Interval(value=value, low=float("nan"), high=float("nan"), level=level)
-    reach = special.stdtrit(freedom, 0.5 + level / 2.0) * (days / (days - 1.0)) ** 0.5
     tail = float(special.ndtr(-reach))
     low, high = np.quantile(known, [tail, 1.0 - tail])
     return Interval(value=value, low=float(low), high=float(high), level=level)
