@@ -23,12 +23,8 @@ def test_report(anna, tmp_path):
 def test_the_report_needs_no_jax():
     """The command must answer at once, and JAX takes two seconds to import."""
     code = "import sys, medtwin.applications.glucose_report.write as w; sys.exit('jax' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        ).returncode
-        == 0
-    )
+    path = os.pathsep.join(sys.path)
+    assert subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}).returncode == 0
 
 
 def test_report_of_another_time(anna):
