@@ -77,6 +77,17 @@ def test_of_a_hundred_people_without_a_change_about_five_are_told_of_one():
     assert 4 <= told <= 26  # 5 % of 300 are 15, three standard errors are 11
 
 
+def test_what_never_happened_has_no_interval_of_zero_width():
+    """Fourteen days without a low do not say how rare lows are."""
+    high = [*wave(14, mean=200.0), *wave(14, start=START + timedelta(days=14), mean=200.0)]
+    made = glucose_report(record(high))
+    assert made.now.ranges.below_54 == 0.0
+    assert math.isnan(made.now.intervals["below_54"].high)
+    assert content(made)["period"]["ranges"]["below_54"]["upper"] is None
+    assert "time below 70 mg/dL was 0.0 % in both periods." in change(made)
+    assert not re.search(r"\bnan\b", page(document(made, STAMP)))
+
+
 def test_too_little_is_said():
     few = [e for e in wave(14) if e.time.local.hour < 12]
     made = glucose_report(record(few))

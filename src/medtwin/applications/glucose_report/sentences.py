@@ -7,6 +7,8 @@ of the other metrics no sentence is made, so that chance has no more tries.
 
 from __future__ import annotations
 
+import math
+
 from medtwin.applications.glucose_report.report import LEAST_ACTIVE, LEAST_DAYS, GlucoseReport
 from medtwin.statistics.glucose.intervals import Interval
 
@@ -57,6 +59,10 @@ def _level(report: GlucoseReport) -> str:
 def _part(words: str, was: float, now: float, moved: Interval) -> str:
     places = 1
     figures = f"{was:.{places}f} % to {now:.{places}f} %, {moved.value:+.{places}f} points"
+    if not math.isfinite(moved.low):
+        return (
+            f"{words} was {now:.{places}f} % in both periods" if was == now else f"{words} cannot be judged ({figures})"
+        )
     limits = f"95 % interval {interval_words(moved, places, sign=True)}"
     if moved.low > 0.0:
         return f"{words} rose ({figures}, {limits})"

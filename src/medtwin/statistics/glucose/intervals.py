@@ -44,7 +44,8 @@ DRAWS, SEED = 2000, 20_260_101
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A value with the limits that hold ``level`` of the resamples."""
+    """A value with its limits at ``level``; not a number where no resample differs from another, since
+    days in which something never happened do not say how rare it is."""
 
     value: float
     low: float
@@ -167,7 +168,7 @@ def _reach(level: float, freedom: float, shrunk: float) -> float:
 
 def _interval(value: float, drawn: Floats, level: float, reach: float) -> Interval:
     known = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or not known.size:
+    if not np.isfinite(value) or not known.size or known.min() == known.max():
         return Interval(value=value, low=float("nan"), high=float("nan"), level=level)
     tail = float(special.ndtr(-reach))
     low, high = np.quantile(known, [tail, 1.0 - tail])

@@ -36,7 +36,8 @@ def _numbers(report: GlucoseReport) -> list[Shape]:
     ]  # fmt: skip
     if report.gap is not None:
         lines.append(("lab HbA1c", f"{report.gap.laboratory:.1f} %"))
-        lines.append(("HbA1c - GMI", f"{report.gap.gap.value:+.1f} points"))
+        scant = "" if report.gap.enough else ", few readings"
+        lines.append((f"HbA1c - GMI{scant}", f"{report.gap.gap.value:+.1f} points"))
     made: list[Shape] = [Text(4.0, 13.0, "Numbers", 11.0, bold=True)]
     for number, (name, value) in enumerate(lines):
         y = 32.0 + 16.0 * number
