@@ -147,6 +147,16 @@ def test_content_is_json_with_units_and_intervals(fortnight):
     assert sum(view["readings"] for view in said["daily"]) == said["period"]["readings"]
 
 
+def test_goals_are_those_of_whom_they_are_for(fortnight):
+    older = glucose_report(fortnight, goals="older")
+    said = content(older)["period"]["ranges"]
+    assert (said["in_range"]["goal"], said["below_70"]["goal"]) == (50.0, 1.0)
+    assert "goal" not in said["above_180"]
+    assert "older people and those at high risk" in page(document(older, STAMP))
+    with pytest.raises(AnalysisError, match="goals of 'young'"):
+        glucose_report(fortnight, goals="young")
+
+
 def test_one_reading_is_reported_without_a_false_number():
     made = glucose_report(record([reading(START, 100.0)]))
     json.dumps(content(made), default=str, allow_nan=False)

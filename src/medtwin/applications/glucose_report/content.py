@@ -19,8 +19,9 @@ def content(report: GlucoseReport) -> dict[str, Any]:
     """For JSON."""
     return {
         "patient": report.patient, "synthetic": report.synthetic, "zone": report.zone, "days": report.days,
-        "summary": change(report), "enough_data": report.now.enough, "data_rule": sufficiency(report) or None,
-        "period": _period(report.now), "period_before": report.before and _period(report.before),
+        "goals": report.goals, "summary": change(report),
+        "enough_data": report.now.enough, "data_rule": sufficiency(report) or None,
+        "period": _period(report.now, report.goals), "period_before": report.before and _period(report.before, report.goals),
         "changes": {name: _interval(one) for name, one in report.changes.items()},
         "hba1c": _gap(report),
         "profile": {
@@ -39,7 +40,7 @@ def content(report: GlucoseReport) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _period(period: Period) -> dict[str, Any]:
+def _period(period: Period, goals: str) -> dict[str, Any]:
     def held(value: float, unit: str, name: str = "") -> dict[str, Any]:
         interval = period.intervals.get(name)
         limits = {"lower": _number(interval.low), "upper": _number(interval.high)} if interval else {}
@@ -54,9 +55,7 @@ def _period(period: Period) -> dict[str, Any]:
         "coefficient_of_variation": held(period.variation, "%", "variation"),
         "gmi": held(period.management_indicator, "%", "management_indicator"),
         "ranges": {
-            name: {**held(getattr(share, name), "%", name),
-                   **({"goal": GOALS[name][0], "met": met(name, getattr(share, name))} if name in GOALS else {})}
-            for name in SHARES
+            name: {**held(getattr(share, name), "%", name), **_goal(name, getattr(share, name), goals)} for name in SHARES
         },
         "gri": {**held(period.risk.value, "1", "risk_index"), "zone": period.risk.zone,
                 "hypoglycaemia": period.risk.hypoglycaemia, "hyperglycaemia": period.risk.hyperglycaemia},
@@ -70,6 +69,12 @@ def _period(period: Period) -> dict[str, Any]:
             for name, kind in period.episodes.items()
         },
     }  # fmt: skip
+
+
+def _goal(name: str, percent: float, goals: str) -> dict[str, Any]:
+    if name not in GOALS[goals]:
+        return {}
+    return {"goal": GOALS[goals][name][0], "met": met(name, percent, goals)}
 
 
 def _gap(report: GlucoseReport) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from medtwin.statistics.glucose.haemoglobin import WEEKS, GlycationGap, glycatio
 from medtwin.statistics.glucose.intervals import SEED, Interval, Resampled, changes, resampled
 from medtwin.statistics.glucose.levels import active_of, j_index, management_indicator, mean, standard_deviation
 from medtwin.statistics.glucose.profile import DailyView, Profile, daily, profile
-from medtwin.statistics.glucose.ranges import Ranges, ranges
+from medtwin.statistics.glucose.ranges import GOALS, Ranges, ranges
 from medtwin.statistics.glucose.risk import RiskIndex, high_index, low_index, risk_index
 from medtwin.statistics.glucose.trace import DAY, Trace
 from medtwin.statistics.glucose.variability import day_to_day, overlapping_action
@@ -66,6 +66,7 @@ class GlucoseReport:
     synthetic: bool
     zone: str | None
     days: int
+    goals: str  #: whose: adult | older
     now: Period
     before: Period | None
     changes: Mapping[str, Interval]
@@ -76,9 +77,11 @@ class GlucoseReport:
 
 
 def glucose_report(
-    record: Record, until: datetime | None = None, days: int = 14, *, synthetic: bool = False
+    record: Record, until: datetime | None = None, days: int = 14, *, goals: str = "adult", synthetic: bool = False
 ) -> GlucoseReport:
     """Of the ``days`` up to ``until`` (the newest reading). Raises :class:`AnalysisError` where no reading is in them."""
+    if goals not in GOALS:
+        raise AnalysisError(f"goals of {goals!r}", expected=f"of {', '.join(GOALS)}", where="the glucose report")
     if days < 1:
         raise AnalysisError(f"a period of {days} days", expected="one day or more", where="the glucose report")
     newest = next((e for e in reversed(record.of("glucose")) if _happened(e)), None)
@@ -100,7 +103,7 @@ def glucose_report(
     before = _period(earlier.trace, drawn_before, end - 2 * span, end - span) if known else None
     view = daily(held.trace, *_calendar(held.trace, end - span, end))
     return GlucoseReport(
-        patient=record.patient, synthetic=synthetic, zone=record.zone, days=days, now=now, before=before,
+        patient=record.patient, synthetic=synthetic, zone=record.zone, days=days, goals=goals, now=now, before=before,
         changes=changes(drawn_before, drawn), profile=profile(held.trace), daily=view,
         gap=_gap(record, end), notes=_notes(held, record),
     )  # fmt: skip

@@ -33,7 +33,7 @@ def rows(report: GlucoseReport) -> tuple[Row, ...]:
     for name, words in _SHARES:
         value = getattr(now.ranges, name)
         made.append((
-            words, _fixed(value), "%", _interval(now.intervals.get(name)), goal(name, value),
+            words, _fixed(value), "%", _interval(now.intervals.get(name)), goal(name, value, report.goals),
             _fixed(getattr(before.ranges, name)) if before else "",
         ))  # fmt: skip
     words = f"glycaemia risk index, zone {now.risk.zone}"
@@ -57,12 +57,12 @@ def rows(report: GlucoseReport) -> tuple[Row, ...]:
     return tuple(made)
 
 
-def goal(name: str, value: float) -> str:
+def goal(name: str, value: float, goals: str) -> str:
     """``above 70: met``."""
-    if name not in GOALS:
+    if name not in GOALS[goals]:
         return ""
-    limit, floor = GOALS[name]
-    return f"{'above' if floor else 'below'} {limit:g}: {'met' if met(name, value) else 'not met'}"
+    limit, floor = GOALS[goals][name]
+    return f"{'above' if floor else 'below'} {limit:g}: {'met' if met(name, value, goals) else 'not met'}"
 
 
 def _row(

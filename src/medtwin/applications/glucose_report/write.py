@@ -18,9 +18,13 @@ from medtwin.reports.save import write
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin glucose report. Research software: not a medical device, and no advice on treatment."
+_WHOSE = {
+    "adult": "Ranges and data rules: international consensus (Battelino et al., Diabetes Care 2019), goals for adults with "
+    "type 1 or type 2 diabetes; for older people, those at high risk and in pregnancy other goals hold.",
+    "older": "Ranges and data rules: international consensus (Battelino et al., Diabetes Care 2019), goals for older people "
+    "and those at high risk of hypoglycaemia.",
+}
 _METHOD = (
-    "Ranges and data rules: international consensus (Battelino et al., Diabetes Care 2019), goals for adults with type 1 "
-    "or type 2 diabetes; for older people, those at high risk and in pregnancy other goals hold.",
     "GMI = 3.31 + 0.02392 mean: what HbA1c would be on average among people of this mean, not this person's HbA1c. The "
     "glycation gap is the laboratory's HbA1c less the GMI of the 12 weeks before it; its interval leaves out the "
     "laboratory's own error.",
@@ -59,7 +63,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
     blocks += [PageBreak(), Heading("The same in numbers"), _numbers(report), _profile(report), _daily(report)]
     if report.notes:
         blocks += [Heading("About these readings"), Listing(report.notes)]
-    blocks += [Heading("How it was calculated"), Listing(_METHOD)]
+    blocks += [Heading("How it was calculated"), Listing((_WHOSE[report.goals], *_METHOD))]
     stamp = made_at or datetime.now(UTC)
     return Document(
         title=f"Glucose report: {report.patient}", label=SYNTHETIC if report.synthetic else "", footer=FOOTER,

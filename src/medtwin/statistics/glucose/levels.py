@@ -61,6 +61,5 @@ def active_of(trace: Trace, since: float, until: float) -> float:
     held = trace.between(since, until)
     if not held.seconds.size:
         return 0.0
-    spoken = np.minimum(np.append(held.distance, (until - held.seconds[-1]) / 60.0), 1.5 * held.step)
-    spoken = np.where(spoken > held.step, held.step, spoken)
+    spoken = np.minimum(np.append(held.distance, (until - held.seconds[-1]) / 60.0), held.step)
     return float(min(100.0 * 60.0 * spoken.sum() / (until - since), 100.0))

@@ -55,11 +55,11 @@ def _ranges(report: GlucoseReport) -> list[Shape]:
     """A bar from very low to very high, its parts named beside it; patterns of the names, not colour alone, tell them apart."""
     share = report.now.ranges
     parts = (
-        ("very high, above 250", share.above_250, "series2", 1.0, goal("above_250", share.above_250)),
+        ("very high, above 250", share.above_250, "series2", 1.0, goal("above_250", share.above_250, report.goals)),
         ("high, 181-250", share.above_180 - share.above_250, "series2", 0.5, ""),
-        ("in range, 70-180", share.in_range, "series3", 0.7, goal("in_range", share.in_range)),
+        ("in range, 70-180", share.in_range, "series3", 0.7, goal("in_range", share.in_range, report.goals)),
         ("low, 54-69", share.below_70 - share.below_54, "series1", 0.5, ""),
-        ("very low, below 54", share.below_54, "series1", 1.0, goal("below_54", share.below_54)),
+        ("very low, below 54", share.below_54, "series1", 1.0, goal("below_54", share.below_54, report.goals)),
     )  # fmt: skip
     left, top, tall = 240.0, 24.0, 160.0
     made: list[Shape] = [Text(left, 13.0, "Time in ranges (mg/dL)", 11.0, bold=True)]
@@ -81,9 +81,13 @@ def _ranges(report: GlucoseReport) -> list[Shape]:
         made.append(Text(left + 106.0, at + 3.0, name, 9.0))
         if aim:
             made.append(Text(left + 106.0, at + 14.0, f"goal {aim}", 8.0, colour="muted"))
-    below, above = goal("below_70", share.below_70), goal("above_180", share.above_180)
-    made.append(Text(left, 208.0, f"below 70 in all {share.below_70:.1f} %, goal {below}", 8.0, colour="muted"))
-    made.append(Text(left, 218.0, f"above 180 in all {share.above_180:.1f} %, goal {above}", 8.0, colour="muted"))
+    below, above = goal("below_70", share.below_70, report.goals), goal("above_180", share.above_180, report.goals)
+    for y, words, percent, aim in (
+        (208.0, "below 70", share.below_70, below),
+        (218.0, "above 180", share.above_180, above),
+    ):
+        said = f"{words} in all {percent:.1f} %{', goal ' + aim if aim else ''}"
+        made.append(Text(left, y, said, 8.0, colour="muted"))
     return made
 
 
