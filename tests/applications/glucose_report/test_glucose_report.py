@@ -119,6 +119,12 @@ def test_what_is_left_out_is_counted_and_said():
     assert made.now.trace.glucose.min() == 40.0
 
 
+def test_scans_between_readings_are_said():
+    scans = [reading(START + timedelta(hours=number, minutes=3), 250.0) for number in range(72)]
+    made = glucose_report(record([*wave(3, every=15), *scans]), days=3)
+    assert any(note.startswith("72 readings nearer than half the usual 15 min") for note in made.notes)
+
+
 def test_the_day_is_the_person_s_across_a_change_of_the_clock():
     """Europe/Berlin goes forward on 29 March 2026: lunch at 12 stays at 12."""
     start = datetime(2026, 3, 22)  # noqa: DTZ001

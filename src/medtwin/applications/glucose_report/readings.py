@@ -48,6 +48,12 @@ def told(record: Record, since: datetime, until: datetime) -> Told:
         notes.append(f"{_many(trace.repeated, 'reading')} of an instant that has another left out")
     if unknown := sum(e.time.offset is None and e.time.zone is None for e in usable):
         notes.append(f"{_many(unknown, 'reading')} without a known offset: times are the device's own clock")
+    near = int((trace.distance < 0.5 * trace.step).sum())
+    if near > 0.05 * trace.seconds.size:
+        notes.append(
+            f"{_many(near, 'reading')} nearer than half the usual {trace.step:g} min to the one before (scans?): each counts "
+            "once, so that times in ranges lean to when they were taken"
+        )
     bounds = sum(e.comparator is not None for e in usable)
     if bounds:
         notes.append(f"{_many(bounds, 'reading')} beyond the sensor's range counted at its limit")
