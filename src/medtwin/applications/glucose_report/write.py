@@ -57,7 +57,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
         blocks.append(Box("Not enough data", (rule,), "caution"))
     blocks.append(Figure(overview(report), "Key numbers, times in ranges with the goals of the consensus, risk."))
     blocks.append(Figure(
-        day(report.profile, now.days), "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. Green: 70 to 180."
+        day(report.profile, now.days), "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. Green: 70 to 180. Beyond 350: at the edge."
     ))  # fmt: skip
     blocks.append(Figure(days(report.daily), _days_caption(report)))
     blocks += [PageBreak(), Heading("The same in numbers"), _numbers(report), _profile(report), _daily(report)]
@@ -91,7 +91,7 @@ def _local(moment: datetime, report: GlucoseReport) -> str:
 
 def _days_caption(report: GlucoseReport) -> str:
     more = f" The period's other {len(report.daily) - MOST} days are in the table." if len(report.daily) > MOST else ""
-    return f"Each day on the person's clock, 40 to 350 mg/dL; a gap in the line is a gap in the readings.{more}"
+    return f"Each day on the person's clock, 40 to 350 mg/dL (beyond: at the edge); a gap in the line is a gap in the readings.{more}"
 
 
 def _numbers(report: GlucoseReport) -> Table:
