@@ -18,6 +18,7 @@ from medtwin.reports.save import write
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin glucose report. Research software: not a medical device, and no advice on treatment."
+_PROFILE = "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. Green: 70 to 180 mg/dL. Beyond 350: at the edge."
 _WHOSE = {
     "adult": "Ranges and data rules: international consensus (Battelino et al., Diabetes Care 2019), goals for adults with "
     "type 1 or type 2 diabetes; for older people, those at high risk and in pregnancy other goals hold.",
@@ -57,7 +58,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
         blocks.append(Box("Not enough data", (rule,), "caution"))
     blocks.append(Figure(overview(report), "Key numbers, times in ranges with the goals of the consensus, risk."))
     blocks.append(Figure(
-        day(report.profile, now.days), "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. Green: 70 to 180. Beyond 350: at the edge."
+        day(report.profile, now.days), _PROFILE
     ))  # fmt: skip
     blocks.append(Figure(days(report.daily), _days_caption(report)))
     blocks += [PageBreak(), Heading("The same in numbers"), _numbers(report), _profile(report), _daily(report)]
@@ -91,7 +92,9 @@ def _local(moment: datetime, report: GlucoseReport) -> str:
 
 def _days_caption(report: GlucoseReport) -> str:
     more = f" The period's other {len(report.daily) - MOST} days are in the table." if len(report.daily) > MOST else ""
-    return f"Each day on the person's clock, 40 to 350 mg/dL (beyond: at the edge); a gap in the line is a gap in the readings.{more}"
+    return (
+        f"Each day on the person's clock, 40 to 350 mg/dL (beyond: at the edge); a gap is a gap in the readings.{more}"
+    )
 
 
 def _numbers(report: GlucoseReport) -> Table:
