@@ -332,7 +332,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     def fails(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(save.os, "fsync", fails)
+    monkeypatch.setattr("os.fsync", fails)
     with pytest.raises(AnalysisError, match="No space left"):
         write_report(replace(example(), title="new"), path)
     assert path.read_bytes() == before

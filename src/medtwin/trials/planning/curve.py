@@ -29,7 +29,7 @@ class Figure:
 
 def svg(figure: Figure, width: int = 720, height: int = 440) -> str:
     """The figure as a self-contained SVG document; its text is in ``<title>`` and ``<desc>`` for readers of the screen."""
-    from medtwin.trials.report.figures import svg as drawn
+    from medtwin.reports.figures import svg as drawn
     from medtwin.trials.report.figures.power import power
 
     return drawn.svg(power(figure, float(width), float(height)), "power") + "\n"

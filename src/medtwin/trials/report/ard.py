@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from medtwin.reports.figures.text import clean
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.estimate import Estimate
-from medtwin.trials.report.figures.text import clean
 from medtwin.trials.report.numbers import degrees, exact, fixed, p_words, reported, short
 
 #: What a group may be; the last two are groups of numbers rather than of patients.

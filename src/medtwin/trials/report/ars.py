@@ -22,9 +22,9 @@ import json as standard
 from collections.abc import Sequence
 from typing import Any
 
+from medtwin.reports.figures.text import clean
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.report import ard
-from medtwin.trials.report.figures.text import clean
 from medtwin.trials.report.first_page import SYNTHETIC
 from medtwin.trials.report.write import FOOTER
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.document import Block, Box, Figure, Heading, Table
+from medtwin.reports.figures.axis import linear_ticks
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.planning.curve import Figure as PowerCurves
-from medtwin.trials.report.document import Block, Box, Figure, Heading, Table
-from medtwin.trials.report.figures.axis import linear_ticks
 from medtwin.trials.report.figures.balance import love
 from medtwin.trials.report.figures.forest import Row, forest
 from medtwin.trials.report.figures.kaplan_meier import at_risk, kaplan_meier

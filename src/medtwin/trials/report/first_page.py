@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from medtwin.reports.document import Block, Box, Heading, Paragraph
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
-from medtwin.trials.report.document import Block, Box, Heading, Paragraph
 from medtwin.trials.report.numbers import sentence
 
 SYNTHETIC = "SYNTHETIC DATA"

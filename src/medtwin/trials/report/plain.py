@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from medtwin.trials.report.figures.text import clean
+from medtwin.reports.figures.text import clean
 
 
 def plain(value: Any) -> Any:

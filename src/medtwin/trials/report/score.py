@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medtwin.trials.report.document import Block, Box, Heading, Paragraph, Table
+from medtwin.reports.document import Block, Box, Heading, Paragraph, Table
 from medtwin.trials.report.numbers import short
 
 _SHARE = ("r2", "rsquared")

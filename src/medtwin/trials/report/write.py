@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from medtwin.reports.document import Block, Box, Document, Heading, Listing, PageBreak, Paragraph, Table, Verbatim
 from medtwin.trials.analysis_plan.analysed import Analysed, Result
 from medtwin.trials.planning.curve import Figure as PowerCurves
-from medtwin.trials.report.document import Block, Box, Document, Heading, Listing, PageBreak, Paragraph, Table, Verbatim
 from medtwin.trials.report.figured import compares, figures
 from medtwin.trials.report.first_page import SYNTHETIC, first_page
 from medtwin.trials.report.numbers import bayesian, degrees, fixed, p_words, reported, short

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.figures.axis import Axis, named
+from medtwin.reports.figures.drawing import Circle, Line, Scene, Shape, Stroke, Text, arrow, square
+from medtwin.reports.figures.text import fitted, one_line, width
 from medtwin.trials.external.balance import Balance
-from medtwin.trials.report.figures.axis import Axis, named
-from medtwin.trials.report.figures.drawing import Circle, Line, Scene, Shape, Stroke, Text, arrow, square
-from medtwin.trials.report.figures.text import fitted, one_line, width
 
 WIDTH, ROW = 720.0, 20.0
 WIDEST, MOST = 2.0, 40

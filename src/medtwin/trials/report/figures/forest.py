@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.figures.axis import Axis, named, spread
+from medtwin.reports.figures.drawing import Line, Scene, Shape, Stroke, Text, arrow, square
+from medtwin.reports.figures.text import fitted, width, wrapped
 from medtwin.trials.estimate import Estimate
-from medtwin.trials.report.figures.axis import Axis, named, spread
-from medtwin.trials.report.figures.drawing import Line, Scene, Shape, Stroke, Text, arrow, square
-from medtwin.trials.report.figures.text import fitted, width, wrapped
 from medtwin.trials.report.numbers import interval_words, p_words, reported
 
 WIDTH, ROW = 720.0, 30.0

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.analysis.kaplan import Curve
-from medtwin.trials.report.figures.axis import Axis, named
-from medtwin.trials.report.figures.drawing import (
+from medtwin.reports.figures.axis import Axis, named
+from medtwin.reports.figures.drawing import (
     SERIES,
     Line,
     Point,
@@ -25,7 +24,8 @@ from medtwin.trials.report.figures.drawing import (
     Text,
     series,
 )
-from medtwin.trials.report.figures.text import fitted, width
+from medtwin.reports.figures.text import fitted, width
+from medtwin.trials.analysis.kaplan import Curve
 
 WIDTH = 720.0
 FINE = 0.15  #: points; steps that are smaller in both directions are drawn as one

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medtwin.errors import AnalysisError
-from medtwin.trials.report.figures.axis import Axis, named
-from medtwin.trials.report.figures.drawing import Line, Polyline, Scene, Shape, Stroke, Text, series
-from medtwin.trials.report.figures.text import fitted
+from medtwin.reports.figures.axis import Axis, named
+from medtwin.reports.figures.drawing import Line, Polyline, Scene, Shape, Stroke, Text, series
+from medtwin.reports.figures.text import fitted
 
 if TYPE_CHECKING:
     from medtwin.trials.planning.curve import Figure

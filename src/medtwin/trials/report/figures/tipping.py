@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.figures.axis import Axis, labels, named, spread
+from medtwin.reports.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text, series
+from medtwin.reports.figures.text import fitted
 from medtwin.trials.missing.tipping import TippingPoint
-from medtwin.trials.report.figures.axis import Axis, labels, named, spread
-from medtwin.trials.report.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text, series
-from medtwin.trials.report.figures.text import fitted
 from medtwin.trials.report.numbers import short
 
 WIDTH = 720.0

@@ -1,0 +1,138 @@
+"""The head of the page: key numbers, times in ranges with their goals, and the risk grid."""
+
+from __future__ import annotations
+
+import math
+
+from medtwin.applications.glucose_report.report import GlucoseReport
+from medtwin.applications.glucose_report.rows import goal
+from medtwin.reports.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text, rectangle
+from medtwin.statistics.glucose.risk import RiskIndex
+
+WIDTH, HEIGHT = 720.0, 222.0
+ACROSS, UPWARD = 30.0, 60.0  #: ends of the risk grid, weighted %
+
+
+def overview(report: GlucoseReport) -> Scene:
+    """Three parts side by side."""
+    shapes = [*_numbers(report), *_ranges(report), *_risk(report)]
+    now = report.now
+    said = (
+        f"Mean {now.mean:.0f} mg/dL, GMI {now.management_indicator:.1f} %, CV {now.variation:.1f} %; in range "
+        f"{now.ranges.in_range:.1f} %; glycaemia risk index {now.risk.value:.0f}, zone {now.risk.zone}."
+    )
+    return Scene(width=WIDTH, height=HEIGHT, title="Key numbers", description=said, shapes=tuple(shapes))
+
+
+def _numbers(report: GlucoseReport) -> list[Shape]:
+    now = report.now
+    hypo, hyper = now.episodes["hypo_1"], now.episodes["hyper_1"]
+    lines = [
+        ("sensor active", f"{now.active:.0f} %"), ("mean glucose", f"{now.mean:.0f} mg/dL"),
+        ("GMI", f"{now.management_indicator:.1f} %"), ("CV (at most 36 %)", f"{now.variation:.1f} %"),
+        ("MAGE", _whole(now.excursions.average)), ("MODD", _whole(now.day_to_day)),
+        ("LBGI / HBGI", f"{now.low_index:.1f} / {now.high_index:.1f}"),
+        ("episodes < 70 a day", f"{hypo.per_day:.1f}"), ("episodes > 180 a day", f"{hyper.per_day:.1f}"),
+    ]  # fmt: skip
+    if report.gap is not None:
+        lines.append(("lab HbA1c", f"{report.gap.laboratory:.1f} %"))
+        scant = "" if report.gap.enough else ", few readings"
+        lines.append((f"HbA1c - GMI{scant}", f"{report.gap.gap.value:+.1f} points"))
+    made: list[Shape] = [Text(4.0, 13.0, "Numbers", 11.0, bold=True)]
+    for number, (name, value) in enumerate(lines):
+        y = 32.0 + 16.0 * number
+        made.append(Text(4.0, y, name, 9.0))
+        made.append(Text(212.0, y, value, 9.0, "end", bold=True))
+        made.append(Line(4.0, y + 4.0, 212.0, y + 4.0, Stroke(colour="grid", width=0.5)))
+    return made
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f} mg/dL" if math.isfinite(value) else "not known"
+
+
+def _ranges(report: GlucoseReport) -> list[Shape]:
+    """A bar from very low to very high, its parts named beside it; patterns of the names, not colour alone, tell them apart."""
+    share = report.now.ranges
+    parts = (
+        ("very high, above 250", share.above_250, "series2", 1.0, goal("above_250", share.above_250, report.goals)),
+        ("high, 181-250", share.above_180 - share.above_250, "series2", 0.5, ""),
+        ("in range, 70-180", share.in_range, "series3", 0.7, goal("in_range", share.in_range, report.goals)),
+        ("low, 54-69", share.below_70 - share.below_54, "series1", 0.5, ""),
+        ("very low, below 54", share.below_54, "series1", 1.0, goal("below_54", share.below_54, report.goals)),
+    )  # fmt: skip
+    left, top, tall = 240.0, 24.0, 160.0
+    made: list[Shape] = [Text(left, 13.0, "Time in ranges (mg/dL)", 11.0, bold=True)]
+    y, floors = top, []
+    for name, percent, colour, opacity, aim in parts:
+        high = tall * percent / 100.0
+        if high > 0.0:
+            made.append(rectangle(left, y, 34.0, high, colour, None, opacity, name))
+            made.append(Line(left, y, left + 34.0, y, Stroke(colour="paper", width=1.0)))
+        floors.append((y + high / 2.0, name, percent, aim))
+        y += high
+    row = (tall - 8.0) / 4.0
+    for number, (middle, name, percent, aim) in enumerate(floors):
+        at = top + 4.0 + row * number
+        made.append(
+            Polyline(((left + 36.0, middle), (left + 46.0, at), (left + 52.0, at)), Stroke(colour="muted", width=0.6))
+        )
+        made.append(Text(left + 56.0, at + 3.0, f"{percent:.1f} %", 9.0, bold=True))
+        made.append(Text(left + 106.0, at + 3.0, name, 9.0))
+        if aim:
+            made.append(Text(left + 106.0, at + 14.0, f"goal {aim}", 8.0, colour="muted"))
+    below, above = goal("below_70", share.below_70, report.goals), goal("above_180", share.above_180, report.goals)
+    for y, words, percent, aim in (
+        (208.0, "below 70", share.below_70, below),
+        (218.0, "above 180", share.above_180, above),
+    ):
+        said = f"{words} in all {percent:.1f} %{', goal ' + aim if aim else ''}"
+        made.append(Text(left, y, said, 8.0, colour="muted"))
+    return made
+
+
+def _risk(report: GlucoseReport) -> list[Shape]:
+    """The grid of the two components with the lines between its zones."""
+    left, right, top, floor = 540.0, 712.0, 24.0, 182.0
+    made: list[Shape] = [
+        Text(left - 18.0, 13.0, f"Risk: GRI {report.now.risk.value:.0f}, zone {report.now.risk.zone}", 11.0, bold=True)
+    ]
+    made.append(rectangle(left, top, right - left, floor - top, None, Stroke(colour="muted", width=0.8)))
+
+    def place(low: float, high: float) -> tuple[float, float]:
+        x, y = min(low, ACROSS) / ACROSS, min(high, UPWARD) / UPWARD
+        return left + x * (right - left), floor - y * (floor - top)
+
+    for number, zone in enumerate("ABCDE"):
+        edge = 20.0 * (number + 1)
+        if number < 4:
+            low_end = (0.0, edge / 1.6) if edge / 1.6 <= UPWARD else ((edge - 1.6 * UPWARD) / 3.0, UPWARD)
+            made.append(
+                Line(*place(*low_end), *place(edge / 3.0, 0.0), Stroke(colour="muted", width=0.8), f"edge {edge:g}")
+            )
+        middle = edge - 10.0
+        made.append(Text(*_moved(place(middle / 6.0, middle / 3.2)), zone, 10.0, "middle", colour="muted"))
+    for value in (0, 10, 20, 30):
+        made.append(Text(place(value, 0.0)[0], floor + 11.0, str(value), 8.0, "middle"))
+    for value in (0, 20, 40, 60):
+        made.append(Text(left - 3.0, place(0.0, value)[1] + 3.0, str(value), 8.0, "end"))
+    made.append(Text((left + right) / 2.0, floor + 21.0, "hypoglycaemia component, %", 8.0, "middle"))
+    made.append(Text(left - 17.0, (top + floor) / 2.0, "hyperglycaemia component, %", 8.0, "middle", turned=True))
+    if report.before is not None:
+        x, y = _at(place, report.before.risk)
+        made.append(Circle(x, y, 4.0, "paper", Stroke(width=1.2), "before"))
+    x, y = _at(place, report.now.risk)
+    made.append(Circle(x, y, 4.5, "ink", None, "now"))
+    words = "filled: now" + ("; open: the period before" if report.before is not None else "")
+    made.append(Text((left + right) / 2.0, floor + 28.0 + 2.0, words, 8.0, "middle", colour="muted"))
+    return made
+
+
+def _at(place: object, risk: RiskIndex) -> tuple[float, float]:
+    assert callable(place)
+    x, y = place(risk.hypoglycaemia, risk.hyperglycaemia)
+    return float(x), float(y)
+
+
+def _moved(point: tuple[float, float]) -> tuple[float, float]:
+    return point[0], point[1] + 3.0

@@ -1,0 +1,125 @@
+"""Glucose: the one-page report of a person's sensor, and error grids of pairs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medtwin.cli.common import Home, Json, PatientId, command, emit, note, opened, table
+from medtwin.cli.people import read_as_utc
+
+if TYPE_CHECKING:
+    from medtwin.applications.glucose_report.report import GlucoseReport
+
+glucose_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Report a person's glucose; judge a sensor."
+)
+
+
+def register(app: typer.Typer) -> None:
+    command(
+        glucose_app, report,
+        "medtwin glucose report anna",
+        "medtwin glucose report anna --days 28 --until 2026-05-01T00:00+02:00",
+        "medtwin glucose report anna --out anna.html",
+        "medtwin glucose report anna --out anna.pdf --goals older",
+        "medtwin glucose report anna --json",
+    )  # fmt: skip
+    command(glucose_app, grid, "medtwin glucose grid pairs.csv", "medtwin glucose grid pairs.csv --json")
+    app.add_typer(glucose_app, name="glucose")
+
+
+def report(
+    patient: PatientId,
+    days: Annotated[int, typer.Option("--days", metavar="DAYS", min=1, max=366, help="Length of the period.")] = 14,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Its end; without it the newest reading.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the page here: .html or .pdf.")
+    ] = None,
+    goals: Annotated[
+        str, typer.Option("--goals", metavar="adult|older", help="Whose goals: older is for those at high risk too.")
+    ] = "adult",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Report sensor glucose on one page (AGP): ranges, variability, episodes, risk, the day's profile, what changed.
+
+    Intervals (95 %) come from resampling days. With fewer than 14 days or 70 % of readings it is said that the numbers may not
+    speak for the person. Nothing here is a treatment decision.
+    """
+    from medtwin.applications.glucose_report.content import content
+    from medtwin.applications.glucose_report.report import glucose_report
+    from medtwin.sources.times import instant
+
+    if goals not in ("adult", "older"):
+        raise typer.BadParameter("adult or older", param_hint="--goals")
+    if out is not None and out.suffix.lower() not in (".html", ".pdf"):
+        raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
+    with opened(home) as (store, grant):
+        record = store.record(patient, grant)
+        entry = next((one for one in store.patients(grant) if one.id == patient), None)
+    end = instant(until, datetime.now(UTC), record.zone) if until else None
+    said = read_as_utc(patient, record.zone, until)
+    made = glucose_report(record, end, days, goals=goals, synthetic=bool(entry and entry.synthetic))
+    if out is not None:
+        from medtwin.applications.glucose_report.write import save
+
+        save(made, out)
+    if as_json:
+        emit("glucose-report", {**content(made), "notes": [*made.notes, *said], "file": str(out) if out else None})
+        return
+    _show(made)
+    if out is not None:
+        note(f"wrote {out}")
+
+
+def _show(made: GlucoseReport) -> None:
+    from medtwin.applications.glucose_report.rows import rows
+    from medtwin.applications.glucose_report.sentences import change, sufficiency
+
+    now = made.now
+    typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
+    typer.echo(f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC; sensor active {now.active:.1f} %")
+    typer.echo(change(made))
+    if rule := sufficiency(made):
+        typer.secho(rule, fg=typer.colors.YELLOW)
+    table("Glucose", ("", "value", "unit", "95 % interval", "goal", "before"), rows(made), right=(1, 3, 5))
+    for one in made.notes:
+        note(one)
+
+
+def grid(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Columns reference, estimate, unit.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Sort pairs of a reference and an estimate of glucose into the zones of Clarke and Parkes.
+
+    A point on an edge belongs to the worse zone of Parkes. The surveillance error grid is not among them: no
+    table of its scores with a clear origin was found.
+    """
+    from medtwin.applications.glucose_report.grids import GRIDS, read_pairs
+
+    found = read_pairs(file)
+    pairs = len(found.reference)
+    counts = {name: found.counts(name) for name in GRIDS}
+    if as_json:
+        content: dict[str, Any] = {
+            name: {zone: {"pairs": held, "percent": 100.0 * held / pairs} for zone, held in counted.items()}
+            for name, counted in counts.items()
+        }
+        emit(
+            "glucose-grid", {"pairs": pairs, "mean_absolute_relative_difference": found.mean_relative, "grids": content}
+        )
+        return
+    shown = {"clarke": "Clarke", "parkes_1": "Parkes, type 1", "parkes_2": "Parkes, type 2"}
+    rows = [
+        (shown[name], *(f"{held} ({100.0 * held / pairs:.1f} %)" for held in counted.values()))
+        for name, counted in counts.items()
+    ]
+    table(f"{pairs} pairs, MARD {found.mean_relative:.1f} %", ("grid", *"ABCDE"), rows, right=range(1, 6))

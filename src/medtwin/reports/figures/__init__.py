@@ -1,0 +1,3 @@
+"""A figure is a :class:`~medtwin.reports.figures.drawing.Scene` of lines, polygons and words,
+which ``svg`` and ``pdf`` render alike.
+"""
