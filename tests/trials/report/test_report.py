@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtwin.errors import AnalysisError
+from medtwin.trials import files
 from medtwin.trials.analysis_plan.analysed import Result
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.report import html, pdf, save
@@ -332,7 +333,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     def fails(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(save.os, "fsync", fails)
+    monkeypatch.setattr(files.os, "fsync", fails)
     with pytest.raises(AnalysisError, match="No space left"):
         write_report(replace(example(), title="new"), path)
     assert path.read_bytes() == before

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.analysed import Analysed
+from medtwin.trials.files import make_folder, write_whole
 
 Bytes = Callable[[Analysed], bytes]
 
@@ -40,7 +39,8 @@ def write_report(
         names = [name for kind in dict.fromkeys(kinds) for name in FILES[kind]]
         whole = [(target / name, _bytes(name)(analysed)) for name in names]
     for path, content in whole:
-        _write(path, content)
+        make_folder(path.parent, "a report")
+        write_whole(path, content, "a report")
     return tuple(path for path, _ in whole)
 
 
@@ -57,20 +57,3 @@ def _bytes(name: str) -> Bytes:
         "report.ard.parquet": ard.parquet,
     }
     return made[name]
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    except OSError as error:
-        raise AnalysisError(f"a report that could not be written ({error.strerror})", where=str(path)) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise AnalysisError(f"a report that could not be written ({error.strerror})", where=str(path)) from error

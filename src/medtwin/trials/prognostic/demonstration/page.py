@@ -36,7 +36,10 @@ def best_marked(held: Sequence[tuple[float, float]]) -> list[str]:
     """``RMSE, r`` of each tool, the least RMSE and the largest r of them bold as they are printed, ties all."""
     least, most = min(round(rmse, 3) for rmse, _ in held), max(round(r, 3) for _, r in held)
     return [
-        ", ".join(f"**{value:.3f}**" if round(value, 3) == best else f"{value:.3f}" for value, best in ((rmse, least), (r, most)))
+        ", ".join(
+            f"**{value:.3f}**" if round(value, 3) == best else f"{value:.3f}"
+            for value, best in ((rmse, least), (r, most))
+        )
         for rmse, r in held
     ]
 
@@ -111,7 +114,8 @@ def page(
         "## Error beside other tools", "",
         "RMSE and correlation r of the mean of the draws. Persistence: the baseline value. OLS, LightGBM and mixed model: the "
         "reference figures of other tools on the same folds and visits (statsmodels, lightgbm; their covariates differ). "
-        f"Twin: {TWIN}. As if everybody: the same model without leaving. Bold: the best of the row, in each figure, whoever's.", "",
+        f"Twin: {TWIN}. As if everybody: the same model without leaving. Bold: the best of the row, in each "
+        "figure, whoever's.", "",
     ]  # fmt: skip
     body = []
     for row in judged:
