@@ -59,7 +59,8 @@ def test_wheel_carries_the_page(tmp_path: Path) -> None:
     for file in STATIC.rglob("*"):
         if file.is_file():
             assert f"medtwin/server/static/{file.relative_to(STATIC).as_posix()}" in names
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+    for licence in ("LICENSE", "NOTICE"):
+        assert any(name.endswith(f"licenses/{licence}") for name in names)
     assert not [name for name in names if not name.startswith(("medtwin/", "medtwin-"))]
 
 
