@@ -59,5 +59,15 @@ def test_wheel_carries_the_page(tmp_path: Path) -> None:
     for file in STATIC.rglob("*"):
         if file.is_file():
             assert f"medtwin/server/static/{file.relative_to(STATIC).as_posix()}" in names
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+    for licence in ("LICENSE", "NOTICE"):
+        assert any(name.endswith(f"licenses/{licence}") for name in names)
     assert not [name for name in names if not name.startswith(("medtwin/", "medtwin-"))]
+
+
+def test_the_notice_names_what_others_wrote() -> None:
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    named = re.findall(r"(?:src|tests)/[\w./]+\.(?:json|py|txt)", notice)
+    assert len(named) == 3
+    assert all((ROOT / path).is_file() for path in named)
+    assert "Permission is hereby granted" in notice
+    assert "Redistributions of source code must retain" in notice

@@ -1,6 +1,7 @@
 """trial score: train, show, apply, drift."""
 
 import json
+import stat
 
 import polars as pl
 import pytest
@@ -103,7 +104,7 @@ def test_drift(run, trained):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: x\n", "no specification"),
+        ("name: x\n", "is not a specification"),
         (SPEC + "more: 1\n", "more"),
         (SPEC.replace("linear", "magic"), "magic"),
         ("a: [", "not YAML"),
@@ -144,3 +145,22 @@ def test_forecasts_of_people_in_a_home(anna, tmp_path):
     shown = anna("trial", "score", "forecasts", tmp_path / "people.csv", *more)
     assert "1 with a forecast of glucose 1 h after baseline" in shown.stdout
     assert "1 without" in shown.stderr
+
+
+def test_no_input_is_written_over_and_every_file_is_private(run, trained):
+    score, trial = trained / "score.json", trained / "trial.parquet"
+    assert stat.S_IMODE(score.stat().st_mode) == 0o600
+    before = {path: path.read_bytes() for path in (score, trial, trained / "history.csv")}
+    for out, message in (
+        (trial, "is the input"),
+        (trained / "s.xlsx", ".csv or .parquet"),
+        (score, ".csv or .parquet"),
+    ):
+        assert message in run("trial", "score", "apply", score, trial, "--out", out, code=1).stderr
+    history = trained / "history.csv"
+    spec = trained / "score.yaml"
+    assert "is the input" in run("trial", "score", "train", history, "--spec", spec, "--out", history, code=1).stderr
+    assert {path: path.read_bytes() for path in before} == before
+    told = run("trial", "score", "train", "--help").stdout
+    assert "prints" in told
+    assert "keep_prints: false" in told

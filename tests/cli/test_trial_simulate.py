@@ -54,7 +54,7 @@ def test_a_grid(run, tmp_path):
     said = run.json("trial", "simulate", "--grid", path, "--store", store, "--processes", 1, "--figure", figure)
     assert len(said["cells"]) == 4
     assert said["cells"][0]["varied"] == {"hazard_ratio": 0.5, "correlation": 0.0}
-    assert len(store.read_text().splitlines()) == 4
+    assert len(store.read_text().splitlines()) == 5  # what it is, and four cells
     again = run("trial", "simulate", "--grid", path, "--store", store, "--processes", 1)
     assert "4 cells of 300 trials" in again.stdout
     assert ElementTree.parse(figure).getroot().tag.endswith("svg")

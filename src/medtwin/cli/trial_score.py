@@ -76,11 +76,16 @@ def train(
     The specification (`dialect: medtwin-score-specification/1`) names the kind (linear, boosting, mixed_model, physiology,
     ensemble), the endpoint, the outcome, the covariates, the baseline value and the context of use. What the score is worth is
     cross-validated, and always told twice: against no adjustment, and beyond the baseline value.
+
+    The file keeps salted hashes of the patients' rows (prints), so that a score that saw a trial's patients is found out; it is
+    readable by its owner alone. `keep_prints: false` in the specification leaves them out, and the check with them.
     """
+    from medtwin.trials.files import refuse_input
     from medtwin.trials.score import freeze, read_specification
     from medtwin.trials.score import train as trained
     from medtwin.trials.tables import read_table
 
+    refuse_input(out, data, spec)
     asked, read = read_specification(spec), read_table(data)
     made = trained(read.frame, asked, source=read.source)
     freeze(made, out)
@@ -116,20 +121,19 @@ def apply(
     import polars as pl
 
     from medtwin.errors import AnalysisError
+    from medtwin.trials.files import table_path, write_table
     from medtwin.trials.score import read_score
     from medtwin.trials.score.leak import refuse_leaks
     from medtwin.trials.tables import read_table
 
+    table_path(out, data, score)
     held, read = read_score(score), read_table(data)
     if column in read.frame.columns:
         raise AnalysisError(f"a column {column!r} already", expected="a new name", remedy="name it with --column")
     report = refuse_leaks(held, read.frame, arm=arm, outcome=outcome, randomised=randomised, measured=_pairs(measured))
     made = held.apply(read.frame)
     whole = read.frame.with_columns(pl.Series(column, made.values))
-    if out.suffix == ".csv":
-        whole.write_csv(out)
-    else:
-        whole.write_parquet(out)
+    write_table(whole, out, data, score)
     if as_json:
         import msgspec
 
@@ -215,21 +219,20 @@ def forecasts(
     They are the column `forecast` of a score of the kind physiology. Who gets none stays in the table, with the reason.
     """
     from medtwin.errors import FormatError
+    from medtwin.trials.files import table_path, write_table
     from medtwin.trials.score.twin_forecasts import twin_forecasts
     from medtwin.trials.tables import read_table
 
     if clock not in ("available", "recorded"):
         raise FormatError(f"the clock {clock!r}", expected="available or recorded")
+    table_path(out, data)
     read = read_table(data)
     with opened(home) as (store, grant), progress("forecasts", quiet=as_json) as told:
         made = twin_forecasts(
             store, grant, read.frame, quantity=quantity, hours=hours, patient=patient, baseline=baseline,
             clock="recorded" if clock == "recorded" else "available", progress=lambda done, total: told("", done, total),
         )  # fmt: skip
-    if out.suffix == ".csv":
-        made.write_csv(out)
-    else:
-        made.write_parquet(out)
+    write_table(made, out, data)
     without = made["forecast"].null_count()
     if as_json:
         emit("trial-score-forecasts", {"file": str(out), "table_sha256": read.sha256, "people": made.height, "without": without,

@@ -64,9 +64,10 @@ def simulate(
 def _one(file: Path, trials: int | None, seed: int | None, processes: int, figure: Path | None, as_json: bool) -> None:
     from medtwin.trials.simulate.analysers import analysers_of
     from medtwin.trials.simulate.run import simulate as run
-    from medtwin.trials.simulate.scenario import DIALECT, read_yaml, scenario_of
+    from medtwin.trials.simulate.scenario import DIALECT, scenario_of
+    from medtwin.trials.yaml_file import read_yaml
 
-    given = read_yaml(file, DIALECT)
+    given = read_yaml(file, DIALECT, "a scenario")
     asked = given.pop("analyses", None)
     scenario = scenario_of(given, str(file))
     with progress("simulating", quiet=as_json) as tell:

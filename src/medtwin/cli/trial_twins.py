@@ -54,9 +54,13 @@ def twins(
     planning and for a prognostic covariate; a synthetic control arm does not stand in for patients.
     """
     from medtwin.errors import AnalysisError
+    from medtwin.trials.files import table_path, write_table
     from medtwin.trials.prognostic import Mean, draw, fit_mixed, read_cohort
     from medtwin.trials.tables import read_table
 
+    given = [data] if patients is None else [data, patients]
+    if out is not None:
+        table_path(out, *given)
     wanted = [_outcome(one) for one in outcome]
     named = [one for one in covariates.split(",") if one]
     history = read_table(data).frame
@@ -78,7 +82,7 @@ def twins(
     drawn = draw(model, people, _times(at), draws=draws, seed=seed)
     tidy = drawn.table()
     if out is not None:
-        (tidy.write_csv if out.suffix == ".csv" else tidy.write_parquet)(out)
+        write_table(tidy, out, *given)
     low, high = drawn.interval(0.9)
     shown = [
         {"patient": drawn.subjects[drawn.subject[v]], "time": float(drawn.time[v]), "outcome": one.name, "unit": one.unit,

@@ -1,4 +1,4 @@
-"""Writes a file of a report: it is whole or is not there, and nobody but its owner reads it."""
+"""Writes files: each is whole or is not there, and nobody but its owner reads it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from pathlib import Path
 from medtwin.errors import AnalysisError
 
 
-def write(path: Path, content: bytes) -> None:
-    """By a rename, mode 0600, in place of a file of that name; its folder is made (0700). Raises :class:`AnalysisError`."""
+def write(path: Path, content: bytes, what: str = "a report") -> None:
+    """The file of a report, its folder made if it is not there. Raises :class:`AnalysisError`."""
+    make_folder(path.parent, what)
+    write_whole(path, content, what)
+
+
+def write_whole(path: Path, content: bytes, what: str = "a file") -> None:
+    """The bytes under this name, mode 0600, by a rename in place of a file of that name. Raises :class:`AnalysisError`.
+
+    Written beside it first: who reads while it is written, or after it could not be, has the old one.
+    """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     except OSError as error:
-        raise AnalysisError(f"a report that could not be written ({error.strerror})", where=str(path)) from error
+        raise _unwritten(path, what, error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -23,5 +31,19 @@ def write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
+        raise _unwritten(path, what, error) from error
+    finally:
         Path(part).unlink(missing_ok=True)
-        raise AnalysisError(f"a report that could not be written ({error.strerror})", where=str(path)) from error
+
+
+def make_folder(path: Path, what: str = "a file") -> None:
+    """The folder and those above it, mode 0700 where they are made. Raises :class:`AnalysisError`."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(path, what, error) from error
+
+
+def _unwritten(path: Path, what: str, error: OSError) -> AnalysisError:
+    return AnalysisError(f"{what} that could not be written ({error.strerror})", where=str(path),
+                         remedy="look at the folder, its rights and the room on the disk")  # fmt: skip

@@ -67,7 +67,7 @@ def test_files_that_are_no_plan(tmp_path, content):
     (tmp_path / "p.yaml").write_text(content)
     with pytest.raises(AnalysisError):
         read_plan(tmp_path / "p.yaml")
-    with pytest.raises(AnalysisError, match="no readable plan"):
+    with pytest.raises(AnalysisError, match="no readable file"):
         read_plan(tmp_path / "gone.yaml")
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.fair import Margin, fair_use
+from medtwin.trials.fair.inputs import as_frame
 from trials.fair import simulated
 
 BINARY = {"outcome": "y", "prediction": "p", "groups": ["group"], "draws": 0, "decision_thresholds": ()}
@@ -244,6 +245,19 @@ def test_any_tidy_table():
     first = fair_use(data, **BINARY).to_builtins()
     assert fair_use(pl.DataFrame(data), **BINARY).to_builtins() == first
     assert fair_use(pd.DataFrame(data), **BINARY).to_builtins() == first
+
+
+def test_cells_of_several_kinds_are_refused_whatever_they_come_in():
+    mixed = {"a": [1, 0, "1", 0]}
+    for table, found in (
+        (pd.DataFrame(mixed), "column a with cells of several kinds"),
+        (mixed, "no table"),
+        ([1, 2], "a list"),
+    ):
+        with pytest.raises(AnalysisError, match=found):
+            as_frame(table)
+    assert as_frame(pd.DataFrame({"a": [1.0, None]}))["a"].to_list() == [1.0, None]
+    assert as_frame({"a": [1.0, float("nan")]})["a"].to_list() == [1.0, None]
 
 
 @pytest.mark.parametrize(

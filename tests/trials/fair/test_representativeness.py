@@ -134,11 +134,14 @@ def test_margins_file(tmp_path):
         "age: {mean: 3}\n",
         "age: {mean: x, sd: 1}\n",
         "sex: {shares: {F: 0.4}}\n",
-        "[1]\n",
-        "a: [\n",
+        "{}\n",
     ):
         path.write_text(bad)
         with pytest.raises(FormatError):
+            read_margins(path)
+    for bad in ("[1]\n", "a: [\n", "age: {mean: 1, sd: 1}\nage: {mean: 2, sd: 1}\n"):
+        path.write_text(bad)
+        with pytest.raises(AnalysisError):
             read_margins(path)
 
 

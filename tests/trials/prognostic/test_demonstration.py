@@ -11,6 +11,7 @@ from medtwin.trials.prognostic import Mean, fit_boosted
 from medtwin.trials.prognostic.demonstration import study
 from medtwin.trials.prognostic.demonstration.__main__ import write
 from medtwin.trials.prognostic.demonstration.data import OUTCOMES, REFERENCE, WINDOWS, read, reported
+from medtwin.trials.prognostic.demonstration.page import best_marked
 from medtwin.trials.prognostic.evaluation.accuracy import accuracy
 from medtwin.trials.prognostic.persistence import own_baseline
 
@@ -69,3 +70,9 @@ def test_the_page_is_written_from_a_run(patients, monkeypatch):
 def test_a_folder_without_the_data_is_an_error(tmp_path):
     with pytest.raises(AnalysisError, match="no pbcseq"):
         read(tmp_path)
+
+
+def test_the_best_of_a_row_is_bold_whoever_it_is():
+    assert best_marked([(0.52, 0.8), (0.5, 0.7), (0.50004, 0.9)]) == [
+        "0.520, 0.800", "**0.500**, 0.700", "**0.500**, **0.900**",
+    ]  # fmt: skip

@@ -161,12 +161,42 @@ def test_ard_files_agree():
     assert ard.parquet(example()) == ard.parquet(example())
 
 
-@pytest.mark.parametrize("words", ["=cmd|' /C calc'!A0", "+1+1", "@SUM(1)", "-x", "\t=1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "=cmd|' /C calc'!A0",
+        "+1+1",
+        "@SUM(1)",
+        "-x",
+        "\t=1",
+        "-2+3+cmd|' /C calc'!A0",
+        "-1-1",
+        " -2+A1",
+        "-1.5 to 2",
+        "\r1",
+        "\tx",
+        "-",
+        "--1",
+        "-1\n=A1",
+        "+1e",
+        "-1.2.3",
+    ],
+)
 def test_a_spreadsheet_runs_nothing(words):
     text = pl.read_csv(io.BytesIO(ard.csv(hostile(words))), infer_schema=False)
     for column in text.columns:
-        assert not [one for one in text[column].drop_nulls() if one.lstrip()[:1] in ("=", "+", "@")], column
+        risky = [
+            one
+            for one in text[column].drop_nulls()
+            if one.lstrip()[:1] in ("=", "+", "-", "@") or one[:1] in ("\t", "\r")
+        ]
+        assert all(math.isfinite(float(one)) for one in risky), column
     assert "'" + words in text["analysis"].to_list()
+
+
+@pytest.mark.parametrize("words", ["-2", "+1.5", "-.5", "-1e-9", "-3."])
+def test_a_number_stays_one(words):
+    assert words in pl.read_csv(io.BytesIO(ard.csv(hostile(words))), infer_schema=False)["analysis"].to_list()
 
 
 @settings(max_examples=10, deadline=None)

@@ -1,6 +1,8 @@
 """Scores of histories whose R2 and partial R2 are known: the figures are honest, every kind and endpoint."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,7 +13,7 @@ from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.cox import cox_fit
 from medtwin.trials.score import train
 from medtwin.trials.score.arms import within_arms
-from medtwin.trials.score.figures import area, figures, fisher, r_squared
+from medtwin.trials.score.figures import FEW, NARROW, area, figures, fisher, r_squared
 from medtwin.trials.score.history import History, Known
 from medtwin.trials.score.linear import PENALTIES, _partial
 from medtwin.trials.score.outcomes import martingale, partial_correlation
@@ -42,6 +44,15 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         ]
     # 100 draws: a share of 0.95 has a standard error of 0.02; the history's own error makes it a little less
     assert (hits / 100 > 0.88).all(), hits
+
+
+def test_few_patients_are_told_as_the_evidence_found_them():
+    assert NARROW in train(patients(FEW - 1, 1), asked()).figures.sentence
+    assert "narrow" not in train(patients(FEW, 1), asked()).figures.sentence
+    page = (Path(__file__).parents[3] / "docs" / "evidence" / "prognostic-score.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| 100 |"))
+    held = sorted(round(float(share)) for share in re.findall(r"([\d.]+)% \(", row))
+    assert f"100 patients those said to be 95 % held the truth in {held[0]} to {held[-1]} %" in NARROW
 
 
 def test_a_score_that_says_nothing_saves_nothing():

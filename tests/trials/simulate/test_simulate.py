@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import medtwin
 from medtwin.errors import AnalysisError
 from medtwin.trials.simulate import Scenario, simulate
 from medtwin.trials.simulate.analysers import analysers_of
@@ -152,21 +153,63 @@ def test_grid_resumes(tmp_path):
     whole = run_grid(grid, processes=1, store=store, tell=lambda name, done, total: told.append((done, total)))
     assert told[-1] == (1200, 1200)
     lines = store.read_text().splitlines()
-    assert len(lines) == 4
-    store.write_text("\n".join(lines[:2]) + "\n" + lines[2][:50])  # broken off
+    assert len(lines) == 5
+    assert json.loads(lines[0]) == {"dialect": "medtwin-trial-grid-store/1", "made_with": medtwin.__version__}
+    store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:50])  # broken off
     told.clear()
     again = run_grid(grid, processes=1, store=store, tell=lambda name, done, total: told.append(done))
     assert again == whole
     assert told[0] > 600
-    assert len(store.read_text().splitlines()) == 4
+    assert store.read_text().splitlines() == lines
     assert run_grid(grid, processes=1, store=store) == whole
     held = frame(whole)
     assert held.shape[0] == 8
     assert held["rejection"][0] == whole[0].results[0].rejection.value
     assert figure(whole).startswith("<svg")
-    store.write_text("{}\n")
-    with pytest.raises(AnalysisError, match="no result"):
+    store.write_text(lines[0] + "\n{}\n")
+    with pytest.raises(AnalysisError, match="line 2 that is no result"):
         run_grid(grid, processes=1, store=store)
+
+
+ONE_CELL = {"base": {"n_control": 20, "n_treated": 20}, "vary": {"effect": [0.0]}, "analyses": [{"method": "ancova"}],
+            "trials": 50}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [
+    b"a will, without its last line's end", b"patient,arm\n1,A\n2,B", b"{}\n", b"\xff\xfe\x00", b"\n", b"[1]\n{",
+    b"[" * 9000 + b"\n", b'{"dialect": "medtwin-trial-grid-store/2"}\n',
+    b'{"dialect": "medtwin-trial-grid-store/1"}\nnull\n{"key"',
+])  # fmt: skip
+def test_a_foreign_file_is_not_touched(tmp_path, content):
+    store = tmp_path / "dear.txt"
+    store.write_bytes(content)
+    with pytest.raises(AnalysisError, match="it was not changed"):
+        run_grid(grid_of(ONE_CELL), processes=1, store=store)
+    assert store.read_bytes() == content
+
+
+def test_a_store_begins_anew_where_only_its_first_line_was_begun(tmp_path):
+    store, grid = tmp_path / "done.jsonl", grid_of(ONE_CELL)
+    whole = run_grid(grid, processes=1, store=store)
+    content = store.read_bytes()
+    for part in (b"", content[:10], content[: content.index(b"\n")]):
+        store.write_bytes(part)
+        assert run_grid(grid, processes=1, store=store) == whole
+        assert store.read_bytes() == content
+    with pytest.raises(AnalysisError, match="cannot be read"):
+        run_grid(grid, processes=1, store=tmp_path)
+
+
+def test_cells_of_another_version_are_done_again(tmp_path, monkeypatch):
+    store, told = tmp_path / "done.jsonl", []
+    grid = grid_of(ONE_CELL)
+    run_grid(grid, processes=1, store=store)
+    run_grid(grid, processes=1, store=store, tell=lambda *one: told.append(one))
+    assert not told
+    monkeypatch.setattr(medtwin, "__version__", "9.9.9")
+    run_grid(grid, processes=1, store=store, tell=lambda *one: told.append(one))
+    assert told
+    assert len(store.read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(

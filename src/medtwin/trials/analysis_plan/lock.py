@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.save import write_whole
 from medtwin.trials.analysis_plan.analysed import Amendment, Deviation
 from medtwin.trials.analysis_plan.plan import AnalysisPlan, plain, plan_hash
 
@@ -84,9 +85,7 @@ def amendments(held: Lock) -> tuple[Amendment, ...]:
 def write_lock(held: Lock, path: Path) -> None:
     """Whole or not at all."""
     content = {"dialect": DIALECT, **asdict(held), "sha256": held.sha256}
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), "a lock")
 
 
 def read_lock(path: Path) -> tuple[Lock, bool]:

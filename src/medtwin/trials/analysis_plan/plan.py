@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis_plan.against_estimand import against_estimand
 from medtwin.trials.analysis_plan.asked import word
 from medtwin.trials.analysis_plan.methods import ENDPOINTS, IMPUTING, Method
 from medtwin.trials.estimand import Estimand
+from medtwin.trials.yaml_file import read_yaml
 
 DIALECT = "medtwin-analysis-plan/1"
 ROLES = ("primary", "secondary", "sensitivity")
@@ -84,18 +84,7 @@ class AnalysisPlan(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
 
 def read_plan(path: Path) -> AnalysisPlan:
     """The plan in a file. Raises :class:`AnalysisError` where it is none, or contradicts itself."""
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AnalysisError(f"no readable plan ({error.strerror})", where=path.name, expected="a YAML file") from error
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        raise AnalysisError(
-            "a plan that is not YAML", where=path.name, remedy=str(error).splitlines()[0][:120]
-        ) from error
-    if not isinstance(written, dict) or written.get("dialect") != DIALECT:
-        raise AnalysisError(
-            "a file that is not an analysis plan", where=path.name, expected=f"a line `dialect: {DIALECT}`"
-        )
+    written = read_yaml(path, DIALECT, "an analysis plan")
     return plan_of(written, path.name)
 
 

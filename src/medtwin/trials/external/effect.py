@@ -19,6 +19,7 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData
+from medtwin.trials.analysis.marginal import contrast
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.estimate import Estimate
 from medtwin.trials.external.arms import checked_weights, two_arms
@@ -102,19 +103,7 @@ def contrasts(
     """Measures of treated (1) against control (0) from ``means`` (2,) and ``covariance`` (2, 2), by the delta method."""
     made = []
     for measure in measures:
-        if measure == "difference":
-            value, slope = means[1] - means[0], np.array([-1.0, 1.0])
-        elif measure == "ratio":
-            if not (means > 0.0).all():
-                raise AnalysisError(f"means {means}", expected="positive", where=method, remedy="report the difference")
-            value, slope = math.log(means[1] / means[0]), np.array([-1.0, 1.0]) / means
-        else:
-            if not ((means > 0.0) & (means < 1.0)).all():
-                raise AnalysisError(
-                    f"means {means}", expected="between 0 and 1", where=method, remedy="report the difference"
-                )
-            odds = means / (1.0 - means)
-            value, slope = math.log(odds[1] / odds[0]), np.array([-1.0, 1.0]) / (means * (1.0 - means))
+        value, slope = contrast(measure, float(means[0]), float(means[1]), method)
         variance = float(slope @ covariance @ slope)
         if variance < -1e-9 * float(np.abs(slope) @ np.abs(covariance) @ np.abs(slope)):
             raise AnalysisError(f"a variance of {variance:g}", expected="at least 0", where=f"{measure}, {method}",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.tables import of_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,19 +40,17 @@ def as_frame(table: Any) -> pl.DataFrame:
     """A polars table of one of polars, of pandas, of a mapping of columns, or of what has a ``frame``."""
     import polars as pl
 
-    if isinstance(table, pl.DataFrame):
-        frame = table
-    elif hasattr(table, "columns") and hasattr(table, "to_dict"):
-        frame = pl.DataFrame({str(name): table[name].tolist() for name in table.columns}, strict=False)
-    elif isinstance(getattr(table, "frame", None), pl.DataFrame):
+    if isinstance(getattr(table, "frame", None), pl.DataFrame):
         frame = table.frame
-    else:
+    elif isinstance(table, Mapping):
         try:
-            frame = pl.DataFrame(table)
+            frame = pl.DataFrame({str(name): column for name, column in table.items()})
         except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise AnalysisError(
-                f"a {type(table).__name__}", expected="a table with named columns of one length"
+                "a mapping that is no table", expected="columns of one length, each of one kind"
             ) from error
+    else:
+        frame = of_frame(table)
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     return frame.with_columns(pl.col(floats).fill_nan(None))
 

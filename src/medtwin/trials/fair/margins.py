@@ -12,17 +12,12 @@ from typing import Any
 from medtwin.errors import AnalysisError, FormatError
 from medtwin.trials.fair.groups import words
 from medtwin.trials.fair.representativeness import Margin
+from medtwin.trials.yaml_file import read_yaml
 
 
 def read_margins(path: Path) -> dict[str, Margin]:
     """The margins of a file, by covariate."""
-    import yaml
-
-    try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FormatError("a file that is neither YAML nor JSON", where=str(path)) from error
-    return margins_of(held, str(path))
+    return margins_of(read_yaml(path, None, "margins"), str(path))
 
 
 def margins_of(held: Any, where: str = "margins") -> dict[str, Margin]:

@@ -11,6 +11,7 @@ import yaml
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import arms, correlation, level, positive, share, target
+from medtwin.trials.yaml_file import read_yaml
 
 DIALECT = "medtwin-trial-plan/1"
 
@@ -98,15 +99,7 @@ _OWN = frozenset().union(*(needs | may for needs, may in USES.values()))
 
 def read(path: Path) -> dict[str, Any]:
     """The keys of a plan file. Raises AnalysisError where it is no plan."""
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        raise AnalysisError(
-            "a plan that is not YAML", where=str(path), remedy=str(error).splitlines()[0][:120]
-        ) from error
-    if not isinstance(written, dict) or written.get("dialect") != DIALECT:
-        raise AnalysisError("a file that is not a plan", expected=f"a first line `dialect: {DIALECT}`", where=str(path))
-    return written
+    return read_yaml(path, DIALECT, "a plan")
 
 
 def written(plan: PlanInput) -> str:

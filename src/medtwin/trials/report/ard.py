@@ -92,12 +92,18 @@ SCHEMA = {
 }  # fmt: skip
 
 
+FORMULA = r"^\s*[=+\-@]|^[\t\r]"  #: how a cell begins that a spreadsheet computes
+NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+
+
 def csv(analysed: Analysed) -> bytes:
-    """UTF-8. A text that a spreadsheet would take for a formula stands behind an apostrophe."""
+    """UTF-8. A text that a spreadsheet might take for a formula stands behind an apostrophe: all that begin as one does, and
+    are not a number as a whole."""
+    words = pl.col(pl.String)
     guarded = table(analysed).with_columns(
-        pl.when(pl.col(pl.String).str.contains(r"^\s*[=+@]|^\s*-\D|^[\t\r]"))
-        .then(pl.lit("'") + pl.col(pl.String))
-        .otherwise(pl.col(pl.String))
+        pl.when(words.str.contains(FORMULA) & ~words.str.contains(NUMBER))
+        .then(pl.lit("'") + words)
+        .otherwise(words)
         .name.keep()
     )
     return guarded.write_csv().encode()

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.save import write_whole
 from medtwin.trials.score.columns import Column, Counted, encode, encoded_names, numbers
 from medtwin.trials.score.figures import Figures
 from medtwin.trials.score.history import Known
@@ -130,10 +131,10 @@ class TrainedScore(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
 
 
 def freeze(score: TrainedScore, path: Path) -> str:
-    """Write the file; its hash."""
+    """Write the file, mode 0600 since it may hold prints of patients; its hash."""
     digest = score.sha256
     content = {"sha256": digest, **msgspec.to_builtins(score)}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+    write_whole(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n", "a score")
     return digest
 
 

@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.yaml_file import read_yaml
 
 DIALECT = "medtwin-score-specification/1"
 KINDS = ("linear", "boosting", "mixed_model", "physiology", "ensemble")
@@ -97,15 +97,7 @@ class ScoreSpecification(msgspec.Struct, forbid_unknown_fields=True, frozen=True
 
 def read_specification(path: Path) -> ScoreSpecification:
     """Of a YAML file. Raises AnalysisError where it is none."""
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        raise AnalysisError("a specification that is not YAML", where=str(path),
-                            remedy=str(error).splitlines()[0][:120]) from error  # fmt: skip
-    if not isinstance(written, dict) or written.get("dialect") != DIALECT:
-        raise AnalysisError("a file that is no specification of a score", expected=f"a first line `dialect: {DIALECT}`",
-                            where=str(path))  # fmt: skip
-    return specification(written, str(path))
+    return specification(read_yaml(path, DIALECT, "a specification of a score"), str(path))
 
 
 def specification(given: dict[str, Any], where: str = "the specification") -> ScoreSpecification:

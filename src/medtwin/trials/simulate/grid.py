@@ -7,28 +7,29 @@
     trials: 10000
 
 Cells are done in parallel on several processes; each one finished is a line of the store, so that a grid that was broken off
-goes on where it stopped (``store``: a file of JSON lines; a cell counts as done where scenario, analyses, trials and seed agree).
+goes on where it stopped (``store``, see :mod:`store_of_cells`; a cell counts as done where scenario, analyses, trials, seed and
+the program's version agree).
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+import medtwin
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.curve import Curve, Figure, svg
+from medtwin.trials.simulate import store_of_cells
 from medtwin.trials.simulate.analysers import analysers_of
 from medtwin.trials.simulate.fits import Analyser
 from medtwin.trials.simulate.run import Task, collect, tasks_of, workers
-from medtwin.trials.simulate.scenario import Scenario, read_yaml, scenario_of
+from medtwin.trials.simulate.scenario import Scenario, scenario_of
 from medtwin.trials.simulate.tally import Characteristics
+from medtwin.trials.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,7 +68,7 @@ class Cell:
 
 def read_grid(path: Path) -> Grid:
     """From a YAML file. Raises :class:`AnalysisError`."""
-    return grid_of(read_yaml(path, DIALECT), str(path))
+    return grid_of(read_yaml(path, DIALECT, "a grid"), str(path))
 
 
 def grid_of(given: dict[str, Any], where: str = "grid") -> Grid:
@@ -105,7 +106,7 @@ def run_grid(
 ) -> tuple[Cell, ...]:  # fmt: skip
     """Every cell, in their order. ``tell``: called with ("", trials done, trials in all)."""
     cells = grid.cells()
-    done = _kept(store) if store is not None else {}
+    done = store_of_cells.opened(store) if store is not None else {}
     keys = [_key(scenario, grid) for _, scenario in cells]
     tasks: list[Task] = []
     counts: list[int] = []
@@ -130,10 +131,7 @@ def run_grid(
             made = collect(scenario, grid.analyses, parts)
             out.append(Cell(varied=varied, scenario=scenario, results=made))
             if store is not None:
-                with store.open("a", encoding="utf-8") as file:
-                    file.write(
-                        json.dumps({"key": key, "varied": varied, "results": [asdict(one) for one in made]}) + "\n"
-                    )
+                store_of_cells.add(store, key, varied, made)
     return tuple(out)
 
 
@@ -182,24 +180,6 @@ def figure(cells: Sequence[Cell], title: str = "Share of trials that reject") ->
 
 
 def _key(scenario: Scenario, grid: Grid) -> str:
-    words = f"{scenario.digest()} {grid.analyses!r} {grid.trials} {grid.seed}"
+    """What makes a cell the same cell: another version of the program may give other numbers."""
+    words = f"{medtwin.__version__} {scenario.digest()} {grid.analyses!r} {grid.trials} {grid.seed}"
     return hashlib.sha256(words.encode()).hexdigest()
-
-
-def _kept(store: Path) -> dict[str, tuple[Characteristics, ...]]:
-    """Finished cells; a last line that was broken off is done again."""
-    out: dict[str, tuple[Characteristics, ...]] = {}
-    if not store.exists():
-        return out
-    lines = store.read_text(encoding="utf-8").split("\n")
-    whole, rest = lines[:-1], lines[-1]
-    if rest:
-        store.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
-    for number, line in enumerate(whole, start=1):
-        try:
-            held = json.loads(line)
-            out[held["key"]] = tuple(msgspec.convert(one, Characteristics) for one in held["results"])
-        except (ValueError, KeyError, TypeError, msgspec.ValidationError):
-            raise AnalysisError(f"line {number} that is no result of a grid", where=str(store), remedy="name another file",
-                                expected="a file that an earlier run of a grid wrote") from None  # fmt: skip
-    return out

@@ -18,11 +18,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.planning.checks import correlation, level, positive, share
@@ -233,16 +231,3 @@ def scenario_of(given: dict[str, Any], where: str = "scenario") -> Scenario:
         return msgspec.convert(held, Scenario)
     except msgspec.ValidationError as error:
         raise AnalysisError(f"a scenario that cannot be read ({error})", where=where) from error
-
-
-def read_yaml(path: Path, dialect: str) -> dict[str, Any]:
-    """The keys of a file of this dialect. Raises :class:`AnalysisError`."""
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        raise AnalysisError(
-            "a file that is not YAML", where=str(path), remedy=str(error).splitlines()[0][:120]
-        ) from error
-    if not isinstance(written, dict) or written.get("dialect") != dialect:
-        raise AnalysisError("a file of another kind", expected=f"a first line `dialect: {dialect}`", where=str(path))
-    return written

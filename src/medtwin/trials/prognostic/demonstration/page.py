@@ -32,6 +32,18 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def best_marked(held: Sequence[tuple[float, float]]) -> list[str]:
+    """``RMSE, r`` of each tool, the least RMSE and the largest r of them bold as they are printed, ties all."""
+    least, most = min(round(rmse, 3) for rmse, _ in held), max(round(r, 3) for _, r in held)
+    return [
+        ", ".join(
+            f"**{value:.3f}**" if round(value, 3) == best else f"{value:.3f}"
+            for value, best in ((rmse, least), (r, most))
+        )
+        for rmse, r in held
+    ]
+
+
 def when(year: float | None) -> str:
     return "all" if year is None else f"{year:g}"
 
@@ -102,7 +114,8 @@ def page(
         "## Error beside other tools", "",
         "RMSE and correlation r of the mean of the draws. Persistence: the baseline value. OLS, LightGBM and mixed model: the "
         "reference figures of other tools on the same folds and visits (statsmodels, lightgbm; their covariates differ). "
-        f"Twin: {TWIN}. As if everybody: the same model without leaving.", "",
+        f"Twin: {TWIN}. As if everybody: the same model without leaving. Bold: the best of the row, in each "
+        "figure, whoever's.", "",
     ]  # fmt: skip
     body = []
     for row in judged:
@@ -110,9 +123,10 @@ def page(
         theirs = theirs if row.year is None else theirs[f"year{row.year:g}"]
         body.append([
             SCALES[row.outcome], when(row.year), f"{row.twin.visits} ({row.twin.patients})",
-            f"**{row.twin.rmse:.3f}**, {row.twin.correlation:.3f}", f"{row.everybody.rmse:.3f}, {row.everybody.correlation:.3f}",
-            f"{row.plain.rmse:.3f}, {row.plain.correlation:.3f}",
-            *(f"{theirs[name]['rmse']:.3f}, {theirs[name]['r']:.3f}" for name in ("ols", "gbm", "lmm")),
+            *best_marked([
+                *((one.rmse, one.correlation) for one in (row.twin, row.everybody, row.plain)),
+                *((theirs[name]["rmse"], theirs[name]["r"]) for name in ("ols", "gbm", "lmm")),
+            ]),
             f"{row.twin.bias.value:+.3f} ({row.twin.bias.low:+.3f} to {row.twin.bias.high:+.3f})",
             f"{row.everybody.bias.value:+.3f}",
         ])  # fmt: skip
