@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from medtwin.cli.common import ClockName, Home, Json, command, emit, note, opene
 
 if TYPE_CHECKING:
     from medtwin.trials.score import TrainedScore
+    from medtwin.trials.score.figures import Figures
     from medtwin.trials.score.leak import LeakReport
 
 score_app = typer.Typer(
@@ -276,12 +278,23 @@ def _tell(verb: str, made: TrainedScore, as_json: bool, **more: Any) -> None:
         ("outcomes", f"{training.first_outcome or 'date not known'} to {training.last_outcome or 'date not known'}"
                      + (f", cut {training.cut}" if training.cut else "")),
         ("columns", ", ".join(asked.covariates)), ("worth", worth.sentence),
-        ("controls saved", f"{worth.controls_saved:.1%} at equal power, treated arm fixed, 1:1, against no adjustment"),
+        ("controls saved", f"{worth.controls_saved:.1%} at equal power, treated arm fixed, 1:1, against no adjustment; "
+                           f"{_beyond(worth)}"),
         ("training data", training.sha256), ("score", made.sha256),
     ]  # fmt: skip
     table(made.name, ("", ""), rows)
     for line in made.notes:
         note(line)
+
+
+def _beyond(worth: Figures) -> str:
+    """What the score saves where the baseline value is adjusted for anyway."""
+    from medtwin.trials.planning.allocation import controls_removable
+
+    if worth.beyond_baseline is None:
+        return "against the baseline value it is unknown: none is named"
+    saved = controls_removable(math.sqrt(max(worth.beyond_baseline.value, 0.0)))
+    return f"{saved:.1%} against adjustment for {worth.baseline}"
 
 
 def _leaks(report: LeakReport) -> None:
