@@ -11,6 +11,7 @@ from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
 from medtwin.physiology.wires import Wire
 
@@ -37,7 +38,14 @@ def weight_and_glucose() -> Coupled:
 @cache
 def all_models() -> tuple[Model, ...]:
     """Every model, in the order in which they are shown."""
-    return (GlucoseInsulin(), BodyWeight(), Circulation(), CirculationDaily(), weight_and_glucose())
+    return (
+        GlucoseInsulin(),
+        Hovorka(),
+        BodyWeight(),
+        Circulation(),
+        CirculationDaily(),
+        weight_and_glucose(),
+    )
 
 
 def by_name(name: str) -> Model:
