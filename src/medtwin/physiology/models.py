@@ -11,6 +11,7 @@ from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
 from medtwin.physiology.wires import Wire
@@ -41,6 +42,7 @@ def all_models() -> tuple[Model, ...]:
     return (
         GlucoseInsulin(),
         Hovorka(),
+        GlucoseType2(),
         BodyWeight(),
         Circulation(),
         CirculationDaily(),
