@@ -11,6 +11,7 @@ from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
@@ -42,6 +43,7 @@ def all_models() -> tuple[Model, ...]:
     return (
         GlucoseInsulin(),
         Hovorka(),
+        GlucoseMeals(),
         GlucoseType2(),
         BodyWeight(),
         Circulation(),
