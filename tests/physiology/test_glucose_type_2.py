@@ -41,7 +41,9 @@ def after(p, *, grams=75.0, minutes=480, model=MODEL, every=1):
     """Observations after a meal that is eaten at 5 g/min from the start."""
     per_minute = round(1 / model.clock.step)
     held = {name: jnp.zeros(minutes * per_minute) for name in model.resting(p)}
-    held["carbohydrate_intake"] = jnp.asarray(np.where(np.arange(minutes * per_minute) < grams / 5 * per_minute, 5.0, 0.0))
+    held["carbohydrate_intake"] = jnp.asarray(
+        np.where(np.arange(minutes * per_minute) < grams / 5 * per_minute, 5.0, 0.0)
+    )
     _, seen = eqx.filter_jit(simulate)(model, model.initial(p), p, held, every=every)
     return {name: np.asarray(value) for name, value in seen.items()}
 

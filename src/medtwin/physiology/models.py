@@ -13,6 +13,7 @@ from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.glucose_type_2 import GlucoseType2
+from medtwin.physiology.haemoglobin import Haemoglobin
 from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
 from medtwin.physiology.wires import Wire
@@ -46,6 +47,7 @@ def all_models() -> tuple[Model, ...]:
         GlucoseMeals(),
         GlucoseType2(),
         BodyWeight(),
+        Haemoglobin(),
         Circulation(),
         CirculationDaily(),
         weight_and_glucose(),
