@@ -191,7 +191,7 @@ def test_each_hook_of_a_drug_works_as_named():
 
 
 def test_glucose_in_urine_under_an_sglt2_inhibitor_is_of_the_measured_size():
-    """About 80 g a day at usual glycaemia (the science of the project: read); here at the fasting 159 mg/dL, held."""
+    """About 80 g a day at usual glycaemia were measured; here at the fasting 159 mg/dL, held."""
     p = person(1.0, excretion_clearance=0.0132)
     per_day = 0.0132 * (159.4 - 90.0) * 91.0 * 1440.0 / 1000.0
     assert 60 < per_day < 140

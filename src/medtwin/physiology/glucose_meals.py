@@ -1,7 +1,7 @@
-"""Glucose of a person who injects insulin, by few parameters: the multi-meal minimal model, with exercise by heart rate.
+"""Glucose of a person who injects insulin, by few parameters: the multi-meal minimal model, with exercise.
 
-Small enough that a week of sensor data shows its parameters: meals by their hour, insulin sensitivity by the time of day
-(after ReplayBG), exercise by heart rate (after Breton).
+Small enough that a week of sensor data shows its parameters: meals by their hour, insulin sensitivity by the time of
+day (after ReplayBG), exercise by heart rate (after Breton).
 
 Drawing
 -------
@@ -29,9 +29,9 @@ Time in minutes; ``D`` carbohydrate (mg/min), ``U`` insulin (mU/kg/min), ``W`` w
     C' = (G - C)/tC
     r  = 1 + 10 r1 (ln(g)^r2 - ln(g0)^r2)^2 for g < g0, 1 above;   g = max(G, 60 mg/dL), g0 = G0, both in mg/dL
 
-``SI(t)`` is that of breakfast from 4 to 11 h, of lunch from 11 to 17 h, else of dinner. Meals: breakfast from 4 to 11 h,
-lunch to 15 h, dinner from 17 to 22 h; whatever is eaten in between is a snack, absorbed as one. Those who cannot know
-that a meal was a snack by its name know it by its hour; that rule is ours.
+``SI(t)`` is that of breakfast from 4 to 11 h, of lunch from 11 to 17 h, else of dinner. Meals: breakfast from 4 to 11
+h, lunch to 15 h, dinner from 17 to 22 h; whatever is eaten in between is a snack, absorbed as one. Those who cannot
+know that a meal was a snack by its name know it by its hour; that rule is ours.
 
 Parameters
 ----------
@@ -43,13 +43,13 @@ above the threshold in full, however short.
 Assumptions
 -----------
 No own insulin; production and disposal in one return to ``G0``. The published insulin delay of 8 min and the delays of
-meals are left to the chains of compartments. Exercise without insulin above basal acts by ``b Y G`` alone. Insulin below
-basal lets glucose rise (X negative); exercise then must not raise it further: ``a Z`` acts where X is positive.
+meals are left to the chains of compartments. Exercise without insulin above basal acts by ``b Y G`` alone. Insulin
+below basal lets glucose rise (X negative); exercise then must not raise it further: ``a Z`` acts where X is positive.
 
 Outputs
 -------
-glucose: interstitial glucose as a sensor states it (mg/dL); blood_glucose: plasma (mg/dL); insulin_concentration: plasma
-(u[iU]/mL).
+glucose: interstitial glucose as a sensor states it (mg/dL); blood_glucose: plasma (mg/dL); insulin_concentration:
+plasma (u[iU]/mL).
 
 References
 ----------

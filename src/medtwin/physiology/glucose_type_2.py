@@ -16,7 +16,8 @@ Drawing
 Equations
 ---------
 Time in minutes; stomach, gut, glucose exchange, remote and delayed insulin and depots as in ``glucose_insulin``, with
-``U`` for uptake's capacity. New, with ``S = gamma portal`` the secretion (pmol/kg/min), zero at the end of a letter: at rest::
+``U`` for uptake's capacity. New, with ``S = gamma portal`` the secretion (pmol/kg/min), zero at the end of a letter:
+at rest::
 
     production = a max(0, P0 - kp2 (G - G0) - kp3 (s delay2 - I0) - kp4 (portal - portal0))
     U       = Vm0 + Vmx (s (X + I0) - I0)                      X' = p2u (I - I0 - X)
@@ -28,7 +29,8 @@ Time in minutes; stomach, gut, glucose exchange, remote and delayed insulin and 
 
 Derived, so that every draw rests at fasting_glucose with basal_insulin; they give back the published table (a test)::
 
-    m4 = (1 - share) c,  m2 = share c/HE0,  S0 = c I0 Vi/(1 - HE0),  m6 = HE0 + m5 S0,  kp1 = P0 + kp2 G0 + kp3 I0 + kp4 portal0
+    m4 = (1 - share) c,  m2 = share c/HE0,  S0 = c I0 Vi/(1 - HE0),  m6 = HE0 + m5 S0
+    kp1 = P0 + kp2 G0 + kp3 I0 + kp4 portal0
     T0 = (k1 G0 - uptake0)/k2,  Vm0 = uptake0 (Km0 + T0)/T0,  uptake0 = P0 - brain - urine0;  c = insulin_clearance/Vi
 
 Hooks of drugs, each neutral by default; a drug's own model (dose, time, spread) sets them through a wire or a plan:
@@ -43,14 +45,15 @@ Hooks of drugs, each neutral by default; a drug's own model (dose, time, spread)
 
 Parameters
 ----------
-``Parameters``. Medians depend on the covariate ``type_2_diabetes`` (0 no, 1 yes, 1 where unknown; in between the geometric
-mean): the two columns of DallaMan2007's table, as open implementations repeat them. The paper's own table was not read.
+``Parameters``. Medians depend on the covariate ``type_2_diabetes`` (0 no, 1 yes, 1 where unknown; in between the
+geometric mean): the two columns of DallaMan2007's table, as open implementations repeat them. The paper's own table
+was not read.
 
 Assumptions
 -----------
-The average person of each column with a spread that is our judgement. At rest no insulin is given. No counter-regulation, no
-exercise, no time of day. A drug moves a person away from where ``initial`` puts him. Hepatic extraction is held between 0
-and 0.95, and ke1 far below the filtration rate is as published.
+The average person of each column with a spread that is our judgement. At rest no insulin is given. No
+counter-regulation, no exercise, no time of day. A drug moves a person away from where ``initial`` puts him. Hepatic
+extraction is held between 0 and 0.95, and ke1 far below the filtration rate is as published.
 
 Outputs
 -------

@@ -10,27 +10,29 @@ Drawing
 
 Equations
 ---------
-Time in days; ``a_i`` the glycated share of haemoglobin in stage ``i``, as many cells in each, ``G`` mean glucose (mg/dL)::
+Time in days; ``a_i`` the glycated share of haemoglobin in stage ``i``, as many cells in each, ``G`` mean glucose
+(mg/dL)::
 
     a_1' = n/R (a_0 - a_1) + k G (1 - a_1)
     a_i' = n/R (a_(i-1) - a_i) + k G (1 - a_i)         n = 12
     HbA1c (NGSP, %) = slope 100 mean(a_i) + offset     R = life_span n/(n + 1)
 
 Cells pass the stages at one rate, so that life spans differ within a person (mean ``R``, coefficient of variation
-``1/sqrt(n)``, 0.29), and the mean age of a cell is half of ``life_span``, as where every cell lives exactly that long. At
-constant glucose ``1 - a_i = (1 - a_0) (r/(r + k G))^i`` with ``r = n/R``.
+``1/sqrt(n)``, 0.29), and the mean age of a cell is half of ``life_span``, as where every cell lives exactly that
+long. At constant glucose ``1 - a_i = (1 - a_0) (r/(r + k G))^i`` with ``r = n/R``.
 
 Parameters
 ----------
 ``Parameters``: the rate of glycation and the life span are of one person and act as their product on a settled HbA1c;
-how fast HbA1c follows a change of glucose tells the life span. Fractions of haemoglobin are those of the IFCC's reference
-method; the NGSP master equation turns them into the per cent that laboratories state.
+how fast HbA1c follows a change of glucose tells the life span. Fractions of haemoglobin are those of the IFCC's
+reference method; the NGSP master equation turns them into the per cent that laboratories state.
 
 Assumptions
 -----------
-Marrow makes as many cells every day: no bleeding, transfusion, haemolysis or change of iron. Glycation is proportional to
-the day's mean glucose and not reversed. Glucose within the red cell follows that in plasma. The regression of Nathan2008 is
-steeper than proportional: it is met within 0.35 points from 110 to 212 mg/dL, and stands 0.5 points above at 240.
+Marrow makes as many cells every day: no bleeding, transfusion, haemolysis or change of iron. Glycation is
+proportional to the day's mean glucose and not reversed. Glucose within the red cell follows that in plasma. The
+regression of Nathan2008 is steeper than proportional: it is met within 0.35 points from 110 to 212 mg/dL, and stands
+0.5 points above at 240.
 
 Outputs
 -------

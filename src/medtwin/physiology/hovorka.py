@@ -13,7 +13,8 @@ Drawing
 
 Equations
 ---------
-Time in minutes; ``D`` carbohydrate in mmol/min, ``u`` insulin in mU/min, ``W`` body weight, ``G = Q1/(VG W)`` (mmol/L)::
+Time in minutes; ``D`` carbohydrate in mmol/min, ``u`` insulin in mU/min, ``W`` body weight, ``G = Q1/(VG W)``
+(mmol/L)::
 
     Q1' = -F - R - x1 Q1 + k12 Q2 + AG gut2/tG + W EGP0 max(0, 1 - x3)         Q2' = x1 Q1 - (k12 + x2) Q2
     F   = F01 W min(G/Gs, 1)                                                   R   = kr max(0, G - Gr) VG W
@@ -24,8 +25,8 @@ Time in minutes; ``D`` carbohydrate in mmol/min, ``u`` insulin in mU/min, ``W`` 
 
 ``SIT``, ``SID``, ``SIE`` are the published sensitivities of transport, disposal and production; ``s``
 (insulin_sensitivity, 1 in the published person) scales the three together, so that one number says how sensitive a
-person is. ``EGP0 = F01 + production_reserve``: production without insulin exceeds what the brain needs in every draw, and
-with it a fasting insulin exists, the positive root of a quadratic::
+person is. ``EGP0 = F01 + production_reserve``: production without insulin exceeds what the brain needs in every draw,
+and with it a fasting insulin exists, the positive root of a quadratic::
 
     (e - f) (k12 + d I) - EGP0 c I (k12 + d I) - G VG b d I^2 = 0,   b = SIT s, d = SID s, c = SIE s
     e = EGP0,  f = F01 min(G/Gs, 1) + kr max(0, G - Gr) VG

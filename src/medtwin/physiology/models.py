@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cache
 
 from medtwin.errors import ModelError
+from medtwin.physiology.beta_cell_years import BetaCellYears
 from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
@@ -48,6 +49,7 @@ def all_models() -> tuple[Model, ...]:
         GlucoseType2(),
         BodyWeight(),
         Haemoglobin(),
+        BetaCellYears(),
         Circulation(),
         CirculationDaily(),
         weight_and_glucose(),
