@@ -6,11 +6,16 @@ from __future__ import annotations
 from functools import cache
 
 from medtwin.errors import ModelError
+from medtwin.physiology.beta_cell_years import BetaCellYears
 from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.physiology.glucose_meals import GlucoseMeals
+from medtwin.physiology.glucose_type_2 import GlucoseType2
+from medtwin.physiology.haemoglobin import Haemoglobin
+from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
 from medtwin.physiology.wires import Wire
 
@@ -37,7 +42,18 @@ def weight_and_glucose() -> Coupled:
 @cache
 def all_models() -> tuple[Model, ...]:
     """Every model, in the order in which they are shown."""
-    return (GlucoseInsulin(), BodyWeight(), Circulation(), CirculationDaily(), weight_and_glucose())
+    return (
+        GlucoseInsulin(),
+        Hovorka(),
+        GlucoseMeals(),
+        GlucoseType2(),
+        BodyWeight(),
+        Haemoglobin(),
+        BetaCellYears(),
+        Circulation(),
+        CirculationDaily(),
+        weight_and_glucose(),
+    )
 
 
 def by_name(name: str) -> Model:
