@@ -164,7 +164,7 @@ def test_minimisation_has_no_leverage_corrected_variance():
 
 def test_small_arms_are_remarked():
     assert (
-        "fewer than 60" in marginal_effects(trial("logistic", size=100), family="logistic", variance="robust").notes[0]
+        "fewer than 100" in marginal_effects(trial("logistic", size=100), family="logistic", variance="robust").notes[0]
     )
     assert not marginal_effects(trial("logistic", size=100), family="logistic").notes
 

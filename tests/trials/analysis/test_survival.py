@@ -44,7 +44,9 @@ def censored():
 def test_leukaemia_as_in_the_textbooks():
     assert logrank(leukaemia())["log-rank drug"].statistic ** 2 == pytest.approx(16.79, abs=0.005)
     assert logrank(leukaemia())["log-rank drug"].value == pytest.approx(9 - 19.25, abs=0.005)
-    breslow, efron = (cox(leukaemia(), ties=ties)["hazard ratio drug / placebo"] for ties in ("breslow", "efron"))
+    breslow, efron = (
+        cox(leukaemia(), ties=ties, variance="model")["hazard ratio drug / placebo"] for ties in ("breslow", "efron")
+    )
     assert (breslow.value, breslow.standard_error) == pytest.approx((-1.509, 0.4096), abs=5e-4)
     assert (efron.value, efron.standard_error) == pytest.approx((-1.572, 0.4124), abs=5e-4)
     curve = kaplan_meier(np.array(MERCAPTOPURINE, float), np.array(REMISSION_ENDED))
@@ -103,7 +105,7 @@ def test_without_censoring_the_curve_is_the_empirical_one():
 
 
 def test_survival_effects_and_their_names():
-    found = survival_effects(trial(), times=[0.5], tau=1.0, unit="d")
+    found = survival_effects(trial(), times=[0.5], tau=1.0, unit="d", variance="greenwood", df="normal")
     data = trial()
     curves = [kaplan_meier(data.outcome[data.arm == a], data.event[data.arm == a]) for a in (0, 1)]
     effect = found["survival at 0.5 1 - 0"]

@@ -231,7 +231,8 @@ def test_every_method_is_reachable_from_a_file():
     needs = {"kaplan-meier": {"tau": 5.0}}
     endpoint = {"ancova": "continuous", "logistic": "binary", "count": "count", "logrank": "survival", "cox": "survival",
                 "kaplan-meier": "survival", "mmrm": "repeated", "missing": "repeated", "missing-one": "count",
-                "external": "binary", "borrowing": "binary", "contrast": "count"}  # fmt: skip
+                "external": "binary", "borrowing": "binary", "contrast": "count",
+                "external-times": "survival", "borrowing-mean": "continuous"}  # fmt: skip
     for method in METHODS:
         (made,) = analysers_of([{"method": method, **needs.get(method, {})}], endpoint[method])
         assert endpoint[method] in made.endpoints
