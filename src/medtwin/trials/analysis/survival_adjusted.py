@@ -12,10 +12,10 @@ each arm (slope b_a), with Xbar over all arms,
     Cov(theta_a, theta_b) = 1(a = b) sum_{i in a} a_i^2 e_i^2 / (1 - h_i)^k + b_a' S_X b_b / n
 
 e the residuals of n_a phi, h leverage in the arm's regression, k = 0, 1, 2 for HC0, HC2, HC3, S_X the covariates' covariance.
-Without covariates this is ``kaplan`` with Greenwood's variance. The linear model need not hold: randomisation
-carries the inference (the analysis of heterogeneous covariance of Ye et al. 2022, JASA 118:2370, on Kaplan-Meier's
-pseudo-values). Kin of it in print: Zhang 2015 (Lifetime Data Anal 21:119, adjusted Kaplan-Meier by randomisation alone) and Li et al. 2022
-(arXiv 2208.04495, pseudo-values of RMST regressed on a prognostic covariate); variance and corrections are derived here.
+Without covariates this is ``kaplan`` with Greenwood's variance. The linear model need not hold: randomisation carries the
+inference (the analysis of heterogeneous covariance of Ye et al. 2022, JASA 118:2370, on Kaplan-Meier's pseudo-values). Kin of it
+in print: Zhang 2015 (Lifetime Data Anal 21:119, adjusted Kaplan-Meier by randomisation alone) and Li et al. 2022 (arXiv
+2208.04495, pseudo-values of RMST regressed on a prognostic covariate); variance and corrections are derived here.
 Censoring must not depend on the covariates within an arm, as for Kaplan-Meier.
 
 Strata of randomisation: ``covariates`` (an indicator of each, slopes by arm; the variance then holds under permuted blocks too,
