@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import TrialData
@@ -115,6 +115,28 @@ def test_survival_effects_and_their_names():
     assert ratio.reported[0] == pytest.approx(found["RMST to 1, 1"].value / found["RMST to 1, 0"].value)
     assert found["RMST to 1 1 - 0"].unit == "d"
     assert "does not adjust" in found.notes[0]
+
+
+def test_without_censoring_the_restricted_mean_is_compared_by_welch():
+    random = np.random.default_rng(3)
+    arm = np.repeat([0, 1], [12, 19])
+    time = random.exponential(1.0 + 0.5 * arm)
+    data = TrialData.of(time, arm, event=np.ones(31))
+    ours = survival_effects(data, tau=1.5)["RMST to 1.5 1 - 0"]
+    cut = np.minimum(time, 1.5)
+    theirs = stats.ttest_ind(cut[arm == 1], cut[arm == 0], equal_var=False)
+    assert ours.statistic == pytest.approx(theirs.statistic, rel=1e-9)
+    assert ours.df == pytest.approx(theirs.df, rel=1e-9)
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=1e-9)
+    plain = survival_effects(data, tau=1.5, variance="greenwood", df="normal")
+    assert plain["RMST to 1.5 1 - 0"].standard_error < ours.standard_error
+    assert "fewer than 30" in plain.notes[0]
+    assert not survival_effects(data, tau=1.5).notes
+    lone = TrialData.of([1.0, 2.0, 3.0], [0, 1, 1], event=[1, 1, 1])
+    with pytest.raises(AnalysisError, match="an arm of one patient"):
+        survival_effects(lone, tau=0.5)
+    with pytest.raises(AnalysisError, match="HC4"):
+        survival_effects(data, tau=1.5, variance="HC4")
 
 
 def test_an_arm_without_events_is_remarked():
