@@ -109,7 +109,6 @@ EXCEPTIONS = {
     ("External controls", "IPTW ATT", "no drift"): KNOWN,
     ("External controls", "entropy", "no drift"): KNOWN,
     ("External controls, times to an event", "", "drift 0.3 SD"): DRIFT,
-    ("External controls, times to an event", "", "no drift"): KNOWN,
     ("Borrowing", "robust MAP", "external risk"): DRIFT,
     ("Borrowing a mean", "robust MAP", "drift 0.5 SD"): DRIFT,
 }

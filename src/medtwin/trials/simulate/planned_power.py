@@ -282,7 +282,7 @@ def repeated(trials: int) -> list[Cell]:
                     planned=planned.quadrature(n0, n1),
                     beside=planned.asymptotic(n0, n1),
                     analyses=(test,),
-                    trials=trials if whole else max(trials // 3, 20),
+                    trials=trials if whole else max(trials // 12, 20),
                 )
             )
     return out
