@@ -55,7 +55,7 @@ def one(trial: TrialData) -> dict[str, float]:
             made = (
                 adjusted_survival_effects(trial, variance=variance, **asked)
                 if variance
-                else survival_effects(trial, **asked)
+                else survival_effects(trial, variance="greenwood", df="normal", **asked)
             )
             for short, name in (("survival", "survival at 0.6 1 - 0"), ("RMST", "RMST to 1 1 - 0")):
                 out[f"{short}, {variance or 'Kaplan-Meier'}"] = made[name].p_value

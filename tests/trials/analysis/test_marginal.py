@@ -164,9 +164,17 @@ def test_minimisation_has_no_leverage_corrected_variance():
 
 def test_small_arms_are_remarked():
     assert (
-        "fewer than 60" in marginal_effects(trial("logistic", size=100), family="logistic", variance="robust").notes[0]
+        "fewer than 100" in marginal_effects(trial("logistic", size=100), family="logistic", variance="robust").notes[0]
     )
     assert not marginal_effects(trial("logistic", size=100), family="logistic").notes
+
+
+def test_few_events_are_remarked_of_ratios():
+    few = trial("logistic", size=60)
+    assert not marginal_effects(few, family="logistic").notes
+    (note,) = marginal_effects(few, family="logistic", measures=("difference", "ratio")).notes
+    assert "fewer than 25 events or non-events" in note
+    assert not marginal_effects(trial("logistic", size=1000), family="logistic", measures=("odds ratio",)).notes
 
 
 def test_rates_per_time_at_risk():

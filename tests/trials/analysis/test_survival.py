@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis import TrialData
@@ -44,7 +44,9 @@ def censored():
 def test_leukaemia_as_in_the_textbooks():
     assert logrank(leukaemia())["log-rank drug"].statistic ** 2 == pytest.approx(16.79, abs=0.005)
     assert logrank(leukaemia())["log-rank drug"].value == pytest.approx(9 - 19.25, abs=0.005)
-    breslow, efron = (cox(leukaemia(), ties=ties)["hazard ratio drug / placebo"] for ties in ("breslow", "efron"))
+    breslow, efron = (
+        cox(leukaemia(), ties=ties, variance="model")["hazard ratio drug / placebo"] for ties in ("breslow", "efron")
+    )
     assert (breslow.value, breslow.standard_error) == pytest.approx((-1.509, 0.4096), abs=5e-4)
     assert (efron.value, efron.standard_error) == pytest.approx((-1.572, 0.4124), abs=5e-4)
     curve = kaplan_meier(np.array(MERCAPTOPURINE, float), np.array(REMISSION_ENDED))
@@ -103,7 +105,7 @@ def test_without_censoring_the_curve_is_the_empirical_one():
 
 
 def test_survival_effects_and_their_names():
-    found = survival_effects(trial(), times=[0.5], tau=1.0, unit="d")
+    found = survival_effects(trial(), times=[0.5], tau=1.0, unit="d", variance="greenwood", df="normal")
     data = trial()
     curves = [kaplan_meier(data.outcome[data.arm == a], data.event[data.arm == a]) for a in (0, 1)]
     effect = found["survival at 0.5 1 - 0"]
@@ -113,6 +115,28 @@ def test_survival_effects_and_their_names():
     assert ratio.reported[0] == pytest.approx(found["RMST to 1, 1"].value / found["RMST to 1, 0"].value)
     assert found["RMST to 1 1 - 0"].unit == "d"
     assert "does not adjust" in found.notes[0]
+
+
+def test_without_censoring_the_restricted_mean_is_compared_by_welch():
+    random = np.random.default_rng(3)
+    arm = np.repeat([0, 1], [12, 19])
+    time = random.exponential(1.0 + 0.5 * arm)
+    data = TrialData.of(time, arm, event=np.ones(31))
+    ours = survival_effects(data, tau=1.5)["RMST to 1.5 1 - 0"]
+    cut = np.minimum(time, 1.5)
+    theirs = stats.ttest_ind(cut[arm == 1], cut[arm == 0], equal_var=False)
+    assert ours.statistic == pytest.approx(theirs.statistic, rel=1e-9)
+    assert ours.df == pytest.approx(theirs.df, rel=1e-9)
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=1e-9)
+    plain = survival_effects(data, tau=1.5, variance="greenwood", df="normal")
+    assert plain["RMST to 1.5 1 - 0"].standard_error < ours.standard_error
+    assert "fewer than 30" in plain.notes[0]
+    assert not survival_effects(data, tau=1.5).notes
+    lone = TrialData.of([1.0, 2.0, 3.0], [0, 1, 1], event=[1, 1, 1])
+    with pytest.raises(AnalysisError, match="an arm of one patient"):
+        survival_effects(lone, tau=0.5)
+    with pytest.raises(AnalysisError, match="HC4"):
+        survival_effects(data, tau=1.5, variance="HC4")
 
 
 def test_an_arm_without_events_is_remarked():

@@ -14,6 +14,7 @@ from medtwin.trials.simulate.analysers.ancova import Ancova
 from medtwin.trials.simulate.analysers.count import Count
 from medtwin.trials.simulate.analysers.external import METHODS as EXTERNAL
 from medtwin.trials.simulate.analysers.external import PRIORS, Borrowing, External
+from medtwin.trials.simulate.analysers.external_more import MEAN_PRIORS, WEIGHTS, BorrowingMean, ExternalTimes
 from medtwin.trials.simulate.analysers.logistic import Logistic
 from medtwin.trials.simulate.analysers.logrank import Cox, Logrank
 from medtwin.trials.simulate.analysers.missing import MissingOne, MissingRepeated
@@ -42,7 +43,7 @@ CASES = [
     *((SURVIVAL, one) for one in (
         Logrank(), Logrank(adjust="none"), Logrank(adjust="none", stratified=True), Logrank(stratified=True, small_sample=False),
         Logrank(adjust="all", statistic="hazard ratio"), Logrank(adjust="none", statistic="hazard ratio"),
-        Kaplan(at=10.0), Kaplan(tau=10.0))),
+        Kaplan(at=10.0, variance="greenwood"), Kaplan(tau=10.0, variance="greenwood"))),
 ]  # fmt: skip
 
 
@@ -231,10 +232,49 @@ def test_every_method_is_reachable_from_a_file():
     needs = {"kaplan-meier": {"tau": 5.0}}
     endpoint = {"ancova": "continuous", "logistic": "binary", "count": "count", "logrank": "survival", "cox": "survival",
                 "kaplan-meier": "survival", "mmrm": "repeated", "missing": "repeated", "missing-one": "count",
-                "external": "binary", "borrowing": "binary", "contrast": "count"}  # fmt: skip
+                "external": "binary", "borrowing": "binary", "contrast": "count",
+                "external-times": "survival", "borrowing-mean": "continuous"}  # fmt: skip
     for method in METHODS:
         (made,) = analysers_of([{"method": method, **needs.get(method, {})}], endpoint[method])
         assert endpoint[method] in made.endpoints
     assert set(DEFAULTS) == {"continuous", "binary", "count", "survival", "repeated"}
     with pytest.raises(AnalysisError, match="of a binary endpoint"):
         analysers_of([{"method": "ancova"}], "binary")
+
+
+TIMES = Scenario(endpoint="survival", n_control=20, n_treated=60, n_external=120, hazard_control=0.1, accrual=6.0, followup=12.0,
+                 correlation=0.4, external_shift=0.3)  # fmt: skip
+
+
+def test_times_against_external_controls():
+    """Weights take off the bias that the score explains; the level is not exceeded (weights held as known)."""
+    many = [ExternalTimes(weights=one, adjust="score") for one in WEIGHTS]
+    many += [ExternalTimes(weights="IPTW ATT", adjust="score", **asked) for asked in ({"at": 10.0}, {"tau": 10.0})]
+    plain, *rest = simulate(TIMES, many, trials=200)
+    assert plain.bias.value > 6.0 * plain.bias.error  # the external controls' score is higher, and with it their life
+    for made in rest:
+        assert made.failed == 0
+        assert abs(made.bias.value) < max(0.5 * abs(plain.bias.value), 4.0 * made.bias.error)
+        assert made.rejection.value < 0.08
+    with pytest.raises(AnalysisError, match="one of"):
+        ExternalTimes(weights="luck", adjust="score").one(draw(TIMES, 0, 0), 0, TIMES)
+
+
+def test_borrowed_means():
+    """Nothing borrowed is Welch's with a normal law; pooled is by precision; drift is a bias that grows with trust."""
+    scenario = Scenario(n_control=25, n_treated=50, n_external=60)
+    batch = draw(scenario, 0, 0)
+    none = BorrowingMean(prior="none").one(batch, 0, scenario)
+    own, new = (batch.outcome[0][batch.arm_of(0) == code] for code in (0, 1))
+    assert none.value == pytest.approx(new.mean() - own.mean(), abs=1e-6)
+    assert none.standard_error == pytest.approx(np.sqrt(own.var(ddof=1) / 25 + new.var(ddof=1) / 50), rel=1e-6)
+    old = batch.external.outcome[0]
+    precision = np.array([25 / own.var(ddof=1), 60 / old.var(ddof=1)])
+    pooled = precision @ [own.mean(), old.mean()] / precision.sum()
+    assert BorrowingMean(prior="pooled").one(batch, 0, scenario).value == pytest.approx(new.mean() - pooled, abs=1e-9)
+    drift = replace(scenario, external_drift=0.5)
+    found = simulate(drift, [BorrowingMean(prior=prior) for prior in MEAN_PRIORS], trials=200)
+    bias = dict(zip(MEAN_PRIORS, (-one.bias.value for one in found), strict=True))
+    assert bias["pooled"] > bias["power"] > bias["robust MAP"] > bias["none"]
+    with pytest.raises(AnalysisError, match="one of"):
+        BorrowingMean(prior="faith").one(batch, 0, scenario)

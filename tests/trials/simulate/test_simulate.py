@@ -61,6 +61,21 @@ def test_moments_of_a_continuous_outcome():
     assert arm.mean() == pytest.approx(2 / 3, abs=0.01)
 
 
+def test_minimisation_balances_the_trial_and_its_strata():
+    scenario = Scenario(n_control=30, n_treated=30, randomisation="minimisation", strata=4)
+    batch = draw(scenario, 0, 0)
+    coin = draw(replace(scenario, randomisation="simple"), 0, 0)
+    for level in (None, 0, 3):
+        away = []
+        for one in (batch, coin):
+            mine = np.ones(one.arm.shape, bool) if level is None else one.strata == level
+            away.append(np.abs(np.where(mine, one.arm - 0.5, 0.0).sum(axis=1)).mean())
+        assert away[0] < 0.6 * away[1]
+    assert batch.arm.mean() == pytest.approx(0.5, abs=0.01)
+    uneven = draw(replace(scenario, n_treated=60), 0, 0)
+    assert uneven.arm.mean() == pytest.approx(2 / 3, abs=0.01)
+
+
 @pytest.mark.parametrize("randomisation", ["fixed", "simple", "permuted-block", "stratified"])
 def test_randomisation(randomisation):
     scenario = Scenario(n_control=20, n_treated=40, randomisation=randomisation, strata=2, block=6)

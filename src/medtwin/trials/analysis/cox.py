@@ -4,9 +4,14 @@ With risk score ``r_i = exp(x_i' b)``, at each event time t of a stratum with d 
 
     log L = sum_t [ sum_{i in D} x_i' b - sum_{l=0}^{d-1} log( sum_R r - f_l sum_D r ) ],   f_l = l/d (Efron), 0 (Breslow)
 
-is climbed by Newton's method with halved steps. Covariance is the inverse of the observed information. The hazard ratio of
-an arm is conditional on the covariates: it is not the marginal one (see ``logrank``), and differs from it even in a
-randomised trial.
+is climbed by Newton's method with halved steps. The hazard ratio of an arm is conditional on the covariates: it is not the
+marginal one (see ``logrank``), and differs from it even in a randomised trial.
+
+Variance: ``model``, the inverse of the observed information, which counts on the covariates' hazards being proportional; or
+the robust ones of ``cox_score``, ``HC0`` (Lin & Wei 1989), ``HC2``, ``HC3``, which do not. A score that explains the outcome
+in any other way than through proportional hazards makes the model's variance too small however large the trial, and HC0 is too
+small in small ones; HC3, the default, is about as large as the estimates' spread, in small strata a little less, hence t there:
+docs/evidence/trials-type-one.md, "Time to an event".
 """
 
 from __future__ import annotations
@@ -18,10 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from medtwin.errors import AnalysisError
+from medtwin.trials.analysis.cox_score import POWERS, robust_covariance
 from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis.risk import events_of
 from medtwin.trials.estimate import Estimate
+
+VARIANCES = ("robust", *POWERS, "model")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +37,7 @@ class CoxFit:
     """A fitted Cox model."""
 
     coefficients: np.ndarray  #: (column,) log hazard ratio per unit of the column
-    covariance: np.ndarray  #: (column, column)
+    covariance: np.ndarray  #: (column, column) inverse of the information
     log_likelihood: float
     null_log_likelihood: float  #: all coefficients zero
     score_statistic: float  #: of all coefficients zero, chi-squared with as many df as columns
@@ -99,8 +107,18 @@ def cox_fit(
     return CoxFit(beta / scale, (covariance + covariance.T) / 2.0, best, null, score_statistic)
 
 
-def cox(trial: TrialData, *, ties: str = "efron", stratified: bool = True, confidence: float = 0.95) -> Analysis:
-    """The "hazard ratio treated / control" of each treated arm, conditional on the covariates (and strata)."""
+def cox(
+    trial: TrialData, *, ties: str = "efron", stratified: bool = True, variance: str = "robust", df: str = "auto",
+    confidence: float = 0.95,
+) -> Analysis:  # fmt: skip
+    """The "hazard ratio treated / control" of each treated arm, conditional on the covariates (and strata).
+
+    ``variance``: ``robust`` (that is ``HC3``), ``HC0``, ``HC2``, ``HC3`` or ``model``. ``df`` of the robust ones: ``normal``,
+    ``residual`` (t with as many as patients beyond columns and strata), or ``auto``: residual where there are strata.
+    """
+    if variance not in VARIANCES or df not in ("auto", "residual", "normal"):
+        raise AnalysisError(f"{variance!r}, {df!r}", expected=f"{VARIANCES}; auto, residual, normal", where="Cox model")
+    chosen = "HC3" if variance == "robust" else variance
     events_of(trial, "Cox model")
     trial = trial.independent()
     assert trial.event is not None
@@ -117,10 +135,20 @@ def cox(trial: TrialData, *, ties: str = "efron", stratified: bool = True, confi
     fitted = cox_fit(trial.outcome, trial.event, design, strata=strata, ties=ties, names=names)
     words = [f"adjusted for {trial.covariates.shape[1]} covariates" if trial.covariates.shape[1] else "unadjusted"]
     words += [f"stratified by {len(trial.strata_names)} strata"] if strata is not None else []
-    method = f"Cox, {ties.capitalize()} ties, {', '.join(words)}"
+    covariance, freedom = fitted.covariance, math.inf
+    if chosen != "model":
+        covariance = robust_covariance(
+            trial.outcome, trial.event, design, fitted.coefficients, covariance=covariance, strata=strata, ties=ties,
+            variance=chosen,
+        )  # fmt: skip
+        kinds = 1 if strata is None else len(np.unique(strata))
+        if df == "residual" or (df == "auto" and kinds > 1):
+            freedom = float(len(design) - design.shape[1] - kinds)
+    law = "normal" if math.isinf(freedom) else "t(n-p)"
+    method = f"Cox, {ties.capitalize()} ties, {', '.join(words)}, {chosen} variance, {law}"
     estimates = tuple(
         Estimate(name=f"hazard ratio {name} / {trial.arm_names[0]}", value=float(fitted.coefficients[number]), scale="log",
-                 standard_error=math.sqrt(fitted.covariance[number, number]), method=method, confidence=confidence)
+                 standard_error=math.sqrt(covariance[number, number]), method=method, df=freedom, confidence=confidence)
         for number, name in enumerate(trial.arm_names[1:])
     )  # fmt: skip
     notes = trial.notes

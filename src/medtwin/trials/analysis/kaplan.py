@@ -6,6 +6,11 @@ At the event times t_k with d_k events among Y_k at risk,
     RMST(tau) = integral_0^tau S,                Var = sum_{t_k <= tau} (integral_{t_k}^tau S)^2 d_k / (Y_k (Y_k - d_k))
 
 (Irwin 1949; Royston & Parmar 2013). Neither needs proportional hazards. Times in the unit of the data.
+
+Greenwood's variance is the sum of squares of the patients' influence values about zero, with no degree of freedom taken off for
+their mean: differences tested by it with the normal law are too bold below some 30 patients an arm. ``HC2``, the default,
+multiplies each arm's by n_a/(n_a-1) and takes t with Satterthwaite's degrees of freedom from n_a-1 an arm, as Welch's test does
+of means (docs/evidence/trials-type-one.md, "Time to an event"). An arm's own survival and mean keep Greenwood's error.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from medtwin.trials.analysis.data import TrialData
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis.risk import risk_table
 from medtwin.trials.estimate import Estimate
+
+SMALL = 30  #: patients an arm below which Greenwood's variance with a normal law is too bold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,11 +124,14 @@ def survival_effects(
     *,
     times: Sequence[float] = (),
     tau: float | None = None,
+    variance: str = "HC2",
+    df: str = "satterthwaite",
     confidence: float = 0.95,
     unit: str = "time",
 ) -> Analysis:
     """Differences at ``times``, and of the restricted mean up to ``tau`` with its ratio, of each treated arm against control.
 
+    ``variance`` of differences and ratios: ``HC2`` or ``greenwood``; ``df``: ``satterthwaite`` or ``normal``.
     Names: "survival at 365 treated - control", "RMST to 1000 treated - control", "RMST ratio to 1000 treated / control",
     and of each arm "survival at 365, treated", "RMST to 1000, treated".
     """
@@ -129,14 +139,26 @@ def survival_effects(
         raise AnalysisError("no event indicators", expected="1 event, 0 censored", where="Kaplan-Meier")
     if not times and tau is None:
         raise AnalysisError("neither times nor tau", expected="one of them", where="survival effects")
+    if variance not in ("HC2", "greenwood") or df not in ("satterthwaite", "normal"):
+        raise AnalysisError(
+            f"{variance!r}, {df!r}", expected="HC2, greenwood; satterthwaite, normal", where="survival effects"
+        )
     each = [trial.arm == code for code in range(len(trial.arm_names))]
     curves = [kaplan_meier(trial.outcome[mine], trial.event[mine]) for mine in each]
-    method, estimates = "Kaplan-Meier, Greenwood, normal", []
+    law = "normal" if df == "normal" else "Satterthwaite df"
+    method, estimates = f"Kaplan-Meier, {'Greenwood' if variance == 'greenwood' else variance}, {law}", []
+    spare = np.array([float(mine.sum()) - 1.0 for mine in each])
+    if variance == "HC2" and spare.min() < 1.0:
+        raise AnalysisError(
+            "an arm of one patient", expected="two or more", where="survival effects", remedy="variance: greenwood"
+        )
     control = trial.arm_names[0]
     notes = trial.notes
     if trial.covariates.shape[1]:
         notes += ("Kaplan-Meier does not adjust: the covariates were not used",)
 
+    if (variance == "greenwood" or df == "normal") and min(trial.patients.values()) < SMALL:
+        notes += (f"fewer than {SMALL} patients in an arm: Greenwood's variance and the normal law are too bold there",)
     latest = max([*times, tau or 0.0])
     for curve, name in zip(curves, trial.arm_names, strict=True):
         if not (curve.times <= latest).any():
@@ -144,26 +166,55 @@ def survival_effects(
                 f"no event in arm {name} by {latest:g}: its standard error is 0, and says nothing of what may yet come",
             )
 
-    def add(name: str, value: float, error: float, scale: str = "identity", of: str = "1") -> None:
+    def add(name: str, value: float, error: float, of: str = "1") -> None:
         estimates.append(
             Estimate(
-                name=name, value=value, standard_error=error, method=method, scale=scale, unit=of, confidence=confidence
+                name=name,
+                value=value,
+                standard_error=error,
+                method="Kaplan-Meier, Greenwood, normal",
+                unit=of,
+                confidence=confidence,
+            )
+        )
+
+    def compare(
+        name: str, value: float, code: int, errors: Sequence[float], scale: str = "identity", of: str = "1"
+    ) -> None:
+        own = np.array([errors[0], errors[code]]) ** 2
+        left = spare[[0, code]]
+        if variance == "HC2":
+            own = own * (left + 1.0) / left
+        total = float(own.sum())
+        known = df == "satterthwaite" and total > 0.0
+        estimates.append(
+            Estimate(
+                name=name,
+                value=value,
+                standard_error=math.sqrt(total),
+                method=method,
+                scale=scale,
+                unit=of,
+                df=total**2 / float((own**2 / left).sum()) if known else math.inf,
+                confidence=confidence,
             )
         )
 
     for time in times:
         found = [curve.at(time) for curve in curves]
-        for (survival, error), name in zip(found[1:], trial.arm_names[1:], strict=True):
-            add(f"survival at {time:g} {name} - {control}", survival - found[0][0], math.hypot(error, found[0][1]))
+        errors = [error for _, error in found]
+        for code, name in enumerate(trial.arm_names[1:], start=1):
+            compare(f"survival at {time:g} {name} - {control}", found[code][0] - found[0][0], code, errors)
         for (survival, error), name in zip(found, trial.arm_names, strict=True):
             add(f"survival at {time:g}, {name}", survival, error)
     if tau is not None:
         found = [curve.restricted_mean(tau) for curve in curves]
-        first, first_error = found[0]
-        for (mean, error), name in zip(found[1:], trial.arm_names[1:], strict=True):
-            add(f"RMST to {tau:g} {name} - {control}", mean - first, math.hypot(error, first_error), of=unit)
-            relative = math.hypot(error / mean, first_error / first)
-            add(f"RMST ratio to {tau:g} {name} / {control}", math.log(mean / first), relative, scale="log")
+        errors, relative = [error for _, error in found], [error / mean for mean, error in found]
+        first = found[0][0]
+        for code, name in enumerate(trial.arm_names[1:], start=1):
+            mean = found[code][0]
+            compare(f"RMST to {tau:g} {name} - {control}", mean - first, code, errors, of=unit)
+            compare(f"RMST ratio to {tau:g} {name} / {control}", math.log(mean / first), code, relative, scale="log")
         for (mean, error), name in zip(found, trial.arm_names, strict=True):
             add(f"RMST to {tau:g}, {name}", mean, error, of=unit)
     return Analysis(method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes)

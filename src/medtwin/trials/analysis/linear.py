@@ -21,15 +21,9 @@ Satterthwaite's rule on the variance's own quadratic form under equal residual v
 
     df = (sum_i d_i (1-h_i))^2 / (sum_i d_i^2 (1-2h_i) + || Q' diag(d) Q ||^2),   X = QR.
 
-Two-sided type I error at 5 %, 30,000 to 40,000 null trials each (Monte Carlo error .0013), R2 .25, q covariates, treated SD s:
-
-    control + treated, q, s   I: HC2, Bell-McCaffrey   HC2, t(n-p)   HC3, t(n-p)   II: HC2, Bell-McCaffrey   HC2, t(n-p)
-    15 + 15, 1, 1             .050                     .051          .041          .048                      .049
-    15 + 30, 1, 2             .046                     .050          .042          .043                      .048
-    15 + 30, 5, 1             .049                     .056          .037          .037                      .049
-    30 + 60, 1, 2             .046                     .049          .046          .046 (q = 3)              .049 (q = 3)
-
-hence the defaults.
+Defaults: HC2, with Bell & McCaffrey's degrees of freedom in I and ``n-p`` in II, which hold the level from 15 patients an arm on
+where spreads, slopes and numbers differ; the level of every combination is in docs/evidence/trials-type-one.md, "Continuous
+outcome: ANCOVA" (``python -m medtwin.trials.simulate.type_one``).
 """
 
 from __future__ import annotations

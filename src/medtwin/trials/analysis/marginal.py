@@ -27,15 +27,9 @@ With ``fixed_covariates`` HC* and ``model`` leave out the first term of phi. Und
 randomisation and minimisation; under minimisation the residuals' means are taken within strata (Bannick et al. 2025). With
 time at risk t the model is ``E Y = t mu(a, x)``, psi the mean rate, and there is no second term in psi.
 
-Two-sided type I error at 5 %, logistic model, 20,000 null trials each (tests/trials/analysis/test_batch_logistic.py):
-
-    patients, covariates   influence, z   HC2, t(n-p)   HC3, t(n-p)   HC2 on the log odds ratio
-    15 + 15, 1             .073           .052          .040          .032
-    15 + 30, 1             .069           .054          .045          .036
-    30 + 60, 3             .067           .053          .046          .044
-    100 + 200, 2           .051           .049          .046          .045
-
-so that HC2 is the default, and ``influence`` and ``robust`` are for trials of 60 and more patients an arm.
+Type I error: docs/evidence/trials-type-one.md, "Binary outcome" and "Counts" (``python -m medtwin.trials.simulate.type_one``).
+HC2 with t(n-p) holds the level of differences from 15 patients an arm on, and is the default. ``influence`` and ``robust`` are
+too small below some 100 patients an arm. On the log scale the test of few events (or non-events) rejects too seldom.
 """
 
 from __future__ import annotations
@@ -54,6 +48,8 @@ from medtwin.trials.estimate import Estimate
 
 VARIANCES = ("HC0", "HC2", "HC3", "influence", "robust", "model")
 RANDOMISATIONS = ("simple", "permuted-block", "minimisation")
+LARGE = 100  #: patients an arm from which ``influence`` and ``robust`` will do
+FEW = 25  #: events or non-events in an arm
 WORDS = {"gaussian": "mean", "logistic": "risk", "poisson": "rate", "negative-binomial": "rate"}
 
 
@@ -147,10 +143,7 @@ def marginal_effects(
                 confidence=confidence,
             )
         )
-    if variance in ("influence", "robust") and min(trial.patients.values()) < 60:
-        notes += (
-            f"fewer than 60 patients in an arm: {variance} is too small a variance there; HC2 or HC3 hold the level",
-        )
+    notes += _doubts(trial, family, measures, variance)
     return Analysis(
         method=method,
         estimates=tuple(estimates),
@@ -159,6 +152,23 @@ def marginal_effects(
         means=means,
         covariance=covariance,
     )
+
+
+def _doubts(trial: TrialData, family: str, measures: Sequence[str], variance: str) -> tuple[str, ...]:
+    """What small trials do to the level; see the page of type I errors."""
+    notes: tuple[str, ...] = ()
+    if variance in ("influence", "robust") and min(trial.patients.values()) < LARGE:
+        notes += (
+            f"fewer than {LARGE} patients in an arm: {variance} is too small a variance there; HC2 or HC3 hold the level",
+        )
+    if family == "logistic" and set(measures) - {"difference"}:
+        events = np.array([trial.outcome[trial.arm == code].sum() for code in range(len(trial.arm_names))])
+        if min(events.min(), (np.bincount(trial.arm) - events).min()) < FEW:
+            notes += (
+                f"fewer than {FEW} events or non-events in an arm: the test of a ratio or odds ratio rejects too seldom there; "
+                "that of the difference holds the level",
+            )
+    return notes
 
 
 def contrast(measure: str, control: float, treated: float, where: str) -> tuple[float, np.ndarray]:

@@ -12,10 +12,10 @@ each arm (slope b_a), with Xbar over all arms,
     Cov(theta_a, theta_b) = 1(a = b) sum_{i in a} a_i^2 e_i^2 / (1 - h_i)^k + b_a' S_X b_b / n
 
 e the residuals of n_a phi, h leverage in the arm's regression, k = 0, 1, 2 for HC0, HC2, HC3, S_X the covariates' covariance.
-Without covariates this is ``kaplan`` to the last digit. The linear model need not hold: randomisation carries the inference
-(the analysis of heterogeneous covariance of Ye et al. 2022, JASA 118:2370, on Kaplan-Meier's pseudo-values). Kin of it in
-print: Zhang 2015 (Lifetime Data Anal 21:119, adjusted Kaplan-Meier by randomisation alone) and Li et al. 2022
-(arXiv 2208.04495, pseudo-values of RMST regressed on a prognostic covariate); variance and corrections are derived here.
+Without covariates this is ``kaplan`` with Greenwood's variance. The linear model need not hold: randomisation carries the
+inference (the analysis of heterogeneous covariance of Ye et al. 2022, JASA 118:2370, on Kaplan-Meier's pseudo-values). Kin of it
+in print: Zhang 2015 (Lifetime Data Anal 21:119, adjusted Kaplan-Meier by randomisation alone) and Li et al. 2022 (arXiv
+2208.04495, pseudo-values of RMST regressed on a prognostic covariate); variance and corrections are derived here.
 Censoring must not depend on the covariates within an arm, as for Kaplan-Meier.
 
 Strata of randomisation: ``covariates`` (an indicator of each, slopes by arm; the variance then holds under permuted blocks too,
@@ -33,7 +33,7 @@ Type I error at 5 %, two-sided, 4,000 null trials each (Monte Carlo error .0034)
     RMST, Kaplan-Meier, normal                .067     .063     .073     .058     .059     .056
     RMST, HC2                                 .047     .049     .058     .041     .049     .043
 
-hence the default HC2. Kaplan-Meier itself is too bold below 30 patients an arm.
+hence the default HC2. Kaplan-Meier with Greenwood's variance and the normal law is too bold below 30 patients an arm.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ import numpy as np
 
 from medtwin.errors import AnalysisError
 from medtwin.trials.analysis.data import TrialData
-from medtwin.trials.analysis.kaplan import Curve, kaplan_meier
+from medtwin.trials.analysis.kaplan import SMALL, Curve, kaplan_meier
 from medtwin.trials.analysis.result import Analysis
 from medtwin.trials.analysis.risk import events_of
 from medtwin.trials.estimate import Estimate
@@ -124,11 +124,15 @@ def adjusted_survival_effects(
             add(f"{title}, {name}", float(mean[code]), pick[code], number, "identity", of)
     latest = max([*times, tau or 0.0])
     assert trial.event is not None
+    bold: tuple[str, ...] = ()
+    if not columns and min(trial.patients.values()) < SMALL:
+        bold = (f"fewer than {SMALL} patients in an arm: Greenwood's variance and the normal law are too bold there",)
     notes = trial.notes + tuple(
         f"no event in arm {name} by {latest:g}: its standard error is 0, and says nothing of what may yet come"
         for code, name in enumerate(trial.arm_names)
         if not (trial.event & (trial.outcome <= latest) & (trial.arm == code)).any()
     )
+    notes += bold
     return Analysis(method=method, estimates=tuple(estimates), patients=trial.patients, notes=notes)
 
 

@@ -5,10 +5,10 @@
 k = 0, 1/2, 1 for HC0, HC2, HC3 - the sandwich of the weighted generalised linear model of the arm alone (MacKinnon &
 White 1985); ratio and odds ratio by the delta method on the log scale. Hazard ratio: ``weighted_cox``.
 
-Weights are held as known. Where they were estimated from covariates that predict the outcome this is too wide, often by much:
-in 600 simulated trials of 400 patients (two covariates, R2 of 2/3) standard errors came out 1.5 to 1.75 times the spread of the
-estimates, and 95 % intervals held the truth 99.8 % of the time for ATT, overlap and entropy weights alike. ``doubly_robust``
-counts the weights' own error (95.0 % there); with an empty outcome model its AIPW is the ATT-weighted difference of means.
+Weights are held as known. Where they were estimated from covariates that predict the outcome this is too wide, often by much, and
+the test rejects too seldom: docs/evidence/trials-type-one.md, "External controls" (``python -m
+medtwin.trials.simulate.type_one``). ``doubly_robust`` counts the weights' own error; with an empty outcome model its AIPW is the
+ATT-weighted difference of means.
 """
 
 from __future__ import annotations

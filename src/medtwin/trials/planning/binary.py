@@ -25,12 +25,17 @@ from medtwin.trials.planning.marginal import Arm, Marginal
 from medtwin.trials.planning.wald import Power
 
 SCALES = ("risk-difference", "risk-ratio", "odds-ratio")
-ENUMERATED = "exact, enumeration of all counts, influence-function variance and Satterthwaite t"
-EFFECTIVE = (
-    "enumeration of all counts at the effective number of patients, influence-function variance and Satterthwaite t"
+#: what stands in where there are more pairs of counts than are summed (``MOST``), said in the name
+BEYOND = "beyond 6 million pairs of counts"
+ENUMERATED = (
+    f"exact, enumeration of all counts ({BEYOND}: second order), influence-function variance and Satterthwaite t"
 )
-ENUMERATED_WALD = "exact, enumeration of all counts, Wald test"
-ENUMERATED_POOLED = "exact, enumeration of all counts, pooled test"
+EFFECTIVE = (
+    f"enumeration of all counts at the effective number of patients ({BEYOND}: second order), influence-function variance and "
+    "Satterthwaite t"
+)
+ENUMERATED_WALD = f"exact, enumeration of all counts ({BEYOND}: asymptotic normal), Wald test"
+ENUMERATED_POOLED = f"exact, enumeration of all counts ({BEYOND}: asymptotic normal), pooled test"
 POOLED = "asymptotic normal, pooled variance"
 MOST = 6.0e6  #: pairs of counts that are summed; beyond, second order and normal laws agree to 1e-4 and stand in
 

@@ -41,6 +41,8 @@ def arms(scenario: Scenario, rng: np.random.Generator, trials: int, strata: Arra
         return np.diff(place).astype(float)
     if scenario.randomisation == "simple":
         return (rng.random((trials, p)) < n / p).astype(float)
+    if scenario.randomisation == "minimisation":
+        return minimised(rng, n / p, np.zeros((trials, p), int) if strata is None else strata)
     size, treated = block_of(scenario)
     pattern = (np.arange(size) < treated).astype(float)
     blocks = math.ceil(p / size)
@@ -53,6 +55,27 @@ def arms(scenario: Scenario, rng: np.random.Generator, trials: int, strata: Arra
         drawn = rng.permuted(np.broadcast_to(pattern, (trials, blocks, size)), axis=-1).reshape(trials, -1)
         place = np.cumsum(mine, axis=-1) - 1
         out = np.where(mine, np.take_along_axis(drawn, np.maximum(place, 0), axis=-1), out)
+    return out
+
+
+def minimised(rng: np.random.Generator, share: float, strata: Array, biased: float = 0.8) -> Array:
+    """Pocock and Simon's minimisation (1975) over the stratum and the whole trial, arms (t, p) of 0 and 1.
+
+    The imbalance that an arm would leave is ``|treated - share * all|``, summed over the patient's stratum and the trial; the arm
+    of the smaller one is taken with probability ``biased``, either with its share where both are alike.
+    """
+    trials, patients = strata.shape
+    rows = np.arange(trials)
+    away = np.zeros((trials, int(strata.max()) + 2))  # treated - share * all, by stratum; last: the trial
+    out = np.empty((trials, patients))
+    for k in range(patients):
+        both = np.column_stack([away[rows, strata[:, k]], away[:, -1]])
+        worse = np.abs(both + 1.0 - share).sum(axis=1) - np.abs(both - share).sum(axis=1)
+        chance = np.where(np.abs(worse) < 1e-9, share, np.where(worse < 0.0, biased, 1.0 - biased))
+        out[:, k] = rng.random(trials) < chance
+        moved = out[:, k] - share
+        away[rows, strata[:, k]] += moved
+        away[:, -1] += moved
     return out
 
 

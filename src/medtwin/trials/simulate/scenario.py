@@ -28,7 +28,7 @@ from medtwin.trials.planning.sequential import GroupSequential, Looks, group_seq
 
 DIALECT = "medtwin-trial-scenario/1"
 ENDPOINTS = ("continuous", "binary", "count", "survival", "repeated")
-RANDOMISATIONS = ("fixed", "simple", "permuted-block", "stratified")
+RANDOMISATIONS = ("fixed", "simple", "permuted-block", "stratified", "minimisation")
 SEEN = ("as it is", "exponential", "squared", "shuffled", "scaled", "biased", "noisy")
 MECHANISMS = ("MCAR", "MAR")
 
@@ -45,7 +45,9 @@ class Scenario:
     sides: int = 2
     benefit: str = "higher"  #: higher | lower: the side on which a one-sided test rejects
     # randomisation
-    randomisation: str = "fixed"  #: fixed: exact numbers; simple: a coin; permuted-block; stratified: blocks in strata
+    randomisation: str = (
+        "fixed"  #: fixed: exact numbers; simple: a coin; permuted-block; stratified: blocks in strata; minimisation
+    )
     block: int = 0  #: patients a block; 0: the smallest that holds the allocation, at least 4
     strata: int = 1  #: equally likely levels of a prognostic factor
     strata_correlation: float = 0.0  #: c above

@@ -3,7 +3,7 @@
     python -m medtwin.trials.simulate.type_one [--scale 1] [--output FILE]
 
 Each section simulates trials without an effect and lists how often each analysis rejects at 5 %, two-sided. ``--scale``
-multiplies the numbers of trials. About four minutes of one quiet core.
+multiplies the numbers of trials. About eight minutes of one quiet core.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from medtwin.trials.simulate.analysers.ancova import Ancova
 from medtwin.trials.simulate.analysers.count import Count
 from medtwin.trials.simulate.analysers.external import METHODS as EXTERNAL
 from medtwin.trials.simulate.analysers.external import PRIORS, Borrowing, External
+from medtwin.trials.simulate.analysers.external_more import MEAN_PRIORS, WEIGHTS, BorrowingMean, ExternalTimes
 from medtwin.trials.simulate.analysers.logistic import Logistic
 from medtwin.trials.simulate.analysers.logrank import Cox, Logrank
 from medtwin.trials.simulate.analysers.missing import MissingOne, MissingRepeated
@@ -83,18 +84,27 @@ def binary() -> Section:
         for v in ("HC0", "HC2", "HC3", "influence")
     ]
     fast += [Logistic(adjust="none", measure=m) for m in ("difference", "ratio", "odds ratio")]
-    slow = [Logistic(variance="robust"), Logistic(variance="model"), Logistic(interactions=True)]
+    slow = [
+        Logistic(variance="robust"),
+        Logistic(variance="robust", df="residual"),
+        Logistic(variance="model"),
+        Logistic(interactions=True),
+    ]
     scenarios = {
         "15+30": base,
         "30+30": replace(base, n_control=30),
         "100+100": replace(base, n_control=100, n_treated=100),
     }
-    words = "Risk 0.4, a score of correlation 0.4; ratios on the log scale. Default: HC2 with t(n-p)."
+    words = (
+        "Risk 0.4, a score of correlation 0.4; ratios on the log scale. Default: HC2 with t(n-p). With fewer than 25 events in "
+        "an arm a ratio or odds ratio rejects too seldom, and with fewer than 100 patients `influence` and `robust` too often; "
+        "the analysis says so in a note."
+    )
     return Section(
         title="Binary outcome: g-computation with a logistic model",
         words=words,
         scenarios=scenarios,
-        analyses=each(10_000, fast) + each(800, slow),
+        analyses=each(10_000, fast) + each(1000, slow),
     )
 
 
@@ -118,11 +128,18 @@ def randomised() -> Section:
     analyses.append(Logistic(variance="robust", adjust="all", randomisation="minimisation"))
     words = (
         "Four strata that matter (correlation 0.5). What a variance for permuted blocks takes off is earned only where "
-        "randomisation was by blocks within strata; minimisation itself is not simulated."
+        "randomisation was by blocks within strata. Minimisation (Pocock and Simon) is over the stratum and the trial, the "
+        "better arm with probability 0.8."
     )
-    scenarios = {"60+60, simple": base, "60+60, blocks in strata": replace(base, randomisation="stratified")}
+    scenarios = {
+        "60+60, simple": base,
+        "60+60, blocks in strata": replace(base, randomisation="stratified"),
+        "60+60, minimisation": replace(base, randomisation="minimisation"),
+        "120+120, minimisation": replace(base, randomisation="minimisation", n_control=120, n_treated=120),
+    }
+    analyses += [Logistic(adjust="all"), Logistic(adjust="score")]
     return Section(
-        title="Randomisation and the variance", words=words, scenarios=scenarios, analyses=each(800, analyses)
+        title="Randomisation and the variance", words=words, scenarios=scenarios, analyses=each(1500, analyses)
     )
 
 
@@ -143,7 +160,7 @@ def counts() -> Section:
     }
     words = "Mean 1.5, dispersion 0.6 (variance mu + 0.6 mu^2), a score of correlation 0.4. Default: HC2 with t(n-p)."
     return Section(
-        title="Counts: g-computation", words=words, scenarios=scenarios, analyses=each(3000, fast) + each(500, slow)
+        title="Counts: g-computation", words=words, scenarios=scenarios, analyses=each(3000, fast) + each(1000, slow)
     )
 
 
@@ -172,11 +189,25 @@ def survival() -> Section:
         Logrank(adjust="none", statistic="hazard ratio"),
         Logrank(statistic="hazard ratio"),
         Logrank(statistic="hazard ratio", small_sample=False),
+        Kaplan(at=10.0, variance="greenwood"),
+        Kaplan(tau=10.0, variance="greenwood"),
+    ]
+    middle: list[Analyser] = [
+        Cox(adjust="none"),
+        Cox(),
+        Cox(stratified=True),
+        Cox(ties="breslow"),
+        Cox(variance="HC0"),
+        Cox(variance="model"),
+        Cox(stratified=True, variance="model"),
         Kaplan(at=10.0),
         Kaplan(tau=10.0),
     ]
-    slow: list[Analyser] = [Cox(adjust="none"), Cox(), Cox(stratified=True), Cox(ties="breslow")]
-    slow += [Kaplan(at=10.0, adjust="score"), Kaplan(tau=10.0, adjust="score"), Kaplan(tau=10.0, adjust="all")]
+    slow: list[Analyser] = [
+        Kaplan(at=10.0, adjust="score"),
+        Kaplan(tau=10.0, adjust="score"),
+        Kaplan(tau=10.0, adjust="all"),
+    ]
     scenarios = {
         "20+20": replace(base, n_control=20, n_treated=20),
         "50+50": base,
@@ -184,14 +215,19 @@ def survival() -> Section:
     }
     words = (
         "Exponential times, entry over 6, follow-up 12, drop-out; two strata; a score of latent correlation 0.6. Survival and "
-        "restricted mean at 10."
+        "restricted mean at 10. The score does not act by proportional hazards, so that the model's variance of Cox's hazard "
+        "ratio is wrong; the default (robust) is HC3, with t(n-p) where there are strata. Of survival and restricted mean "
+        "without covariates the default is HC2 with Satterthwaite degrees of freedom."
     )
     return Section(
-        title="Time to an event", words=words, scenarios=scenarios, analyses=each(10_000, fast) + each(600, slow)
+        title="Time to an event",
+        words=words,
+        scenarios=scenarios,
+        analyses=each(10_000, fast) + each(6000, middle) + each(1000, slow),
     )
 
 
-def repeated() -> tuple[Section, Section]:
+def repeated() -> tuple[Section, ...]:
     base = Scenario(
         endpoint="repeated", n_control=20, n_treated=20, covariance=VISITS, correlation=0.5, retention=(1.0, 0.9, 0.8)
     )
@@ -227,16 +263,26 @@ def repeated() -> tuple[Section, Section]:
         Mmrm(structure="compound symmetry"),
         Mmrm(adjust="none"),
     ]
+    complete = [Mmrm(), Mmrm(degrees="satterthwaite"), Mmrm(adjust="none")]
     return (
+        Section(
+            title="Repeated measures: MMRM, complete data",
+            words="As below, but everyone stays: an exact test.",
+            scenarios={
+                "20+20": replace(base, retention=()),
+                "15+30": replace(base, retention=(), n_control=15, n_treated=30),
+            },
+            analyses=each(10_000, complete),
+        ),
         Section(
             title="Repeated measures: MMRM, drop-out at random",
             words=words,
             scenarios={"20+20": base},
-            analyses=each(150, analyses),
+            analyses=each(1000, analyses),
         ),
         Section(
             title="Repeated measures: MMRM, drop-out that depends on what was seen",
-            analyses=each(150, biased),
+            analyses=each(1000, biased),
             words="As above, but the higher a value the likelier the patient leaves before the next visit (MAR).",
             scenarios={"20+20": replace(base, mechanism="MAR")},
         ),
@@ -257,7 +303,7 @@ def missing() -> Section:
         title="Missing data, repeated measures",
         words=words,
         scenarios={"20+20, MCAR": base},
-        analyses=each(200, [MissingRepeated(strategy=s) for s in strategies])
+        analyses=each(300, [MissingRepeated(strategy=s) for s in strategies])
         + each(60, [MissingRepeated(strategy=s, method="rubin", sets=5) for s in strategies]),
     )
 
@@ -287,9 +333,9 @@ def missing_one() -> tuple[Section, ...]:
         return Section(title=f"Missing data, {kind}", words=words, scenarios={size: scenario}, analyses=rows)
 
     return (
-        made("binary outcome", lost, ("MAR", "JR"), 200),
-        made("counts", count, ("MAR", "JR", "CR"), 50),
-        made("time to an event", time_, ("MAR", "JR"), 200),
+        made("binary outcome", lost, ("MAR", "JR"), 1000),
+        made("counts", count, ("MAR", "JR", "CR"), 1000),
+        made("time to an event", time_, ("MAR", "JR"), 1000),
     )
 
 
@@ -312,7 +358,7 @@ def external() -> Section:
         "is wrong, as it must be. Anchored MAIC has both comparisons within trials: drift cancels."
     )
     scenarios = {"no drift": base, "drift 0.3 SD": replace(base, external_drift=0.3)}
-    return Section(title="External controls", words=words, scenarios=scenarios, analyses=each(600, analyses))
+    return Section(title="External controls", words=words, scenarios=scenarios, analyses=each(1000, analyses))
 
 
 def borrowing() -> Section:
@@ -325,7 +371,53 @@ def borrowing() -> Section:
     )
     scenarios = {"no drift": base, "external risk lower": replace(base, external_drift=0.5, external_shift=0.0)}
     scenarios["external risk higher"] = replace(base, external_drift=-0.5)
-    return Section(title="Borrowing", words=words, scenarios=scenarios, analyses=each(400, fast) + each(60, slow))
+    return Section(title="Borrowing", words=words, scenarios=scenarios, analyses=each(1000, fast) + each(120, slow))
+
+
+def external_times() -> Section:
+    base = Scenario(
+        endpoint="survival",
+        n_control=20,
+        n_treated=60,
+        n_external=120,
+        hazard_control=0.1,
+        accrual=6.0,
+        followup=12.0,
+        dropout_hazard=0.02,
+        correlation=0.4,
+        external_shift=0.3,
+        benefit="lower",
+    )
+    analyses: list[Analyser] = [ExternalTimes(weights=one, adjust="score") for one in WEIGHTS]
+    for one in ("IPTW ATT", "entropy", "matching"):
+        analyses += [
+            ExternalTimes(weights=one, adjust="score", at=10.0),
+            ExternalTimes(weights=one, adjust="score", tau=10.0),
+        ]
+    words = (
+        "60 treated patients against 120 external controls whose score lies 0.3 SD off. Robust variances with the "
+        "weights held as known. Drift: the external controls' latent variable lies 0.3 SD off, which no covariate explains."
+    )
+    return Section(
+        title="External controls, times to an event",
+        words=words,
+        scenarios={"no drift": base, "drift 0.3 SD": replace(base, external_drift=0.3)},
+        analyses=each(1000, analyses),
+    )
+
+
+def borrowing_mean() -> Section:
+    base = Scenario(n_control=25, n_treated=50, n_external=60)
+    words = (
+        "25 own controls with 60 external ones behind them. Posterior mean and standard deviation, taken as normal, each mean "
+        "with its standard error as known. The drift is 0.5 SD: a prior that trusts history is then wrong, as it must be."
+    )
+    return Section(
+        title="Borrowing a mean",
+        words=words,
+        scenarios={"no drift": base, "drift 0.5 SD": replace(base, external_drift=0.5)},
+        analyses=each(2000, [BorrowingMean(prior=prior) for prior in MEAN_PRIORS]),
+    )
 
 
 def sections() -> tuple[Section, ...]:
@@ -340,7 +432,9 @@ def sections() -> tuple[Section, ...]:
         missing(),
         *missing_one(),
         external(),
+        external_times(),
         borrowing(),
+        borrowing_mean(),
     )
 
 

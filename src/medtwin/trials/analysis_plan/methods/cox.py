@@ -14,10 +14,15 @@ class Cox(msgspec.Struct, tag_field="kind", tag="cox", forbid_unknown_fields=Tru
 
     ties: str = "efron"  #: efron | breslow
     stratified: bool = True
+    variance: str = "robust"  #: robust (HC3) | HC0 | HC2 | HC3 | model: the last counts on proportional hazards
+    df: str = "auto"  #: auto (residual where there are strata) | residual: t with n-p | normal
 
 
 def run(method: Cox, asked: Asked) -> Done:
     """The hazard ratios."""
     trial = asked.trial()
-    made = cox(trial, ties=method.ties, stratified=method.stratified, confidence=asked.plan.confidence)
+    made = cox(
+        trial, ties=method.ties, stratified=method.stratified, variance=method.variance, df=method.df,
+        confidence=asked.plan.confidence,
+    )  # fmt: skip
     return Done(analysis=made, curves=curves(trial), further=censored(trial, asked.analysis.unit))

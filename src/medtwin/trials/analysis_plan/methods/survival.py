@@ -23,7 +23,7 @@ class Survival(msgspec.Struct, tag_field="kind", tag="survival", forbid_unknown_
     tau: Positive | None = None  #: the restricted mean is up to it
     adjusted: bool = True  #: for the covariates and strata, if there are any
     strata: str = "covariates"  #: covariates | within | ignore
-    variance: str = "HC2"  #: HC0 | HC2 | HC3; without covariates it is Greenwood's
+    variance: str = "HC2"  #: HC0 | HC2 | HC3; without covariates: HC2, or HC0 that is Greenwood's
     df: str = "satterthwaite"  #: satterthwaite | normal
     fixed_covariates: bool = False
 
@@ -39,5 +39,6 @@ def run(method: Survival, asked: Asked) -> Done:
             **said,
         )  # fmt: skip
     else:
-        made = survival_effects(trial, **said)
+        bare = "greenwood" if method.variance == "HC0" else "HC2"
+        made = survival_effects(trial, variance=bare, df=method.df, **said)
     return Done(analysis=made, curves=curves(trial), further=censored(trial, asked.analysis.unit))

@@ -16,7 +16,8 @@ METHODS = {
     "ancova": "ancova:Ancova", "logistic": "logistic:Logistic", "count": "count:Count", "logrank": "logrank:Logrank",
     "cox": "logrank:Cox", "kaplan-meier": "survival:Kaplan", "mmrm": "mmrm:Mmrm", "missing": "missing:MissingRepeated",
     "contrast": "contrast:Contrast", "missing-one": "missing:MissingOne", "external": "external:External",
-    "borrowing": "external:Borrowing",
+    "borrowing": "external:Borrowing", "external-times": "external_more:ExternalTimes",
+    "borrowing-mean": "external_more:BorrowingMean",
 }  # fmt: skip
 #: what is done where nothing is said
 DEFAULTS: dict[str, tuple[dict[str, Any], ...]] = {

@@ -95,12 +95,14 @@ class Cox:
     adjust: str = "score"
     ties: str = "efron"
     stratified: bool = False
+    variance: str = "robust"
     endpoints: ClassVar[tuple[str, ...]] = ("survival",)
 
     @property
     def name(self) -> str:
         """In words."""
-        return f"Cox hazard ratio, {self.adjust}, {self.ties}{', stratified' if self.stratified else ''}"
+        more = ", stratified" if self.stratified else ""
+        return f"Cox hazard ratio, {self.adjust}, {self.ties}{more}, {self.variance}"
 
     def fits(self, batch: Batch, scenario: Scenario) -> Fits:
         """One after the other."""
@@ -108,7 +110,8 @@ class Cox:
 
     def one(self, batch: Batch, number: int, scenario: Scenario) -> Estimate:
         """One trial."""
-        return cox(batch.trial(number, self.adjust), ties=self.ties, stratified=self.stratified).estimates[0]
+        trial = batch.trial(number, self.adjust)
+        return cox(trial, ties=self.ties, stratified=self.stratified, variance=self.variance).estimates[0]
 
     def truth(self, scenario: Scenario) -> float | None:
         """Known without covariates, or without an effect; a conditional ratio is another number than the marginal one."""

@@ -28,6 +28,7 @@ class Kaplan:
     at: float | None = None
     tau: float | None = None
     adjust: str = "none"
+    variance: str = "HC2"  #: or greenwood, with the normal law: that by the batched kernel
     endpoints: ClassVar[tuple[str, ...]] = ("survival",)
 
     def __post_init__(self) -> None:
@@ -38,11 +39,13 @@ class Kaplan:
     def name(self) -> str:
         """In words."""
         what = f"survival difference at {self.at:g}" if self.tau is None else f"RMST difference to {self.tau:g}"
-        return what if self.adjust == "none" else f"{what}, adjusted, {self.adjust}"
+        if self.adjust != "none":
+            return f"{what}, adjusted, {self.adjust}"
+        return what if self.variance == "HC2" else f"{what}, {self.variance}, normal"
 
     def fits(self, batch: Batch, scenario: Scenario) -> Fits:
         """By the batched kernel. Without an event in either arm the standard error is 0: failed here, nothing can be tested."""
-        if self.adjust != "none":
+        if self.adjust != "none" or self.variance != "greenwood":
             return loop(self.one, batch, scenario)
         assert batch.event is not None
         value, error = survival_batch(batch.outcome, batch.event, batch.arm, at=self.at, tau=self.tau)
@@ -52,8 +55,14 @@ class Kaplan:
     def one(self, batch: Batch, number: int, scenario: Scenario) -> Estimate:
         """One trial by the function that trials are analysed with."""
         times = () if self.at is None else (self.at,)
-        effects = survival_effects if self.adjust == "none" else adjusted_survival_effects
-        return effects(batch.trial(number, self.adjust), times=times, tau=self.tau).estimates[0]
+        trial = batch.trial(number, self.adjust)
+        if self.adjust != "none":
+            return adjusted_survival_effects(trial, times=times, tau=self.tau).estimates[0]
+        law = "normal" if self.variance == "greenwood" else "satterthwaite"
+        made = survival_effects(trial, times=times, tau=self.tau, variance=self.variance, df=law).estimates[0]
+        if not made.standard_error > 0.0:
+            raise AnalysisError("no event in either arm", expected="some", where=self.name)
+        return made
 
     def truth(self, scenario: Scenario) -> float | None:
         """From the two curves, the mean by a trapezium of 20,000 steps."""

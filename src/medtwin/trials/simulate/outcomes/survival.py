@@ -2,7 +2,7 @@
 
     H_a(t) = HR^a lambda integral_0^t shape u^(shape-1) factor(u) du
 
-so that the arms' marginal hazards are proportional whatever the score explains, and a higher L (and score) lives shorter.
+so that the arms' marginal hazards are proportional whatever the score explains, and a higher L (and score) lives longer.
 Entry is uniform over accrual; time ends at the event, drop-out (constant hazard), or the end of follow-up. External controls'
 L lies ``drift`` higher.
 """
