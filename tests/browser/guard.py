@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
 import shutil
@@ -85,13 +87,24 @@ class PageGuard:
         assert not bad, "the page did what it must not do:\n" + "\n".join(bad)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One headless browser for the session."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
-        yield browser
+@functools.cache
+def _running() -> Browser:
+    """One headless browser for the whole run, whichever folder's tests ask first: a process has one Playwright."""
+    playwright = sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+
+    def end() -> None:
         browser.close()
+        playwright.stop()
+
+    atexit.register(end)
+    return browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Browser:
+    """The browser."""
+    return _running()
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ def _plain(value: float | Code | ArtifactId | None) -> object:
         return value.content
     if isinstance(value, ArtifactId):
         return ("artifact", value.hash)
-    return None if value is None else float(value)  # 100 and 100.0 are one statement
+    return None if value is None else float(value) + 0.0  # 100 and 100.0 are one statement, and so are 0.0 and -0.0
 
 
 _STANDING = {Status.PRELIMINARY: -1, Status.FINAL: 0, Status.CORRECTED: 1, Status.ENTERED_IN_ERROR: 2}
