@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         "medtwin glucose report anna",
         "medtwin glucose report anna --days 28 --until 2026-05-01T00:00+02:00",
         "medtwin glucose report anna --out anna.html",
-        "medtwin glucose report anna --out anna.pdf --goals older",
+        "medtwin glucose report anna --out anna.pdf --goals older --unit mmol/L",
         "medtwin glucose report anna --json",
     )  # fmt: skip
     command(glucose_app, grid, "medtwin glucose grid pairs.csv", "medtwin glucose grid pairs.csv --json")
@@ -44,6 +44,7 @@ def report(
     goals: Annotated[
         str, typer.Option("--goals", metavar="adult|older", help="Whose goals: older is for those at high risk too.")
     ] = "adult",
+    unit: Annotated[str, typer.Option("--unit", metavar="mg/dL|mmol/L", help="In which glucose is shown.")] = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -54,10 +55,13 @@ def report(
     """
     from medtwin.applications.glucose_report.content import content
     from medtwin.applications.glucose_report.report import glucose_report
+    from medtwin.applications.glucose_report.unit import UNITS
     from medtwin.sources.times import instant
 
     if goals not in ("adult", "older"):
         raise typer.BadParameter("adult or older", param_hint="--goals")
+    if unit not in UNITS:
+        raise typer.BadParameter(" or ".join(UNITS), param_hint="--unit")
     if out is not None and out.suffix.lower() not in (".html", ".pdf"):
         raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
     with opened(home) as (store, grant):
@@ -65,7 +69,7 @@ def report(
         entry = next((one for one in store.patients(grant) if one.id == patient), None)
     end = instant(until, datetime.now(UTC), record.zone) if until else None
     said = read_as_utc(patient, record.zone, until)
-    made = glucose_report(record, end, days, goals=goals, synthetic=bool(entry and entry.synthetic))
+    made = glucose_report(record, end, days, goals=goals, synthetic=bool(entry and entry.synthetic), unit=unit)
     if out is not None:
         from medtwin.applications.glucose_report.write import save
 

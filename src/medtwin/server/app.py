@@ -26,6 +26,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     disagreements,
     facts,
     forecast,
+    glucose_report,
     openapi,
     parameters,
     quarantine,

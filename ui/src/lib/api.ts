@@ -583,6 +583,50 @@ export interface TrialPlan {
   file: string; // the plan file (YAML), as `medtwin trial plan` reads it
 }
 
+// ------------------------------ GET /patients/{id}/glucose-report?days=14&unit=mg/dL&until=TIME&goals=adult  (also .html, .pdf)
+
+/** One metric in words, as the printed report has it. */
+export interface ReportRow {
+  name: string;
+  value: string;
+  unit: string;
+  interval: string; // 95 %
+  goal: string;
+  before: string; // the period before
+}
+
+export interface ReportFigure {
+  path: string; // of its SVG
+  title: string;
+  description: string;
+  caption: string;
+  width: number;
+  height: number;
+}
+
+export interface ReportFile {
+  path: string;
+  label: string;
+}
+
+export interface GlucoseReportPage {
+  now: Time;
+  patient: string;
+  synthetic: boolean;
+  since: Time;
+  until: Time;
+  days: number;
+  unit: string;
+  units: string[];
+  active: number; // % of the period with readings
+  summary: string;
+  rule: string | null; // why these numbers may not speak for the person
+  rows: ReportRow[];
+  figures: ReportFigure[];
+  files: ReportFile[];
+  notes: string[];
+}
+
 // --------------------------------------------------- GET /stream  (Server-Sent Events; `id:` on each; resumable)
 
 /** event: belief. The twin's belief after assimilating `event`. */
@@ -705,6 +749,8 @@ export const api = {
     call<Timeline>(`${at(id)}/timeline${query(options)}`, { signal }),
   forecast: (id: string, options: { quantity?: string; hours?: number }, signal?: AbortSignal) =>
     call<Forecast>(`${at(id)}/forecast${query(options)}`, { signal }),
+  glucoseReport: (id: string, options: { days: number; unit: string }, signal?: AbortSignal) =>
+    call<GlucoseReportPage>(`${at(id)}/glucose-report${query(options)}`, { signal }),
   parameters: (id: string) => call<Parameters>(`${at(id)}/parameters`),
   events: (id: string, options: { offset?: number; limit?: number; quantity?: string }) =>
     call<EventPage>(`${at(id)}/events${query(options)}`),
