@@ -142,7 +142,7 @@ class Suspicions:
         minutes = abs(step.total_seconds()) / 60.0
         return (
             f"its clock steps back {len(steps)} time{'' if len(steps) == 1 else 's'}, first by {minutes:.0f} min at line {line}: "
-            "somebody may have set the device's clock; all times are kept as the device wrote them"
+            "a clock may have been set, or a time mistyped; all times are kept as they were written"
         )
 
     def _rates(self) -> str:
