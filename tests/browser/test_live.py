@@ -46,7 +46,7 @@ def test_the_worklist_shows_everybody_labelled(running, page_guard):
     expect(page.get_by_text("Research software. Not a medical device")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["timeline", "knows", "what-if", "record", "disagreements", "about"])
+@pytest.mark.parametrize("view", ["timeline", "knows", "what-if", "decisions", "record", "disagreements", "about"])
 @pytest.mark.parametrize("patient", ["ada", "deniz", "clara"])
 def test_every_view_of_everybody_opens(running, page_guard, patient, view):
     page = page_guard.open(f"{running.url}#/patients/{patient}/{view}", width=390, height=844, scheme="dark")
@@ -122,3 +122,23 @@ def test_who_has_no_sensor_has_no_report(running, page_guard):
     page = page_guard.open(f"{running.url}#/patients/clara/timeline")
     expect(page.get_by_role("link", name="Record", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Report", exact=True)).to_have_count(0)
+
+
+def test_a_decision_is_kept_from_the_what_if(running, page_guard):
+    page = page_guard.open(f"{running.url}#/patients/ada/what-if")
+    slider = page.get_by_role("slider").first
+    expect(slider).to_be_visible()
+    slider.focus()
+    with page.expect_response(re.compile("what-if")) as answered:
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+    assert answered.value.status == 200
+    against = page.get_by_role("button", name="I decide against it")
+    expect(against).to_be_disabled()  # why?
+    page.get_by_label("Why").fill("seen-on-the-page")
+    expect(against).to_be_enabled()
+    against.click()
+    expect(page.get_by_text("See what comes of it")).to_be_visible()
+    page.get_by_role("link", name="See what comes of it").click()
+    expect(page.get_by_text("seen-on-the-page")).to_be_visible()
+    expect(page.get_by_text("refused")).to_be_visible()

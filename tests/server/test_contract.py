@@ -54,6 +54,7 @@ GETS = {
     "/patients/ada/forecast": shapes.Forecast,
     "/patients/ada/forecast?quantity=heart_rate": shapes.Forecast,
     "/patients/ada/forecast?hours=3&as_of=2026-03-04T06:00:00Z": shapes.Forecast,
+    "/patients/ada/decisions": shapes.Decisions,
     "/patients/ada/glucose-report": shapes.GlucoseReportPage,
     "/patients/ada/glucose-report?days=7&unit=mmol/L&goals=older": shapes.GlucoseReportPage,
     "/patients/ada/parameters": shapes.Parameters,
