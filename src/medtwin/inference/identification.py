@@ -34,7 +34,7 @@ from medtwin.inference.tape import LOWER, UPPER, Tape
 START, START_SPREAD = "start", 0.4  #: log-normal factor on the states that are read: nobody need be at rest
 #: Climbs: iterations at most, and by how much errors are taken for smaller than they are: the first, blurred ones lead past the
 #: lesser modes. The mismatch is learnt between them.
-ROUNDS = ((15, 6.0), (12, 2.5), (12, 1.0), (8, 1.0))
+ROUNDS = ((15, 6.0), (15, 2.5), (25, 1.0), (8, 1.0))
 GAIN = 1e-3  #: log density: a smaller promise ends a climb
 
 
@@ -59,6 +59,7 @@ class Identified(NamedTuple):
     ends: NDArray[np.float64]  #: ``[named, starts, people]``: where each start ended
     heights: NDArray[np.float64]  #: ``[starts, people]``: log density there, up to a constant of the person
     covariances: NDArray[np.float64]  #: ``[starts, people, named, named]``
+    settled: NDArray[np.bool_]  #: ``[starts, people]``: whether that climb came to its end
     log_evidence: NDArray[np.float64]  #: ``[people]``, of the best mode; compares models on the same readings
     mismatch: NDArray[np.float64]  #: ``[3, people]``: slow_sd, slow_time, white_sd
     rmse: NDArray[np.float64]  #: of the replay at the mode, in the observable's unit
@@ -134,16 +135,7 @@ class Replay(eqx.Module):
         """The observable after each step."""
         model, like = self.problem.model, z[0]
         dt = jnp.asarray(model.clock.step, z.dtype)
-        values = self.problem.values(z[:-1])
-        parameters = jax.tree.map(
-            lambda x: jnp.broadcast_to(x, like.shape).astype(z.dtype), self.problem.parameters(values, like)
-        )
-        factor = jnp.exp(START_SPREAD * z[-1])
-        state = model.initial(parameters)
-        state = eqx.tree_at(
-            lambda s: tuple(getattr(s, n) for n in self.seen), state, tuple(getattr(state, n) * factor for n in self.seen)
-        )
-        state = jax.tree.map(lambda x: jnp.broadcast_to(x, like.shape).astype(z.dtype), state)
+        state, parameters = started(self, z)
 
         def step(carry: tuple[Any, Array], now: Mapping[str, Array]) -> tuple[tuple[Any, Array], Array]:
             before, t = carry
@@ -153,6 +145,23 @@ class Replay(eqx.Module):
             return (after, t + dt), jnp.broadcast_to(read, like.shape)
 
         return jax.lax.scan(step, (state, held.start), held.inputs)[1]
+
+
+def started(replay: Replay, z: Float[Array, "named starts people"]) -> tuple[Any, Any]:
+    """The state at the start of the window and the parameters at these deviates, of shape ``[starts, people]``."""
+    problem, like = replay.problem, z[0]
+
+    def wide(x: Array) -> Array:
+        return jnp.broadcast_to(x, like.shape).astype(z.dtype)
+
+    parameters = jax.tree.map(wide, problem.parameters(problem.values(z[:-1]), like))
+    state = problem.model.initial(parameters)
+    factor = jnp.exp(START_SPREAD * z[-1])
+    seen = replay.seen
+    state = eqx.tree_at(
+        lambda s: tuple(getattr(s, n) for n in seen), state, tuple(getattr(state, n) * factor for n in seen)
+    )
+    return jax.tree.map(wide, state), parameters
 
 
 def replay_of(problem: Problem, quantity: str = "glucose") -> Replay:
@@ -299,6 +308,7 @@ def identify(
         ends=np.asarray(z),
         heights=-np.asarray(cost),
         covariances=covariances,
+        settled=np.asarray(end.done),
         log_evidence=np.asarray(evidence),
         mismatch=np.stack([np.broadcast_to(np.asarray(v), (people,)) for v in mismatch.values(eta)]),
         rmse=np.sqrt((error**2 * here).sum(0) / np.maximum(count, 1)),
@@ -306,3 +316,59 @@ def identify(
         readings=count.astype(np.int64),
         outliers=(np.asarray(inflated) > 1.0).sum(0) / np.maximum(count, 1),
     )
+
+
+class Mode(NamedTuple):
+    """One mode of a person's posterior, with its share of the mass by Laplace's approximation."""
+
+    weight: float
+    z: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    starts: int  #: how many starts ended here
+
+
+def modes(found: Identified, person: int, least: float = 0.01) -> tuple[Mode, ...]:
+    """The modes of a person with at least that share, heaviest first: ends that lie more than a standard deviation apart."""
+    order = [int(r) for r in np.argsort(-found.heights[:, person]) if np.isfinite(found.heights[r, person])]
+    kept: list[int] = []
+    starts: list[int] = []
+    for r in order:
+        if kept and not found.settled[r, person]:
+            continue
+        for i, k in enumerate(kept):
+            sd = np.sqrt(np.diagonal(found.covariances[k, person]))
+            if (np.abs(found.ends[:, r, person] - found.ends[:, k, person]) < sd).all():
+                starts[i] += 1
+                break
+        else:
+            kept.append(r)
+            starts.append(1)
+    logs = [found.heights[k, person] + 0.5 * np.linalg.slogdet(found.covariances[k, person])[1] for k in kept]
+    weights = np.exp(np.array(logs) - max(logs))
+    weights /= weights.sum()
+    made = [
+        Mode(float(w), found.ends[:, k, person], found.covariances[k, person], n)
+        for w, k, n in zip(weights, kept, starts, strict=True)
+        if w >= least
+    ]
+    return tuple(sorted(made, key=lambda mode: -mode.weight))
+
+
+def draws(found: Identified, person: int, count: int, seed: int = 0) -> NDArray[np.float64]:
+    """Draws ``[named, count]`` of a person's deviates from the mixture of modes."""
+    rng = np.random.default_rng(seed)
+    several = modes(found, person)
+    shares = np.array([mode.weight for mode in several])
+    which = rng.choice(len(several), size=count, p=shares / shares.sum())
+    normal = rng.standard_normal((len(found.names), count))
+    made = np.empty_like(normal)
+    for i, mode in enumerate(several):
+        here = which == i
+        made[:, here] = mode.z[:, None] + np.linalg.cholesky(mode.covariance) @ normal[:, here]
+    return np.clip(made, -FAR, FAR)
+
+
+def moved(found: Identified, person: int, prior_sd: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the data moved each deviate: an interval a tenth narrower than the prior's, or a mode half of its sd away."""
+    sd = np.sqrt(np.diagonal(found.covariance[person]))
+    return (sd < 0.9 * prior_sd) | (np.abs(found.mode[:, person]) > 0.5 * prior_sd)
