@@ -30,7 +30,12 @@ from medtwin.inference.tape import Tape
 from medtwin.physiology.model import Model
 
 RESCUE_BELOW, RESCUE = 70.0, 1.0  #: mg/dL; g/min of fast carbohydrate while a reading is lower, and told
-WEIGHT, WEIGHT_SPREAD, RESTING, RESTING_SPREAD = 75.0, 0.18, 70.0, 0.1  #: kg and /min: adults, judgement; known to the twin
+WEIGHT, WEIGHT_SPREAD, RESTING, RESTING_SPREAD = (
+    75.0,
+    0.18,
+    70.0,
+    0.1,
+)  #: kg and /min: adults, judgement; known to the twin
 # Breton & Kovatchev 2008 as simglucose has it: AR(1) on 15 min, then a Johnson SU law
 BRETON = {"pacf": 0.7, "xi": -5.471, "lambda": 15.9574, "gamma": -0.5444, "delta": 1.6898}
 
@@ -95,7 +100,9 @@ def breton(rng: np.random.Generator, minutes: int, n: int) -> NDArray[np.float64
     return np.asarray(BRETON["xi"] + BRETON["lambda"] * np.sinh((smooth - BRETON["gamma"]) / BRETON["delta"]))
 
 
-def live(model: Model, n: int, days: int, seed: int, *, sensor: str = "assumed", mismatch: Mismatch | None = None) -> Lived:
+def live(
+    model: Model, n: int, days: int, seed: int, *, sensor: str = "assumed", mismatch: Mismatch | None = None
+) -> Lived:
     """``n`` people of the model for ``days`` days from midnight, a reading every five minutes."""
     mismatch = Mismatch() if mismatch is None else mismatch
     rng = np.random.default_rng(seed)
@@ -116,7 +123,9 @@ def live(model: Model, n: int, days: int, seed: int, *, sensor: str = "assumed",
         lasts, rises = rng.integers(25, 60, n), 25.0 + 30.0 * rng.random(n)
         for i in np.flatnonzero(rng.random(n) < 0.6):
             heart[begins[i] : begins[i] + lasts[i], i] += rises[i]
-    sizes = [m * np.exp(s * rng.standard_normal(n)) for m, s in (mismatch.slow_sd, mismatch.slow_time, mismatch.white_sd)]
+    sizes = [
+        m * np.exp(s * rng.standard_normal(n)) for m, s in (mismatch.slow_sd, mismatch.slow_time, mismatch.white_sd)
+    ]
     if sensor == "breton":
         error = slow(rng, minutes, sizes[0], sizes[1]) + breton(rng, minutes, n)
     else:

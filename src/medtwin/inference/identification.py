@@ -16,6 +16,7 @@ an iteration costs (parameters + 1) x starts x people replays in one loop over t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -157,10 +158,8 @@ def started(replay: Replay, z: Float[Array, "named starts people"]) -> tuple[Any
     parameters = jax.tree.map(wide, problem.parameters(problem.values(z[:-1]), like))
     state = problem.model.initial(parameters)
     factor = jnp.exp(START_SPREAD * z[-1])
-    seen = replay.seen
-    state = eqx.tree_at(
-        lambda s: tuple(getattr(s, n) for n in seen), state, tuple(getattr(state, n) * factor for n in seen)
-    )
+    moved = {name: getattr(state, name) * factor for name in replay.seen}
+    state = dataclasses.replace(state, **moved)
     return jax.tree.map(wide, state), parameters
 
 
@@ -174,7 +173,9 @@ def replay_of(problem: Problem, quantity: str = "glucose") -> Replay:
     return Replay(problem, quantity, _seen_states(problem, quantity))
 
 
-def errors(replay: Replay, held: Window, z: Float[Array, "named starts people"]) -> Float[Array, "readings starts people"]:
+def errors(
+    replay: Replay, held: Window, z: Float[Array, "named starts people"]
+) -> Float[Array, "readings starts people"]:
     """Readings minus replay. A bound ("Low", "High") that the replay keeps is no error."""
     path = replay(held, z)
     at = jnp.take_along_axis(path, held.place[:, None, :], axis=0)
@@ -316,6 +317,28 @@ def identify(
         readings=count.astype(np.int64),
         outliers=(np.asarray(inflated) > 1.0).sum(0) / np.maximum(count, 1),
     )
+
+
+class WindowPosterior(eqx.Module):
+    """The density of one person's deviates, the mismatch known: what NUTS samples to check Laplace's intervals."""
+
+    replay: Replay
+    held: Window
+    gains: Gains
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.replay.names
+
+    def prior(self) -> tuple[Array, Array]:
+        mean, covariance = self.replay.prior()
+        return mean[:, 0], covariance
+
+    def __call__(self, z: Float[Array, " named"]) -> Float[Array, ""]:
+        mean, covariance = self.prior()
+        apart = jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(covariance), z - mean, lower=True)
+        white = whiten(self.gains, errors(self.replay, self.held, z[:, None, None]))
+        return -0.5 * jnp.sum(apart**2) - 0.5 * jnp.sum(white**2)
 
 
 class Mode(NamedTuple):

@@ -30,13 +30,13 @@ LOG_2PI = 1.8378770664093453
 class Mismatch(eqx.Module):
     """Log-normal priors (median, sigma) of the slow error's size and time (of the model's clock) and of the white one's size.
 
-    Sizes are in the observable's unit. The defaults are for glucose in mg/dL and minutes: judgement, after the residual of
-    personal fits to real people. ``settled``: nothing is learnt, the medians hold (a comparison with methods that do so).
+    Sizes are in the observable's unit. The defaults are for glucose in mg/dL and minutes: judgement, after personal
+    fits to people of T1D-UOM, whose replays err for hours. ``settled``: nothing is learnt, the medians hold (a comparison with methods that do so).
     """
 
-    slow_sd: tuple[float, float] = eqx.field(static=True, default=(15.0, 0.5))
-    slow_time: tuple[float, float] = eqx.field(static=True, default=(45.0, 0.4))
-    white_sd: tuple[float, float] = eqx.field(static=True, default=(4.0, 0.4))
+    slow_sd: tuple[float, float] = eqx.field(static=True, default=(25.0, 0.5))
+    slow_time: tuple[float, float] = eqx.field(static=True, default=(90.0, 0.5))
+    white_sd: tuple[float, float] = eqx.field(static=True, default=(2.5, 0.5))
     settled: bool = eqx.field(static=True, default=False)
 
     def values(self, eta: Float[Array, "3 people"]) -> tuple[Array, Array, Array]:

@@ -76,7 +76,9 @@ class Identification:
     steps: int = 0
 
 
-def too_little(model: Model, events: tuple[Event, ...], since: datetime, until: datetime) -> tuple[str | None, int, int]:
+def too_little(
+    model: Model, events: tuple[Event, ...], since: datetime, until: datetime
+) -> tuple[str | None, int, int]:
     """(why these facts are too few, None where they are enough; days with readings; meals)."""
     inside = [e for e in events if since <= e.instant <= until]
     slots = {(e.instant - since) // timedelta(minutes=15) for e in inside if e.quantity == "glucose"}
@@ -84,7 +86,11 @@ def too_little(model: Model, events: tuple[Event, ...], since: datetime, until: 
     days = int((by_day >= LEAST_READINGS * 96).sum())
     meals = sum(e.quantity == "carbohydrate_intake" and float(e.value) > 0 for e in inside)  # type: ignore[arg-type]
     if days < LEAST_DAYS:
-        return f"{days} days with readings for at least {LEAST_READINGS:.0%} of the time; {LEAST_DAYS} are needed", days, meals
+        return (
+            f"{days} days with readings for at least {LEAST_READINGS:.0%} of the time; {LEAST_DAYS} are needed",
+            days,
+            meals,
+        )
     if meals < LEAST_MEALS * days:
         return f"{meals} meals in {days} days; {LEAST_MEALS:g} a day are needed", days, meals
     if any(a.quantity == "insulin_bolus" for a in model.accepts) and _injects(model):
@@ -117,7 +123,9 @@ def told_window(model: Model, record: Record, at: datetime, days: int) -> tuple[
     events = [e for e in told(model, record) if e.instant <= at]
     seen = [e.instant for e in events if e.quantity == "glucose"]
     if not seen:
-        raise InferenceError("no reading of glucose", expected="readings of a sensor", where=f"patient {record.patient}")
+        raise InferenceError(
+            "no reading of glucose", expected="readings of a sensor", where=f"patient {record.patient}"
+        )
     until = max(seen)
     span = (until - min(seen)) / timedelta(days=1)
     size = next((s for s in SIZES if s >= min(days, span) - 0.02), SIZES[-1])
