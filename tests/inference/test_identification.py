@@ -10,8 +10,15 @@ from medtwin.errors import InferenceError
 from medtwin.evidence.identified import live
 from medtwin.inference import tape as tapes
 from medtwin.inference.identification import (
-    Replay, WindowPosterior, draws, identify, modes, moved, replay_of, window,
-)  # fmt: skip
+    Replay,
+    WindowPosterior,
+    draws,
+    identify,
+    modes,
+    moved,
+    replay_of,
+    window,
+)
 from medtwin.inference.mismatch import Mismatch, gains
 from medtwin.inference.nuts import nuts
 from medtwin.inference.problem import problem

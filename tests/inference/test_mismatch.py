@@ -70,9 +70,9 @@ def test_the_evidence_is_that_of_the_linear_model(case):
 
 def test_learning_raises_the_evidence_and_finds_the_sizes():
     rng = np.random.default_rng(3)
-    people, n = 12, 400
+    people, n = 8, 300
     place = np.tile(np.arange(0, 5 * n, 5)[:, None], (1, people))
-    true = dense(place, np.array([[1.0], [-0.5], [-1.0]]), 0)
+    true = dense(place, np.array([[0.5], [1.0], [1.5]]), 0)
     error = np.linalg.cholesky(true) @ rng.standard_normal((n, people))
     nothing = jnp.zeros((n, 1, people)), jnp.zeros((1, people)), jnp.eye(1)
     elapsed, ones = jnp.asarray(elapsed_of(place, 1.0)), jnp.ones((n, people))
@@ -80,13 +80,13 @@ def test_learning_raises_the_evidence_and_finds_the_sizes():
     eta, evidence = learn(MISMATCH, start, jnp.asarray(error), *nothing, elapsed, ones > 0, ones)
     _, before = learn(Mismatch(settled=True), start, jnp.asarray(error), *nothing, elapsed, ones > 0, ones)
     assert (np.asarray(evidence) > np.asarray(before) + 1.0).all()
-    # twelve people's mean within three standard errors of the truth, and not at the prior's
+    # people's mean near the truth, not at the prior's zero (a white error far below the slow one's steps would stay there)
     mean, error_of = np.asarray(eta).mean(1), np.asarray(eta).std(1) / np.sqrt(people)
-    assert (np.abs(mean - [1.0, -0.5, -1.0]) < 3.5 * error_of + 0.1).all(), mean
+    assert (np.abs(mean - [0.5, 1.0, 1.5]) < 3.5 * error_of + 0.1).all(), mean
 
 
 def test_an_outlier_gets_the_variance_that_makes_it_plausible(case):
-    place, present, eta, error = case
+    place, _, eta, error = case
     error = error.copy()
     error[10, 0] += 300.0
     inflated = np.ones(place.shape)

@@ -30,8 +30,9 @@ LOG_2PI = 1.8378770664093453
 class Mismatch(eqx.Module):
     """Log-normal priors (median, sigma) of the slow error's size and time (of the model's clock) and of the white one's size.
 
-    Sizes are in the observable's unit. The defaults are for glucose in mg/dL and minutes: judgement, after personal
-    fits to people of T1D-UOM, whose replays err for hours. ``settled``: nothing is learnt, the medians hold (a comparison with methods that do so).
+    Sizes are in the observable's unit. The defaults are for glucose in mg/dL and minutes: judgement, after personal fits to
+    people of T1D-UOM, whose replays err for hours. ``settled``: nothing is learnt, the medians hold (for a comparison with
+    methods that take errors for independent).
     """
 
     slow_sd: tuple[float, float] = eqx.field(static=True, default=(25.0, 0.5))
