@@ -10,6 +10,7 @@ from medtwin.errors import InferenceError
 from medtwin.evidence.identified import live
 from medtwin.inference import tape as tapes
 from medtwin.inference.identification import (
+    GAIN,
     Replay,
     WindowPosterior,
     draws,
@@ -62,7 +63,8 @@ def test_laplace_is_exact_where_the_model_is_linear(linear_case):
         exact = np.linalg.solve(
             precision, slopes.T @ np.linalg.solve(noise, error) + np.linalg.solve(covariance, mean[:, 0])
         )
-        np.testing.assert_allclose(found.mode[:, j], exact, atol=2e-3)
+        apart = found.mode[:, j] - exact
+        assert 0.5 * apart @ precision @ apart < 2.0 * GAIN  # log density below the exact mode: where a climb may end
         np.testing.assert_allclose(found.covariance[j], np.linalg.inv(precision), rtol=1e-6, atol=1e-9)
         assert len(modes(found, j)) == 1
         assert modes(found, j)[0].starts == 3
@@ -104,6 +106,7 @@ def test_two_modes_are_said_and_both_kept(linear_case):
 
 
 @pytest.mark.parametrize("model", [GlucoseMeals(), GlucoseInsulin(), Hovorka(), GlucoseType2()], ids=lambda m: m.name)
+@pytest.mark.slow
 def test_the_start_moves_what_is_read(model):
     replay = replay_of(problem(model))
     assert replay.seen

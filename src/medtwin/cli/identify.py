@@ -74,8 +74,8 @@ def identify(
             },
         )
         return
-    for one in found:
-        _show(one)
+    for each in found:
+        _show(each)
     _compare(found, answers)
 
 

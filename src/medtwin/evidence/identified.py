@@ -132,7 +132,7 @@ def live(
         error = slow(rng, minutes, sizes[0], sizes[1]) + sizes[2] * rng.standard_normal((minutes, n))
     rate = eaten(plan)
     reading, basal, bolus, rate = (
-        np.asarray(x) for x in _live(replay, *(jnp.asarray(x) for x in (z, plan, rate, heart, error)), jnp.zeros(()))
+        np.asarray(x) for x in _live(replay, *[jnp.asarray(x) for x in (z, plan, rate, heart, error)], jnp.zeros(()))
     )
     tape = tapes.blank(model, minutes, (n,))
     given = {"carbohydrate_intake": rate, "insulin_bolus": bolus, "insulin_basal_rate": basal, "heart_rate": heart}
@@ -144,6 +144,6 @@ def live(
     seen.kind[...] = np.where(reading < 40.0, tapes.UPPER, np.where(reading > 400.0, tapes.LOWER, tapes.EXACT))
     seen.present[4::5] = rng.random((len(reading[4::5]), n)) > 0.02
     for i in range(n):
-        for begins in rng.integers(0, minutes, max(1, days // 3)):
-            seen.present[begins : begins + rng.integers(60, 360), i] = False
+        for gap in rng.integers(0, minutes, max(1, days // 3)):
+            seen.present[gap : gap + rng.integers(60, 360), i] = False
     return Lived(replay, tape, z)

@@ -203,7 +203,7 @@ class _Climb(NamedTuple):
     tried: Array
     damping: Array
     done: Array
-    count: Array
+    iterations: Array
     error: Array  #: ``[reading, starts, people]``
     slopes: Array  #: ``[reading, named, starts, people]``
 
@@ -221,7 +221,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
         apart = c.tried - mean[:, None, :]
         cost = 0.5 * jnp.sum(white**2, axis=0) + 0.5 * jnp.einsum("krp,kl,lrp->rp", apart, precision, apart)
         better = jnp.isfinite(cost) & (cost < c.cost)
-        curve = jnp.einsum("nkrp,nlrp->rpkl", bent, bent) + precision
+        curve = jnp.einsum("nkrp,nlrp->rpkl", bent, bent) + precision[None, None]
         pull = jnp.einsum("nkrp,nrp->rpk", bent, white) - jnp.einsum("kl,lrp->rpk", precision, apart)
         gained = c.cost - cost
         error, slopes = jnp.where(better, error, c.error), jnp.where(better, slopes, c.slopes)
@@ -231,7 +231,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
         pull = jnp.where(better[..., None], pull, c.pull)
         damping = jnp.where(better, jnp.maximum(c.damping / 5.0, 1e-6), c.damping * 5.0)
         diagonal = jnp.diagonal(curve, axis1=2, axis2=3)
-        damped = curve + damping[..., None, None] * diagonal[..., None] * jnp.eye(named)
+        damped = curve + damping[..., None, None] * diagonal[..., None] * jnp.eye(named)[None, None]
         step = jnp.linalg.solve(damped, pull[..., None])[..., 0]
         length = jnp.linalg.norm(step, axis=-1, keepdims=True)
         step = step * jnp.minimum(1.0, 2.5 / jnp.maximum(length, 1e-12))
@@ -239,7 +239,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
         done = c.done | (better & (promised < GAIN)) | (damping > 1e5) | (better & (gained < GAIN))
         tried = jnp.clip(z + jnp.moveaxis(step, -1, 0), -FAR, FAR)
         tried = jnp.where(done[None], z, tried)
-        return _Climb(z, cost, curve, pull, tried, damping, done, c.count + 1, error, slopes)
+        return _Climb(z, cost, curve, pull, tried, damping, done, c.iterations + 1, error, slopes)
 
     nothing = jnp.zeros((starts, people))
     begin = _Climb(
@@ -247,7 +247,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
         jnp.zeros((starts, people, named)), z, nothing + 0.05, nothing > 1.0, jnp.asarray(0, jnp.int32),
         jnp.zeros((len(held.value), starts, people)), jnp.zeros((len(held.value), named, starts, people)),
     )  # fmt: skip
-    return jax.lax.while_loop(lambda c: (c.count < most) & ~jnp.all(c.done), body, begin)
+    return jax.lax.while_loop(lambda c: (c.iterations < most) & ~jnp.all(c.done), body, begin)
 
 
 _gains = eqx.filter_jit(gains)
@@ -281,33 +281,37 @@ def identify(
     drawn = jnp.einsum("kl,lrp->krp", root, normal.at[:, 0].set(0.0))
     z = jnp.clip(mean[:, None, :] + drawn, -2.5, 2.5)
     eta, inflated = jnp.zeros((3, people)), jnp.ones_like(held.value)
-    evidence = jnp.zeros(people)
-    for number, (most, blur) in enumerate(ROUNDS):
+
+    def climb(most: int, blur: float) -> tuple[_Climb, Gains, tuple[Array, ...]]:
         found = _gains(mismatch, eta, held.elapsed, held.present, inflated)
         end = _climb(replay, held, z, found, jnp.asarray(most, jnp.int32), jnp.asarray(blur, z.dtype))
-        z, cost = end.z, end.cost
-        if not bool(jnp.isfinite(jnp.min(cost, axis=0)).all()):
+        if not bool(jnp.isfinite(jnp.min(end.cost, axis=0)).all()):
             raise InferenceError("a replay that is not finite from any start", expected="finite inputs and readings")
-        last = number == len(ROUNDS) - 1
-        if number == 0 or (mismatch.settled and not last):
-            continue
-        z_best, error, slopes = (_of_best(x, cost) for x in (z, end.error, end.slopes))
-        if not (last or mismatch.settled):
-            inflated = _inflation(mismatch, eta, found, error)
-        learnt, evidence = learn(
-            mismatch, eta, error, slopes, z_best - mean, precision, held.elapsed, held.present, inflated
-        )
-        eta = eta if last else learnt
-    best, error, curve = np.asarray(jnp.argmin(cost, axis=0)), np.asarray(error), end.curve
+        best = tuple(_of_best(x, end.cost) for x in (end.z, end.error, end.slopes))
+        return end, found, best
+
+    def likeliest(best: tuple[Array, ...]) -> tuple[Array, Array]:
+        apart = best[0] - mean
+        return learn(mismatch, eta, best[1], best[2], apart, precision, held.elapsed, held.present, inflated)
+
+    for number, (most, blur) in enumerate(ROUNDS[:-1]):
+        end, found, best = climb(most, blur)
+        z = end.z
+        if number > 0 and not mismatch.settled:
+            inflated = _inflation(mismatch, eta, found, best[1])
+            eta, _ = likeliest(best)
+    end, _, best = climb(*ROUNDS[-1])
+    _, evidence = likeliest(best)
+    which, error = np.asarray(jnp.argmin(end.cost, axis=0)), np.asarray(best[1])
     here = np.asarray(held.present)
     count = here.sum(0)
-    covariances = np.linalg.inv(np.asarray(curve))
+    covariances = np.linalg.inv(np.asarray(end.curve))
     return Identified(
         names=replay.names,
-        mode=np.asarray(z_best),
-        covariance=covariances[best, np.arange(people)],
-        ends=np.asarray(z),
-        heights=-np.asarray(cost),
+        mode=np.asarray(best[0]),
+        covariance=covariances[which, np.arange(people)],
+        ends=np.asarray(end.z),
+        heights=-np.asarray(end.cost),
         covariances=covariances,
         settled=np.asarray(end.done),
         log_evidence=np.asarray(evidence),

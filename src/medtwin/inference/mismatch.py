@@ -105,7 +105,7 @@ def inflation(mismatch: Mismatch, eta: Array, plain: Gains, error: Float[Array, 
     """
     _, _, white = mismatch.values(eta)
     apart = whiten(plain, error) * jnp.where(jnp.isfinite(plain.sd), plain.sd, 0.0)
-    return jnp.maximum(1.0, ((apart / OUTLIER) ** 2 - plain.slow) / white**2)
+    return jnp.maximum(1.0, ((apart / OUTLIER) ** 2 - plain.slow) / (white**2)[None])
 
 
 @eqx.filter_jit
@@ -166,7 +166,7 @@ def learn(
         return (best, height, first, second, jnp.clip(best + step, -4.0, 4.0), damping), None
 
     people = eta.shape[1]
-    begin = (
+    begin: tuple[Array, ...] = (
         eta, jnp.full(people, -jnp.inf), jnp.zeros((3, people)), jnp.zeros((3, 3, people)) - jnp.eye(3)[:, :, None],
         eta, jnp.full(people, 0.1),
     )  # fmt: skip

@@ -146,10 +146,10 @@ def tape_of(known: Facts, since: datetime, size: int) -> tuple[Any, int, int]:
     made = known.window(first, lead + steps)
     held = made.readings["glucose"]
     held.present[:lead] = False
-    least, last = SLOT * 60.0 / axis.length, -np.inf
+    least, last = SLOT * 60.0 / axis.length, float("-inf")
     for i in np.flatnonzero(held.present):
         held.present[i] = i - last >= least
-        last = i if held.present[i] else last
+        last = float(i) if held.present[i] else last
     return _batched(made), first, lead + steps
 
 

@@ -56,7 +56,7 @@ def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
         lasts = max(1, round((4.0 if quantity == "carbohydrate_intake" else 1.0) / length))
         inputs[quantity][begin : begin + lasts, j] += amount / (lasts * model.clock.step)
     none = jnp.zeros((1, len(asked) + 1))
-    held = Window({k: jnp.asarray(v) for k, v in inputs.items()}, jnp.asarray(0.0), *(none,) * 5)  # type: ignore[arg-type]
+    held = Window({k: jnp.asarray(v) for k, v in inputs.items()}, jnp.asarray(0.0), *(none,) * 5)
     path = np.asarray(jax.jit(lambda z: replay(held, z))(wide))
     made = []
     for j, (quantity, amount, meal) in enumerate(asked):
