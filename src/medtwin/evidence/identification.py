@@ -235,6 +235,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medtwin.evidence.identification", description=__doc__)
     parser.add_argument("--people", type=int, default=48)
     parser.add_argument("--days", type=int, default=5)
+    parser.add_argument("--sensors", nargs="+", choices=("assumed", "breton"), default=["assumed", "breton"])
     parser.add_argument("--world", type=int, default=6, help="people of other equations")
     parser.add_argument("--fit", type=int, default=7, help="days that are fitted of them and of real people")
     parser.add_argument("--test", type=int, default=2, help="days after those")
@@ -248,7 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     model = GlucoseMeals()
     calibrated = [
         calibrate(model, given.people, given.days, given.seed, sensor=sensor)
-        for sensor in ("assumed", "breton")
+        for sensor in given.sensors
         if given.people
     ]
     others: list[tuple[str, Sequence[Later]]] = []
@@ -263,7 +264,8 @@ def main(argv: list[str] | None = None) -> int:
             )
         )
     command = (
-        f"python -m medtwin.evidence.identification --people {given.people} --days {given.days} --world {given.world} "
+        f"python -m medtwin.evidence.identification --people {given.people} --days {given.days} "
+        f"--sensors {' '.join(given.sensors)} --world {given.world} "
         f"--fit {given.fit} --test {given.test} --seed {given.seed}" + (" --real t1d_uom" if given.real else "")
     )
     given.report.parent.mkdir(parents=True, exist_ok=True)

@@ -131,9 +131,9 @@ def live(
     else:
         error = slow(rng, minutes, sizes[0], sizes[1]) + sizes[2] * rng.standard_normal((minutes, n))
     rate = eaten(plan)
-    reading, basal, bolus, rate = (
-        np.asarray(x) for x in _live(replay, *[jnp.asarray(x) for x in (z, plan, rate, heart, error)], jnp.zeros(()))
-    )
+    z_, plan_, rate_, heart_, error_ = (jnp.asarray(x) for x in (z, plan, rate, heart, error))
+    told = _live(replay, z_, plan_, rate_, heart_, error_, jnp.zeros(()))
+    reading, basal, bolus, rate = (np.asarray(x) for x in told)
     tape = tapes.blank(model, minutes, (n,))
     given = {"carbohydrate_intake": rate, "insulin_bolus": bolus, "insulin_basal_rate": basal, "heart_rate": heart}
     for name, value in given.items():
@@ -144,6 +144,6 @@ def live(
     seen.kind[...] = np.where(reading < 40.0, tapes.UPPER, np.where(reading > 400.0, tapes.LOWER, tapes.EXACT))
     seen.present[4::5] = rng.random((len(reading[4::5]), n)) > 0.02
     for i in range(n):
-        for gap in rng.integers(0, minutes, max(1, days // 3)):
+        for gap in rng.integers(0, minutes, max(1, days // 3)).tolist():
             seen.present[gap : gap + rng.integers(60, 360), i] = False
     return Lived(replay, tape, z)
