@@ -189,7 +189,7 @@ def _rolled(
             continue
         # what was known when the day's first reading was
         end = int(np.searchsorted(known, known[low], side="right"))
-        past = Readings(readings.time[:end], readings.value[:end], readings.midnight)
+        past = readings.until(end)
         slots = (past.time[enough:] // THIN).astype(np.int64)
         index = enough + np.flatnonzero(np.diff(slots, prepend=-1) > 0)
         today = np.arange(low, high)

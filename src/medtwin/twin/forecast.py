@@ -25,6 +25,7 @@ from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice
 from medtwin.twin.effects import with_model_error
 from medtwin.twin.fit import misfit
+from medtwin.twin.population import shipped
 from medtwin.twin.readings import exact_readings
 from medtwin.twin.residual import LEVELS, Readings, Residual
 from medtwin.twin.rolling import changes
@@ -32,7 +33,7 @@ from medtwin.twin.twin import Twin
 
 HORIZONS = np.array([15.0, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420]) * 60.0
 MEMBERS = 200
-THIN = 900.0  #: seconds between the origins that a residual learns from
+THIN = 300.0  #: least seconds between the origins that a residual learns from
 LATE, SILENT = timedelta(minutes=20), timedelta(hours=3)
 SHOWN = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
@@ -76,15 +77,15 @@ def learn(twin: Twin | None, choice: Choice, record: Record, at: datetime) -> Re
     readings, start = exact_readings(record, choice.headline, at)
     if len(readings.time) < residuals.FEWEST:
         return None
-    index = _origins(readings)
+    index, population = _origins(readings), shipped(choice.headline)
     if twin is None:
-        return residuals.fit(readings, index, HORIZONS)
+        return residuals.fit(readings, index, HORIZONS, population=population)
     moments = [start + timedelta(seconds=float(s)) for s in readings.time[index]]
     origins = np.array([twin.axis.boundary(m) for m in moments])
     ends = (HORIZONS / twin.axis.length).astype(int)
     physiology = changes(twin, choice.headline, origins, ends)
     kept = np.isfinite(physiology).all(1)
-    return residuals.fit(readings, index[kept], HORIZONS, physiology[kept])
+    return residuals.fit(readings, index[kept], HORIZONS, physiology[kept], population)
 
 
 def _origins(readings: Readings) -> np.ndarray:

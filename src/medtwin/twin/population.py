@@ -105,7 +105,12 @@ def shipped(quantity: str) -> Population | None:
     gram[np.tril_indices(COLUMNS)] = held["gram"]
     gram += np.tril(gram, -1).T
     return Population(
-        np.array(held["horizons"]), np.array(held["scale"]), gram, np.array(held["weights"]), held["people"], held["source"]
+        np.array(held["horizons"]),
+        np.array(held["scale"]),
+        gram,
+        np.array(held["weights"]),
+        held["people"],
+        held["source"],
     )
 
 

@@ -15,13 +15,17 @@ Bands are conformal: the absolute size of r is modelled linearly in level and re
 quantiles of r / s(x), weighted by recency, are taken from forecasts of days that the weights had not seen (blocked
 cross-validation). Weighted conformal prediction: Barber, Candes, Ramdas, Tibshirani, "Conformal prediction beyond
 exchangeability", Annals of Statistics 51 (2023), eq. 11; locally scaled scores: Lei et al., JASA 113 (2018), section 5.2.
+What then falls outside more or less often than one in ten widens or narrows them step by step (``followed``), so that they
+hold for a person whose days change: Gibbs and Candes, "Adaptive conformal inference under distribution shift", NeurIPS 34
+(2021), here on the logarithm of the width.
 
 Without a physiological model the same machine is the statistical forecast. Arrays are NumPy; times are seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +43,9 @@ EVIDENCE = 6 * 3600.0  #: of the person's own readings, that the population coun
 HALF_LIFE = 7 * 86400.0  #: of a score's weight in the quantiles
 FOLD = 86400.0  #: length of a block of cross-validation
 LEVELS = np.concatenate([[0.005], np.arange(0.01, 0.995, 0.01), [0.995]])
+PACE = 0.01 / 300.0  #: per second between origins, by which an outcome outside the 90 % band widens it
+NARROWEST, WIDEST = np.log(0.5), np.log(3.0)
+TRIAL = 86400.0  #: the last day of wear, forecast with what was learnt before it: from there comes the present width
 FEWEST = 200  #: readings with a known outcome below which no forecast is made
 
 
@@ -53,14 +60,19 @@ class Horizon:
     spread: Array = field(repr=False)  #: weights of s(x)
     floor: float
     quantiles: Array = field(repr=False)  #: of r / s(x) at LEVELS
+    width: float  #: by which the bands are widened at present
     outcomes: int
     coverage90: float  #: of 90 % bands on the held-out days
 
-    def predict(self, x: Array, now: Array) -> tuple[Array, Array]:
-        """Median ``(n,)`` and quantiles ``(n, LEVELS)`` of the reading, from columns ``x (n, columns)`` and y(t) ``now``."""
+    def centre_and_size(self, x: Array, now: Array) -> tuple[Array, Array]:
+        """The linear forecast ``(n,)`` and s(x) ``(n,)``, from columns ``x (n, columns)`` and y(t) ``now``."""
         standard = np.column_stack([(x - self.centre) / self.scale, np.ones(len(x))])
-        centre = now + standard @ self.weights
-        s = np.maximum(_shape(x) @ self.spread, self.floor)
+        return now + standard @ self.weights, np.maximum(_shape(x) @ self.spread, self.floor)
+
+    def predict(self, x: Array, now: Array, width: Array | None = None) -> tuple[Array, Array]:
+        """Median ``(n,)`` and quantiles ``(n, LEVELS)`` of the reading; ``width (n,)`` instead of the present one."""
+        centre, s = self.centre_and_size(x, now)
+        s = s * (self.width if width is None else width)
         bands = centre[:, None] + s[:, None] * self.quantiles[None]
         return bands[:, len(LEVELS) // 2], bands
 
@@ -107,8 +119,14 @@ def fit(
                 return None
             break
         x = bare if physiology is None else np.column_stack([bare, physiology[:, j]])
-        y = after[known] - readings.value[index][known]
-        learnt.append(_fit(x[known], y, readings.time[index][known], float(seconds), population, prefixes))
+        x, now, after, time = x[known], readings.value[index][known], after[known], readings.time[index][known]
+        horizon = _fit(x, after - now, time, float(seconds), population, prefixes)
+        trial = worn(time) > worn(time)[-1] - TRIAL
+        if (~trial).sum() >= FEWEST:
+            earlier = _fit(x[~trial], (after - now)[~trial], time[~trial], float(seconds), population, prefixes)
+            width = followed(earlier, x[trial], now[trial], after[trial], time[trial])[-1]
+            horizon = replace(horizon, width=float(width))
+        learnt.append(horizon)
     return Residual(tuple(learnt), physiology is not None)
 
 
@@ -188,8 +206,30 @@ def _fit(
     inside = _held_out_coverage(score, weight, folds)
     weights, constant = drawn.solve(z, y)
     return Horizon(
-        seconds, np.append(weights, constant), centre, drawn.scale, spread, floor, quantiles, len(y), inside
+        seconds, np.append(weights, constant), centre, drawn.scale, spread, floor, quantiles, 1.0, len(y), inside
     )
+
+
+def followed(horizon: Horizon, x: Array, now: Array, after: Array, time: Array) -> Array:
+    """The width ``(n + 1,)`` of the bands at each origin, and after the last, in order of ``time (n,)``.
+
+    ``x``, ``now`` as for :meth:`Horizon.predict`, ``after (n,)``: the outcomes. Only those known by an origin's time have
+    moved its width.
+    """
+    centre, size = horizon.centre_and_size(x, now)
+    low, high = np.interp([0.05, 0.95], LEVELS, horizon.quantiles)
+    score = (after - centre) / size
+    outside = np.maximum(score / low, score / high).tolist()  # of a band of width g, where it exceeds g
+    moments = time.tolist()
+    pace = PACE * min(max(float(np.median(np.diff(time))), 1.0), 900.0) if len(time) > 1 else 0.0
+    widths: list[float] = []
+    logs, done = math.log(horizon.width), 0
+    for i in range(len(moments) + 1):
+        while done < i and (i == len(moments) or moments[done] + horizon.seconds <= moments[i]):
+            logs = min(max(logs + pace * ((outside[done] > widths[done]) - 0.1), NARROWEST), WIDEST)
+            done += 1
+        widths.append(math.exp(logs))
+    return np.array(widths)
 
 
 def _held_out_coverage(score: Array, weight: Array, folds: NDArray[np.int64]) -> float:
