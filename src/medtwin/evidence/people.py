@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from medtwin.evidence.as_known import Readings as Origins
 from medtwin.evidence.as_known import changes_as_known
-from medtwin.evidence.evaluation import prompt_readings
+from medtwin.evidence.evaluation import mean, prompt_readings
 from medtwin.record import Record
 from medtwin.twin import residual as residuals
 from medtwin.twin.choice import choose
@@ -57,14 +57,8 @@ class Made:
 
     @property
     def errors(self) -> Array:
-        """Of the mean of each forecast's distribution, by the trapezoid rule over its levels."""
+        """Of the mean of each forecast's distribution."""
         return mean(self.quantiles) - self.after
-
-
-def mean(quantiles: Array) -> Array:
-    """Mean ``(n,)`` of distributions ``quantiles (n, LEVELS)``."""
-    inner = ((quantiles[:, 1:] + quantiles[:, :-1]) / 2.0) @ np.diff(LEVELS)
-    return np.asarray(inner + quantiles[:, 0] * LEVELS[0] + quantiles[:, -1] * (1.0 - LEVELS[-1]))
 
 
 def read(folders: Mapping[str, Path], mappings: Path) -> dict[str, list[Record]]:

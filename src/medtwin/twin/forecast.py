@@ -34,6 +34,7 @@ from medtwin.twin.twin import Twin
 HORIZONS = np.array([15.0, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420]) * 60.0
 MEMBERS = 200
 THIN = 300.0  #: least seconds between the origins that a residual learns from
+FOLLOWED = 255  #: origins at most since it was learnt, that the bands follow
 LATE, SILENT = timedelta(minutes=20), timedelta(hours=3)
 SHOWN = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
@@ -190,20 +191,27 @@ def _baseline(
         return _uncalibrated(twin, quantity, at, times, label, widened, patient)
     if age > SILENT:
         return withhold(f"the last reading is {_span(age)} old")
-    index = np.array([len(readings.time) - 1])
+    # the origins since it was learnt, whose outcomes move the width of the bands, and the present one
+    since = np.flatnonzero(residuals.settled(readings)[:-1] & (readings.time[:-1] > residual.until))[-FOLLOWED:]
+    index = np.append(since, len(readings.time) - 1)
     reach = np.array([h.seconds for h in residual.horizons])
     physiology = None
     if residual.physiological:
         assert twin is not None
-        origin = np.array([twin.axis.boundary(last)])
+        moments = [start + timedelta(seconds=float(s)) for s in readings.time[index]]
         ends = (reach / twin.axis.length).astype(int)
-        physiology = changes(twin, quantity, origin, ends)
-        if not np.isfinite(physiology).all():
+        physiology = changes(twin, quantity, np.array([twin.axis.boundary(m) for m in moments]), ends)
+        believed = np.isfinite(physiology).all(1)
+        if not believed[-1]:
             return withhold("the filter has no belief at the last reading")
+        index, physiology = index[believed], physiology[believed]
     rows = []
     for j, horizon in enumerate(residual.horizons):
         x = residuals.columns(readings, index, None if physiology is None else physiology[:, j])
-        rows.append(horizon.predict(x, readings.value[index])[1][0])
+        real, after = residuals.outcomes(readings, index, horizon.seconds)
+        value, time = readings.value[index], readings.time[index]
+        width = residuals.followed(horizon, x[real], value[real], after[real], time[real])[-1:]
+        rows.append(horizon.predict(x[-1:], value[-1:], width)[1][0])
     now = np.full(len(LEVELS), readings.value[-1])
     grid, bands = np.concatenate([[0.0], reach]), np.vstack([now, rows])
     wanted = np.array([(t - last).total_seconds() for t in times])

@@ -32,10 +32,11 @@ from numpy.typing import NDArray
 
 from medtwin.twin.features import LAG as LAG
 from medtwin.twin.features import LAGS as LAGS
-from medtwin.twin.features import PREFIXES, Array, settled, worn
+from medtwin.twin.features import PREFIXES, Array, worn
 from medtwin.twin.features import Readings as Readings
 from medtwin.twin.features import columns as columns
 from medtwin.twin.features import outcomes as outcomes
+from medtwin.twin.features import settled as settled
 from medtwin.twin.population import Population
 
 RIDGE = 100.0  #: penalty on standardised columns where there is no population
@@ -83,6 +84,7 @@ class Residual:
 
     horizons: tuple[Horizon, ...]
     physiological: bool
+    until: float = np.inf  #: second of the last origin learnt from; the bands follow what came after it
 
 
 def _shape(x: Array) -> Array:
@@ -127,7 +129,7 @@ def fit(
             width = followed(earlier, x[trial], now[trial], after[trial], time[trial])[-1]
             horizon = replace(horizon, width=float(width))
         learnt.append(horizon)
-    return Residual(tuple(learnt), physiology is not None)
+    return Residual(tuple(learnt), physiology is not None, float(readings.time[index[-1]]) if len(index) else np.inf)
 
 
 @dataclass(frozen=True)
