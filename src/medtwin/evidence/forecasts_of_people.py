@@ -279,7 +279,7 @@ LIMITS = [
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the four data sets; write the page, or the population that ships."""
     parser = argparse.ArgumentParser(prog="python -m medtwin.evidence.forecasts_of_people", description=main.__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of the four data sets")
     parser.add_argument("--mappings", type=Path, default=Path("docs/mappings"))
     parser.add_argument("--out", type=Path, help="the page; without it on standard output only")
     parser.add_argument("--population", type=Path, help="write the population to this file instead")

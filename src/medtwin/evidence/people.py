@@ -86,7 +86,7 @@ def person(record: Record, data_set: str, horizons: Array, split: float, *, phys
     readings, _ = exact_readings(
         Record(record.patient, events, record.zone, record.epoch), "glucose", events[-1].instant
     )
-    given, _ = exact_readings(record, "glucose", events[-1].instant)
+    given, _ = exact_readings(record, "glucose", events[-1].instant)  # what was eaten stands beside all readings
     readings = replace(readings, eaten=given.eaten, injected=given.injected)
     kind = {"46635009": 1, "44054006": 2}
     codes = [getattr(e.value, "code", "") for e in record.of("diagnosis") if not getattr(e.value, "negated", False)]
