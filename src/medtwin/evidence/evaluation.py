@@ -345,7 +345,8 @@ def markdown(evaluation: Evaluation, title: str, command: str) -> str:
     if evaluation.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in evaluation.notes), ""]
     lines += [
-        "`medtwin` is the shipped forecast; `statistical` is the same machine without the column that physiology adds. "
+        "`medtwin` is the shipped forecast (with `--alone`: drawn towards no other people's weights); `statistical` is the same "
+        "machine without the column that physiology adds. "
         "Intervals of coverage take outcomes for independent; neighbouring ones are not, so the true intervals are wider.",
         "",
     ]
