@@ -89,18 +89,17 @@ def counted(trace: np.ndarray) -> np.ndarray:
 
 
 def profile_of(counts: np.ndarray, days: int) -> Profile:
-    """Percentiles at each quarter of an hour of what was read within ``HALF_WINDOW`` of it, to a fraction of 1 mg/dL."""
+    """Percentiles at each quarter of an hour of what was read within ``HALF_WINDOW`` of it, to 0.5 mg/dL."""
     near, every = int(HALF_WINDOW / SLOT), int(EVERY / SLOT)
     wrapped = np.concatenate([counts[-near:], counts, counts[:near]])
     total = np.concatenate([np.zeros((1, counts.shape[1]), np.int64), np.cumsum(wrapped, axis=0)])
     window = (total[2 * near + 1 :] - total[: -2 * near - 1])[::every]
     made = np.empty((len(LEVELS), window.shape[0]))
-    edges = np.arange(counts.shape[1] + 1, dtype=float)
     for n, row in enumerate(window):
-        below = np.concatenate([[0], np.cumsum(row)]) / row.sum()
-        first = np.concatenate([np.diff(below) > 0, [True]])  # of empty bins the last edge counts
-        first[0] = True
-        made[:, n] = np.interp(np.asarray(LEVELS) / 100.0, below[first], edges[first])
+        upto = np.cumsum(row)
+        place = np.asarray(LEVELS) / 100.0 * (upto[-1] - 1)
+        first, second = (np.searchsorted(upto, at, side="right") for at in (np.floor(place), np.ceil(place)))
+        made[:, n] = first + (place - np.floor(place)) * (second - first) + 0.5  # the middle of its bin
     minute = np.append(np.arange(0.0, 1440.0, EVERY), 1440.0)
     return Profile(minute, LEVELS, np.concatenate([made, made[:, :1]], axis=1), np.full(minute.size, days))
 

@@ -92,11 +92,15 @@ def day_of(scenario: Scenario, keys: Array, number: Array, body_weight: Float[Ar
     rest = normal[3 * meals :]
     active = 0.0 if scenario.exercise is None else scenario.exercise.chance
     return Day(
-        begins=jnp.stack(begins), grams=jnp.stack(grams), said=jnp.stack(said),
+        begins=_stacked(begins, body_weight), grams=_stacked(grams, body_weight), said=_stacked(said, body_weight),
         sensitivity=jnp.exp(scenario.sensitivity_sd * jnp.clip(rest[0], -2.5, 2.5)),
         absorption=jnp.exp(scenario.absorption_sd * jnp.clip(rest[1], -2.5, 2.5)),
         exercises=(uniform[2 * meals] < active).astype(body_weight.dtype), noise=rest[2:],
     )  # fmt: skip
+
+
+def _stacked(rows: list[Array], like: Array) -> Array:
+    return jnp.stack(rows) if rows else jnp.zeros((0, *like.shape), like.dtype)
 
 
 def eaten_in(day: Day, minute: Array) -> Float[Array, "n"]:

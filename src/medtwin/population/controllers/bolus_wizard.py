@@ -44,5 +44,5 @@ class BolusWizard(Controller):
         memory = remember(memory, seen.bolus)
         asked = (seen.carbohydrate > 0.0) | ((seen.glucose > self.look_above) & (since >= self.look_every))
         bolus = wizard(seen.carbohydrate, seen.glucose, on_board(memory), therapy)
-        since = jnp.where(asked, jnp.zeros_like(since), since + SLOT)
+        since = jnp.where(asked, jnp.zeros_like(since), since) + SLOT
         return (memory, since), Dose(basal=therapy.basal, bolus=jnp.where(asked, bolus, jnp.zeros_like(bolus)))

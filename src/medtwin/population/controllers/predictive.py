@@ -13,7 +13,8 @@ and with fewer cases: no autosens, no microboluses, no unannounced-meal curve, n
     required  = (min(least of the curves after 90 min, eventual) - target)/factor, at most max_iob - on_board
     rate      = basal + 2 required, over 30 min; between 0 and the pump's limit
 
-Nothing is given where the guarding curve falls below ``threshold`` = target - 0.5 (target - 40), before it does so.
+While carbohydrate is left, curves with and without it are blended by the share that is left (oref0 does so with its
+unannounced-meal curve, whose place the IOB curve takes here). Nothing is given where the guarding curve falls below ``threshold`` = target - 0.5 (target - 40), before it does so.
 Insulin is counted net of the basal rate. Carbohydrate on board is lowered by the impact, by 8 mg/dL in 5 min at the least.
 """
 
@@ -77,7 +78,7 @@ class Predictive(Controller):
         share = left / jnp.maximum(announced, 1.0)
         least_food = jnp.min(with_food[LATER], axis=0)
         least = jnp.where(food, jnp.maximum(least, share * least_food + (1.0 - share) * least), least)
-        average = jnp.where(food, 0.5 * (curve[-1] + with_food[-1]), curve[-1])
+        average = jnp.where(food, share * with_food[-1] + (1.0 - share) * curve[-1], curve[-1])
         average = jnp.maximum(average, jnp.min(without, axis=0))
         eventual = jnp.where(food, jnp.maximum(eventual, with_food[-1]), eventual)
 
