@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import equinox as eqx
@@ -126,7 +127,8 @@ def of_day(parameters: Any, day: Day) -> Any:
     """Parameters with the factors of a day."""
     for name, factor in DAILY:
         if hasattr(parameters, name):
-            parameters = eqx.tree_at(lambda p, n=name: getattr(p, n), parameters, getattr(parameters, name) * getattr(day, factor))
+            changed = getattr(parameters, name) * getattr(day, factor)
+            parameters = eqx.tree_at(attrgetter(name), parameters, changed)
     return parameters
 
 
@@ -142,7 +144,8 @@ def _block(course: Course, parameters: Any, therapy: Therapy | None, keys: Any, 
         today = of_day(parameters, day)
 
         def one_slot(carry: Any, xs: Any) -> Any:
-            body, tally, measured = course.slot(*carry, today, therapy, day, *xs)
+            (body, tally), (i, normal) = carry, xs
+            body, tally, measured = course.slot(body, tally, today, therapy, day, i, normal)
             return (body, tally), (measured if keep else None)
 
         return jax.lax.scan(one_slot, carry, (jnp.arange(SLOTS), day.noise))
@@ -182,7 +185,8 @@ def simulate(
         some, held = people.some(chosen), min(block, len(people) - first)
         with jax.enable_x64(False):
             keys = keys_of(people.seed, jnp.asarray(some.number), stream=1)
-            made = _block(course, *jax.tree.map(jnp.asarray, (some.parameters, some.therapy)), keys, jnp.arange(days), keep)
+            parameters, therapy = jax.tree.map(jnp.asarray, (some.parameters, some.therapy))
+            made = _block(course, parameters, therapy, keys, jnp.arange(days), keep)
             tally, trace = jax.tree.map(lambda leaf: np.asarray(leaf)[..., :held], made)
         yield Lived(slice(first, first + held), tally, trace)
         tell("people", min(first + block, len(people)), len(people))

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from medtwin.errors import ModelError
 from medtwin.population.controllers.bolus_wizard import BolusWizard
@@ -44,7 +45,7 @@ def controller_of(name: str) -> Controller:
         ) from error  # fmt: skip
     finally:
         sys.path.remove(here)
-    made = getattr(module, attribute, None)
+    made: Any = getattr(module, attribute, None)
     if isinstance(made, Controller):
         return made
     if isinstance(made, type) and issubclass(made, Controller):

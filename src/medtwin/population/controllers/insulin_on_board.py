@@ -37,7 +37,7 @@ def activity(minutes: ArrayLike, duration: float = DURATION, peak: float = PEAK)
     """Share of a dose that acts, per minute; minus the slope of :func:`remaining`."""
     t = np.clip(np.asarray(minutes, float), 0.0, duration)
     tau, _, scale = _constants(duration, peak)
-    return scale / tau**2 * t * (1.0 - t / duration) * np.exp(-t / tau)
+    return np.asarray(scale / tau**2 * t * (1.0 - t / duration) * np.exp(-t / tau), np.float64)
 
 
 def _constants(duration: float, peak: float) -> tuple[float, float, float]:
