@@ -4,9 +4,9 @@
 
 One child process on one thread, since figures are per core; compiled and warm, but for the cohort of ``--people``, which is
 drawn, filtered, given therapy settings and simulated for one day from the start. simglucose's patient and the bare batch of
-S2008 are those of ``benchmarks.glucose_insulin`` and take turns with the cohorts. Gates: the bare batch in 32 bit at least
-50,000 times simglucose per patient-day, a cohort's whole day at least 5,000 times. simglucose has neither sensor nor controller nor metrics in
-its time here. Nobody's trace is kept: memory is that of a block.
+S2008 are those of ``benchmarks.glucose_insulin``, run before the cohorts. Gates: the bare batch in 32 bit at least
+50,000 times simglucose per patient-day, a cohort's whole day at least 5,000 times. simglucose has neither sensor
+nor controller nor metrics in its time here. Nobody's trace is kept: memory is that of a block.
 """
 
 from __future__ import annotations

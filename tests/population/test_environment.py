@@ -88,13 +88,13 @@ def test_many_people_are_each_of_them():
 
 def test_ended_episodes_start_again():
     many = CohortEnvironment(num_envs=2, days=1, scenario=QUIET)
-    start, _ = many.reset(seed=0)
+    many.reset(seed=0)
     basal = np.asarray(many.loop.therapy.basal)[:, None]
     for _ in range(SLOTS):
         *_, truncated, _ = many.step(0 * basal)
     assert truncated.all()
     assert many.loop.told("bg").min() > 200.0  # a day without insulin
-    _, reward, terminated, truncated, info = many.step(basal)
+    _, reward, _, truncated, info = many.step(basal)
     assert not truncated.any()
     assert not reward.any()
     np.testing.assert_allclose(info["bg"], np.asarray(many.loop.people.parameters.fasting_glucose), rtol=1e-4)

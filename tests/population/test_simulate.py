@@ -79,9 +79,7 @@ def test_the_body_gets_what_the_pump_gave(people):
 
 
 def test_rest_stays_at_rest(people):
-    quiet = Scenario(
-        meals=(), count_sd=0.0, sensitivity_sd=0.0, absorption_sd=0.0, settings_sd=0.0, rescue=0.0
-    )
+    quiet = Scenario(meals=(), count_sd=0.0, sensitivity_sd=0.0, absorption_sd=0.0, settings_sd=0.0, rescue=0.0)
     (part,) = lived(people, controller_of("open-loop"), 1, scenario=quiet)
     assert np.abs(part.trace - part.trace[:1]).max() < 1.0
     np.testing.assert_allclose(part.tally.basal, 24.0 * people.therapy.basal, rtol=1e-4)

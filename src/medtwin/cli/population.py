@@ -109,7 +109,9 @@ def population(
     typer.echo(f"People by zone of the glycaemia risk index: {zones}")
     if second is not None and differences is not None:
         head = ("", "unit", "difference", "95 % interval", "rose in", "fell in")
-        table(f"{first.controller} less {second.controller}, the same people", head, difference_rows(differences), right=range(2, 6))
+        table(
+            f"{first.controller} less {second.controller}, the same people", head, difference_rows(differences), right=range(2, 6)
+        )
     note(refusals(first))
     if out is not None:
         note(f"wrote {out}")

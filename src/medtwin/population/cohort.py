@@ -132,5 +132,3 @@ def compared(one: Cohort, other: Cohort, level: float = 0.95) -> dict[str, Diffe
             rose=float((apart > 0).mean()), fell=float((apart < 0).mean()),
         )  # fmt: skip
     return made
-
-

@@ -86,7 +86,9 @@ class Loop:
         with jax.enable_x64(False):
             rate = jnp.asarray(action, jnp.float32).reshape(-1)
             slots = jnp.asarray(self.slots, jnp.int32)
-            self.body, given, eaten = _live(self.course, self.body, self.seen, self.parameters, self.therapy, self.keys, slots, rate)
+            self.body, given, eaten = _live(
+                self.course, self.body, self.seen, self.parameters, self.therapy, self.keys, slots, rate
+            )
             self.slots += 1
             if again is not None and again.any():
                 fresh = self.course.start(self.parameters, self.therapy)
@@ -114,7 +116,13 @@ def _look(course: Course, body: Any, parameters: Any, keys: Any, slots: Any) -> 
     minute = SLOT * at.astype(normal.dtype)
     body, reading, plasma = course.read(body, parameters, normal, minute)
     low, high = risk(plasma)
-    return body, {"reading": jnp.clip(reading, LOWEST, HIGHEST), "bg": plasma, "meal": said_in(day, minute), "lbgi": low, "hbgi": high}
+    return body, {
+        "reading": jnp.clip(reading, LOWEST, HIGHEST),
+        "bg": plasma,
+        "meal": said_in(day, minute),
+        "lbgi": low,
+        "hbgi": high,
+    }
 
 
 @eqx.filter_jit
@@ -180,7 +188,7 @@ class PersonEnvironment(gymnasium.Env[Floats, Floats]):
                        "patient_name": f"virtual t1d {self.loop.people.number[0]}"}  # fmt: skip
 
 
-class CohortEnvironment(VectorEnv[Floats, Floats, Floats]):
+class CohortEnvironment(VectorEnv):
     """``num_envs`` virtual people side by side; an ended episode starts again at the person's next step."""
 
     metadata: ClassVar[dict[str, Any]] = {} if _MODE is None else {"autoreset_mode": _MODE.NEXT_STEP}

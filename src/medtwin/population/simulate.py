@@ -187,6 +187,6 @@ def simulate(
             keys = keys_of(people.seed, jnp.asarray(some.number), stream=1)
             parameters, therapy = jax.tree.map(jnp.asarray, (some.parameters, some.therapy))
             made = _block(course, parameters, therapy, keys, jnp.arange(days), keep)
-            tally, trace = jax.tree.map(lambda leaf: np.asarray(leaf)[..., :held], made)
+            tally, trace = jax.tree.map(lambda leaf, held=held: np.asarray(leaf)[..., :held], made)
         yield Lived(slice(first, first + held), tally, trace)
         tell("people", min(first + block, len(people)), len(people))

@@ -77,14 +77,16 @@ def test_rest_and_highs(name):
 
 
 def test_predictive_waits_for_announced_food():
-    """A meal with its bolus on board: no suspension in the first minutes, while carbohydrate is expected, though the insulin alone would bring a low."""
+    """A meal with its bolus on board: no suspension at first while carbohydrate is expected, though insulin alone brings a low."""
     with_food = told(controller_of("predictive"), [130.0] * 8, {2: 60.0})
     assert with_food[2, 1] == pytest.approx(6.0)
     assert with_food[3:5, 0].min() > 0.0
 
     class Secret(type(controller_of("predictive"))):  # the same bolus, nothing said of food
         def decide(self, state, seen, settings):
-            state, dose = super().decide(state, Seen(seen.glucose, jnp.zeros(1), seen.delivered, seen.bolus, seen.minute), settings)
+            state, dose = super().decide(
+                state, Seen(seen.glucose, jnp.zeros(1), seen.delivered, seen.bolus, seen.minute), settings
+            )
             return state, Dose(dose.basal, seen.carbohydrate / settings.carbohydrate_ratio)
 
     assert not told(Secret(), [130.0] * 8, {2: 60.0})[3:5, 0].any()

@@ -7,7 +7,7 @@ from scipy.integrate import quad
 
 from medtwin.population.controllers.insulin_on_board import activity, ages, nothing, on_board, remaining, remember
 
-#: hours, peak, minutes, remaining, activity: printed by lib/iob/calculate.js of openaps/oref0 at commit 88cf032 (MIT) for one unit.
+#: hours, peak, minutes, remaining, activity of one unit, printed by lib/iob/calculate.js of openaps/oref0 (MIT, commit 88cf032).
 REFERENCE = (
     (5, 75, 1, 0.999894547766301, 0.00021004551686537956),
     (5, 75, 30, 0.9249701856314995, 0.004397195558815253),

@@ -123,7 +123,9 @@ def refusals(made: Cohort) -> str:
     if not refused:
         return f"None of the {made.people.candidates} candidates looked at was refused."
     total = sum(refused.values())
-    return f"{total} candidates were refused as implausible: " + "; ".join(f"{n} for {words}" for words, n in refused.items()) + "."
+    return (
+        f"{total} candidates were refused as implausible: " + "; ".join(f"{n} for {words}" for words, n in refused.items()) + "."
+    )
 
 
 def _finite(value: float) -> float | None:

@@ -27,7 +27,9 @@ def distributions(made: Cohort) -> Scene:
         shapes += _histogram(np.minimum(values, end), end, left, left + 205.0, colour, words)
         middle = float(np.median(values))
         said.append(f"{words}: median {middle:.1f} %")
-    return Scene(width=720.0, height=176.0, title="Times in ranges over people", description="; ".join(said), shapes=tuple(shapes))
+    return Scene(
+        width=720.0, height=176.0, title="Times in ranges over people", description="; ".join(said), shapes=tuple(shapes)
+    )
 
 
 def _histogram(values: np.ndarray, end: float, left: float, right: float, colour: str, words: str) -> list[Shape]:

@@ -32,7 +32,7 @@ _METHOD = (
     "the prior, not that of a clinic.",
     "Times in ranges, GRI, LBGI, HBGI and episodes: as in the glucose report, for a reading every 5 min.",
     "The standard error is that of the mean over people. It says nothing of how wrong the model is.",
-    "A comparison is paired: the same people, meals, errors and sensor noise under both controllers; its interval is Student's t.",
+    "A comparison is paired: the same people, meals and sensor noise under both controllers; its interval is Student's t.",
 )
 
 
@@ -81,9 +81,7 @@ def people_frame(made: Cohort) -> pl.DataFrame:
     ).with_columns(synthetic=pl.lit(True), kind=pl.lit(made.people.kind), controller=pl.lit(made.controller))  # fmt: skip
 
 
-def save(
-    made: Cohort, path: Path, against: Cohort | None = None, differences: Mapping[str, Difference] | None = None
-) -> None:
+def save(made: Cohort, path: Path, against: Cohort | None = None, differences: Mapping[str, Difference] | None = None) -> None:
     """By the suffix of its name."""
     if path.suffix.lower() == ".parquet":
         frame = people_frame(made) if against is None else pl.concat([people_frame(made), people_frame(against)])

@@ -30,7 +30,7 @@ def remaining(minutes: ArrayLike, duration: float = DURATION, peak: float = PEAK
     t = np.clip(np.asarray(minutes, float), 0.0, duration)
     tau, a, scale = _constants(duration, peak)
     left = 1.0 - scale * (1.0 - a) * ((t**2 / (tau * duration * (1.0 - a)) - t / tau - 1.0) * np.exp(-t / tau) + 1.0)
-    return np.where(t >= duration, 0.0, left)
+    return np.asarray(np.where(t >= duration, 0.0, left), np.float64)
 
 
 def activity(minutes: ArrayLike, duration: float = DURATION, peak: float = PEAK) -> NDArray[np.float64]:
@@ -48,7 +48,7 @@ def _constants(duration: float, peak: float) -> tuple[float, float, float]:
 
 def ages(duration: float = DURATION) -> NDArray[np.float64]:
     """Minutes since the middle of each remembered slot."""
-    return SLOT * (np.arange(int(duration / SLOT)) + 0.5)
+    return np.asarray(SLOT * (np.arange(int(duration / SLOT)) + 0.5), np.float64)
 
 
 def nothing(like: Float[Array, "n"], duration: float = DURATION) -> Memory:
