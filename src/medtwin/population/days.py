@@ -105,6 +105,7 @@ def _stacked(rows: list[Array], like: Array) -> Array:
 
 def eaten_in(day: Day, minute: Array) -> Float[Array, "n"]:
     """g/min, the average of the slot that begins at this minute. A meal lasts grams / PACE; nothing is lost before midnight."""
+    minute = jnp.broadcast_to(minute, day.begins.shape)
     ends = day.begins + jnp.maximum(day.grams / PACE, 1e-3)
     shared = jnp.clip(ends, minute, minute + SLOT) - jnp.clip(day.begins, minute, minute + SLOT)
     return jnp.sum(day.grams * shared / (ends - day.begins), axis=0) / SLOT
@@ -112,4 +113,5 @@ def eaten_in(day: Day, minute: Array) -> Float[Array, "n"]:
 
 def said_in(day: Day, minute: Array) -> Float[Array, "n"]:
     """Grams that are said to the pump in the slot that begins at this minute."""
+    minute = jnp.broadcast_to(minute, day.begins.shape)
     return jnp.sum(jnp.where(day.begins == minute, day.said, 0.0), axis=0)

@@ -202,7 +202,7 @@ class CohortEnvironment(VectorEnv):
         self.single_action_space = spaces.Box(0.0, MOST, (1,), np.float32)
         self.observation_space = gymnasium.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
-        self.closed, self.random = False, np.random.default_rng()
+        self.closed, self.viewer, self.random = False, None, np.random.default_rng()
         self.ended = np.zeros(num_envs, bool)
         self.lived = np.zeros(num_envs, np.int64)  # slots of this episode
 

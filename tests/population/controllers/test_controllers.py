@@ -77,7 +77,7 @@ def test_rest_and_highs(name):
 
 
 def test_predictive_waits_for_announced_food():
-    """A meal with its bolus on board: no suspension at first while carbohydrate is expected, though insulin alone brings a low."""
+    """A meal with its bolus on board: no suspension while carbohydrate is expected, though insulin alone brings a low."""
     with_food = told(controller_of("predictive"), [130.0] * 8, {2: 60.0})
     assert with_food[2, 1] == pytest.approx(6.0)
     assert with_food[3:5, 0].min() > 0.0
