@@ -17,6 +17,7 @@ from medtwin.cli import (
     keeping,
     moving,
     people,
+    population,
     serve,
     study,
     trial,
@@ -64,7 +65,7 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, identify, study, trial, keeping, moving, serve, demo,
+    intake, people, futures, decisions, glucose, identify, study, trial, population, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
