@@ -163,10 +163,10 @@ class GlucoseCounterRegulation(Model):
         ),
     )
     smooth_case: ClassVar[SmoothCase] = SmoothCase(  # glucose rises from fasting throughout: no rule switches
-        duration=1 * HOUR,
-        steps=30,
-        displaced={"glucagon_depot_1": 0.5},
-        given={"insulin_basal_rate": 0.2},
+        duration=0.5 * HOUR,
+        steps=10,
+        displaced={"glucagon_depot_1": 1.0},
+        given={"insulin_basal_rate": -0.3},
     )
     ledgers: ClassVar[tuple[Ledger, ...]] = (
         *GlucoseInsulin.ledgers,
