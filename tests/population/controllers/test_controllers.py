@@ -14,7 +14,13 @@ from medtwin.population.therapy import Therapy
 
 
 def therapy(n=1, **more):
-    held = {"body_weight": 75.0, "basal": 1.0, "carbohydrate_ratio": 10.0, "correction_factor": 50.0, "target": 110.0} | more
+    held = {
+        "body_weight": 75.0,
+        "basal": 1.0,
+        "carbohydrate_ratio": 10.0,
+        "correction_factor": 50.0,
+        "target": 110.0,
+    } | more
     return Therapy(**{name: jnp.full(n, value) for name, value in held.items()})
 
 
