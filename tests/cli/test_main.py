@@ -88,7 +88,10 @@ def test_every_command_takes_a_home_and_answers_in_json():
         assert options >= {"--home", "--json"}, name
 
 
-PAGES = ["README.md", "docs/tutorial.md", "docs/tutorial-trials.md", "docs/mappings/README.md", "docs/write-a-model.md"]
+PAGES = [
+    "README.md", "docs/tutorial.md", "docs/tutorial-glucose.md", "docs/tutorial-trials.md", "docs/write-a-controller.md",
+    "docs/mappings/README.md", "docs/write-a-model.md",
+]  # fmt: skip
 
 
 def typed_in(page):
