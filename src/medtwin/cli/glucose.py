@@ -173,7 +173,7 @@ def review(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Review basal rates, meal boluses and corrections on a person's own days, each step with its uncertainty.
+    """Review basal rates and boluses on a person's own days, each step with its uncertainty.
 
     The last days are lived again with 10 and 20 % more or less insulin of each setting. Nothing that gives more insulin is
     suggested beyond a stated limit of hypoglycaemia. Research output: a clinician decides.
@@ -192,7 +192,13 @@ def review(
         with progress("living days again", quiet=as_json) as tell:
             step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
             made = reviewed(
-                life.twin, life.record, at, count=days, synthetic=bool(entry and entry.synthetic), progress=step
+                life.twin,
+                life.record,
+                at,
+                count=days,
+                residual=life.residual,
+                synthetic=bool(entry and entry.synthetic),
+                progress=step,
             )
     if out is not None:
         write.save(made, out)
@@ -206,6 +212,8 @@ def review(
         f"below 70 {made.now.below_70[1]:.1f} %"
     )
     typer.echo(write.headline(made))
+    if said := write.together(made):
+        typer.echo(said)
     table("Settings (90 % intervals)", write.HEAD, write.setting_rows(made), right=(2, 4, 5, 6))
     note(write.LIMIT)
     for one in made.notes:
@@ -228,10 +236,13 @@ def doses(
     """Compare doses of rapid insulin for one meal: how low, how high, and with what chance.
 
     A dose beyond the limit of hypoglycaemia risk is never named, and none is where the forecast is not calibrated on this
-    person. Research output, not a prescription.
+    person, where the last reading is old, or where less than four hours after the dose are looked at.
+    Research output, not a prescription.
     """
     from medtwin.applications.doses.sweep import DEEP, LIMIT, sweep
     from medtwin.errors import FormatError, InferenceError
+    from medtwin.sources.times import instant
+    from medtwin.twin.fit import misfit
     from medtwin.twin.scenario import Planned, Scenario, events
 
     try:
@@ -249,7 +260,8 @@ def doses(
             planned = events(Scenario("medtwin-scenario/1", [*meal, *given], "doses"), at, life.record.zone)
             return door.forecast(patient, life, hours=hours, planned=planned)
 
-        made = sweep(asked, ask)
+        given_in = instant(f"+{bolus_in.lstrip('+')}", at, life.record.zone) - at
+        made = sweep(asked, ask, misfit(life.twin), given_in)
     if as_json:
         emit("glucose-doses", {
             "patient": patient, "at": at, "carbs_g": carbs, "hours": hours, "label": made.label, "options": made.options,
@@ -258,12 +270,12 @@ def doses(
         return
     rows = [
         (f"{one.units:g}", *(f"{b[1]:.0f} ({b[0]:.0f} to {b[2]:.0f})" for b in (one.lowest, one.highest)),
-         f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", one.words)
+         f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", f"{one.time_above_180:.0%}", one.words)
         for one in made.options
     ]  # fmt: skip
-    head = ("U", "lowest median", "highest median", "< 70", "< 54", "> 180", "")
+    head = ("U", "lowest median", "highest median", "< 70", "< 54", "> 180", "time > 180", "")
     table(
-        f"{made.label}: glucose in {hours:g} h, mg/dL (90 %); chances at the worst moment", head, rows, right=range(6)
+        f"{made.label}: glucose in {hours:g} h, mg/dL (90 %); chances at the worst moment", head, rows, right=range(7)
     )
     typer.echo(made.why)
 
