@@ -58,7 +58,9 @@ def test_the_dose_with_least_time_above_within_the_limit_is_named():
 
 def test_who_is_high_now_is_not_told_that_no_insulin_is_as_good():
     """The chance above 180 at the worst moment is 1 whatever is given; the time above is not."""
-    made = sweep([0, 1, 2], asking(lambda units: np.array([300.0, 280.0 - 40 * units, 260.0 - 60 * units, 250.0 - 60 * units])))
+    made = sweep(
+        [0, 1, 2], asking(lambda units: np.array([300.0, 280.0 - 40 * units, 260.0 - 60 * units, 250.0 - 60 * units]))
+    )
     assert {round(one.above_180, 3) for one in made.options} == {1.0}
     assert made.named == 2.0
 

@@ -1,7 +1,7 @@
 """The person's own days lived again under other settings.
 
 Each day of the record is lived by the twin's members twice: with the insulin that was given, and with the changed one; the
-same members, the same noise. They begin six hours before the day with what the twin believed then, and the change acts in
+same members, the same noise. They begin twelve hours before the day with what the twin believed then, and the change acts in
 those hours too: a setting is changed for good, so the night after a dinner belongs to it as the evening does. The paired
 difference, widened by the model's own error of an effect (:mod:`medtwin.twin.effects`), is added to the readings of that day:
 what the model does not know of the day (a meal that nobody told of) stays in them. It holds for changes that are small; food
@@ -33,7 +33,7 @@ from medtwin.twin.twin import Twin
 Array = NDArray[np.float64]
 MEMBERS = 60
 DAY = timedelta(days=1)
-LEAD = timedelta(hours=6)  #: in which a change acts before the day that is judged: rapid insulin's time of action
+LEAD = timedelta(hours=12)  #: in which a change acts before the day that is judged; with six, effects came out smaller
 WIDTHS = (2, 33)  #: alternatives that run side by side: two functions are compiled, not one for each number of settings
 NEAR = timedelta(minutes=45)  #: of a meal, in which a bolus belongs to it
 LEAST_OF_DAY, LEAST_OF_QUARTER = 0.7, 0.5  #: of readings that a day and each quarter of it must have

@@ -27,7 +27,7 @@ LIMIT = (
     f"below 54 stays within {RISK:.0%}; steps are bounded at 20 %. Research output: a clinician decides."
 )
 _METHOD = (
-    "The person's own days were lived again with each step: the twin's belief of six hours before each day runs with and "
+    "The person's own days were lived again with each step: the twin's belief of twelve hours before each day runs with and "
     "without it, and the paired difference, widened by the model's own error, is added to the readings of that day.",
     "Intervals (90 %) hold the days' own variation, the belief's spread and the model's error of an effect "
     "(docs/evidence/what-if.md).",
@@ -130,8 +130,11 @@ def save(made: Review, path: Path, made_at: datetime | None = None) -> None:
 
 def _steps(one: Setting) -> Table:
     rows = tuple(
-        (_insulin(s), _words(s.shares.in_range), _words(s.change, sign=True), _words(s.shares.below_70),
-         _words(s.change_low, sign=True), _words(s.shares.below_54), f"{s.risk:.0%}", "within the limit" if s.allowed else "beyond the limit")
+        (
+            _insulin(s), _words(s.shares.in_range), _words(s.change, sign=True), _words(s.shares.below_70),
+            _words(s.change_low, sign=True), _words(s.shares.below_54), f"{s.risk:.0%}",
+            "within the limit" if s.allowed else "beyond the limit",
+        )
         for s in one.steps
     )  # fmt: skip
     head = ("insulin", "in range, %", "change, points", "below 70, %", "change, points", "below 54, %", "risk", "")
