@@ -16,10 +16,10 @@ from medtwin.applications.therapy_review.review import (
     _drawn,
     _interval_shares,
     _risk,
-    _shares,
     _spread,
     _step,
     _together,
+    shares,
 )  # fmt: skip
 
 SHARES = Shares((60.0, 65.0, 70.0), (0.0, 1.0, 2.0), (0.0, 0.0, 0.1))
@@ -72,21 +72,24 @@ def setting(name, factor, gain):
 def test_of_several_increases_the_weakest_goes_until_all_together_stay_within_the_limit():
     settings = [setting("a", 1.2, 5.0), setting("b", 1.1, 2.0), setting("c", 0.9, 1.0), setting("d", 1.1, 3.0)]
 
-    def joint(chosen):
-        more = [one for one in chosen if one.suggested and one.suggested.factor > 1.0]
-        return step(max(one.suggested.factor for one in more), (1, 3, 6), risk=0.05 * len(more) ** 2)
+    def joint(sets):
+        counted = [sum(one.suggested is not None and one.suggested.factor > 1.0 for one in chosen) for chosen in sets]
+        return [step(1.2, (1, 3, 6), risk=0.03 * more**2) for more in counted]
 
     kept, together = _together(settings, joint)
     assert [one.suggested is not None for one in kept] == [True, False, True, False]
-    assert together.risk == 0.05
+    assert together.risk == 0.03
     assert "not together" in kept[1].why
     assert _together([setting("a", 1.2, 5.0)], joint)[1] is None
+    alone, together = _together(settings[:2], lambda sets: [step(1.2, (1, 3, 6), risk=0.5) for _ in sets])
+    assert [one.suggested is not None for one in alone] == [True, False]
+    assert together is None
 
 
 def test_shares_of_readings_and_their_intervals():
     one = np.array([50.0, 60.0, 69.9, 70.0, 100.0, 180.0, 180.1, 250.0])[:, None]
-    np.testing.assert_allclose(_shares(one)[:, 0], [37.5, 37.5, 12.5])
-    days = [_shares(np.full((10, 1), glucose)) for glucose in (100.0, 200.0) * 10]
+    np.testing.assert_allclose(shares(one)[:, 0], [37.5, 37.5, 12.5])
+    days = [shares(np.full((10, 1), glucose)) for glucose in (100.0, 200.0) * 10]
     low, middle, high = _interval_shares(days, _drawn(20)).in_range
     # the mean of 20 fair days: sd 50 / sqrt(20)
     assert middle == pytest.approx(50.0, abs=1.0)
@@ -101,9 +104,9 @@ def test_risk_and_paired_change():
     after = before.copy()
     after[:, 0] = 60.0
     drawn = _drawn(14)
-    measured = [_shares(np.repeat(day[:, None], 2, 1)) for day in before]
+    measured = [shares(np.repeat(day[:, None], 2, 1)) for day in before]
     assert _risk(_spread(measured, drawn)) == 0.0
-    made = _step(1.1, measured, [_shares(np.repeat(day[:, None], 3, 1)) for day in after], drawn, 0.0)
+    made = _step(1.1, measured, [shares(np.repeat(day[:, None], 3, 1)) for day in after], drawn, 0.0)
     assert made.change == pytest.approx((-10.0, -10.0, -10.0))
     assert made.change_low == pytest.approx((10.0, 10.0, 10.0))
     assert made.risk == 1.0

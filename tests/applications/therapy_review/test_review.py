@@ -17,6 +17,14 @@ from medtwin.worlds.counterfactual import redosed
 MADE_AT = datetime.fromisoformat("2026-02-01T00:00:00Z")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_members():
+    """A quarter of the members, for time's sake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("medtwin.applications.therapy_review.replay.MEMBERS", 15)
+        yield
+
+
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     """Half the basal rate that was needed."""
@@ -36,13 +44,16 @@ def reviewed(short):
 def test_who_lacks_basal_insulin_is_suggested_more(reviewed):
     assert reviewed.withheld is None
     assert reviewed.now.in_range[1] < 60.0
-    more = [one for one in reviewed.settings if one.suggested and one.kind == "basal"]
-    assert more
-    assert all(one.suggested.factor > 1.0 for one in reviewed.settings if one.suggested)
+    suggested = [one.suggested for one in reviewed.settings if one.suggested]
+    assert suggested
+    assert all(step.factor > 1.0 for step in suggested)
     for one in reviewed.settings:
         assert [step.factor for step in one.steps] == list(STEPS)
         gains = [step.change[1] for step in one.steps]
         assert gains == sorted(gains)  # of somebody who is high all day more is better
+        if one.kind == "basal":
+            assert all(step.allowed and step.change[0] > 0.0 for step in one.steps[2:])
+            assert one.suggested or "not together" in one.why
     if reviewed.together is not None:
         assert reviewed.together.risk <= RISK
 

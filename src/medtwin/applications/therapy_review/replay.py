@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 MEMBERS = 60
 DAY = timedelta(days=1)
 LEAD = timedelta(hours=12)  #: in which a change acts before the day that is judged; with six, effects came out smaller
-WIDTHS = (2, 33)  #: alternatives that run side by side: two functions are compiled, not one for each number of settings
+WIDTHS = (9, 33)  #: alternatives that run side by side: two functions are compiled, not one for each number of settings
 NEAR = timedelta(minutes=45)  #: of a meal, in which a bolus belongs to it
 LEAST_OF_DAY, LEAST_OF_QUARTER = 0.7, 0.5  #: of readings that a day and each quarter of it must have
 LOWEST, HIGHEST = 39.0, 401.0  #: mg/dL: "Low" and "High" of a sensor

@@ -144,29 +144,33 @@ def review(
     reviewed = [one for one in named if one[2] >= LEAST_INSULIN]
     alternatives = [[replace(block, factor=factor)] for _, block, _ in reviewed for factor in STEPS]
     drawn = _drawn(len(every))
-    before = [_shares(np.repeat(day.glucose[:, None], 2, 1)) for day in every]
+    before = [shares(np.repeat(day.glucose[:, None], 2, 1)) for day in every]
     risk = _risk(_spread(before, drawn))
     doubt = misfit(twin) or _uncalibrated(residual or learn(twin, twin.choice, record, at))
     futures = lived(twin, every, alternatives, progress) if alternatives else []
     settings = []
     for k, ((name, kind, _, _), block, units) in enumerate(reviewed):
         steps = tuple(
-            _step(factor, before, [_shares(day) for day in futures[k * len(STEPS) + j]], drawn, risk)
+            _step(factor, before, [shares(day) for day in futures[k * len(STEPS) + j]], drawn, risk)
             for j, factor in enumerate(STEPS)
         )
         suggested, why = (None, "withheld") if doubt else _chosen(steps, risk)
         settings.append(Setting(name, kind, _used(every, block), units, steps, suggested, why))
 
-    def joint(chosen: Sequence[Setting]) -> Step:
+    def joint(sets: Sequence[Sequence[Setting]]) -> list[Step]:
         changes = [
-            replace(block, factor=one.suggested.factor)
-            for one, (_, block, _) in zip(chosen, reviewed, strict=True)
-            if one.suggested and one.suggested.factor
+            [
+                replace(block, factor=one.suggested.factor)
+                for one, (_, block, _) in zip(chosen, reviewed, strict=True)
+                if one.suggested and one.suggested.factor
+            ]
+            for chosen in sets
         ]
-        more = max(change.factor for change in changes)
-        return replace(
-            _step(more, before, [_shares(day) for day in lived(twin, every, [changes])[0]], drawn, risk), factor=None
-        )
+        made = lived(twin, every, changes)
+        return [
+            replace(_step(max(c.factor for c in one), before, [shares(day) for day in there], drawn, risk), factor=None)
+            for one, there in zip(changes, made, strict=True)
+        ]
 
     kept, together = _together(settings, joint)
     basal, bolus = (float(np.mean([day.units(q) for day in every])) for q in (BASAL, BOLUS))
@@ -195,7 +199,7 @@ def _uncalibrated(residual: Residual | None) -> str | None:
     return None
 
 
-def _shares(predicted: Array) -> Array:
+def shares(predicted: Array) -> Array:
     """``(3, members)``: % in range, below 70, below 54, of one day's readings ``(readings, members)``."""
     return 100.0 * np.stack([
         ((predicted >= 70.0) & (predicted <= 180.0)).mean(0), (predicted < 70.0).mean(0), (predicted < 54.0).mean(0)
@@ -262,19 +266,19 @@ def _chosen(steps: Sequence[Step], risk_now: float) -> tuple[Step | None, str]:
 
 
 def _together(
-    settings: Sequence[Setting], joint: Callable[[Sequence[Setting]], Step]
+    settings: Sequence[Setting], joint: Callable[[Sequence[Sequence[Setting]]], list[Step]]
 ) -> tuple[list[Setting], Step | None]:
     """The suggestions that may stand beside each other, and what they do together."""
-    kept = list(settings)
-    while sum(one.suggested is not None for one in kept) > 1:
-        all_of_them = joint(kept)
-        more = [one for one in kept if one.suggested and one.suggested.factor and one.suggested.factor > 1.0]
-        if all_of_them.allowed or not more:
-            return kept, all_of_them
-        weakest = min(more, key=lambda one: one.suggested.change[1])  # type: ignore[union-attr]
-        why = f"within the limit by itself, not together with the others ({all_of_them.risk:.0%})"
-        kept = [replace(one, suggested=None, why=why) if one is weakest else one for one in kept]
-    return kept, None
+    more = [one for one in settings if one.suggested and one.suggested.factor and one.suggested.factor > 1.0]
+    sets = [list(settings)]
+    for weakest in sorted(more, key=lambda one: one.suggested.change[1] if one.suggested else 0.0):
+        why = "within the limit by itself, but not together with the others"
+        sets.append([replace(one, suggested=None, why=why) if one is weakest else one for one in sets[-1]])
+    several = [kept for kept in sets if sum(one.suggested is not None for one in kept) > 1]
+    for kept, step in zip(several, joint(several) if several else [], strict=True):
+        if step.allowed:
+            return kept, step
+    return sets[len(several)], None
 
 
 def _signed(change: Interval) -> str:
