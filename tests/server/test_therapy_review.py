@@ -38,7 +38,7 @@ def test_the_review_in_words_and_as_html(served, one_day_is_enough):
 @pytest.mark.parametrize(
     ("asked", "status", "words"),
     [
-        ("ada/therapy-review", 422, "at least 7"), ("ada/therapy-review?days=6", 400, "between 7 and 60"),
+        ("ada/therapy-review?days=8", 422, "at least 7"), ("ada/therapy-review?days=6", 400, "between 7 and 60"),
         ("deniz/therapy-review", 422, "no physiological model"), ("clara/therapy-review", 422, "No review"),
         ("nobody/therapy-review", 404, "patient"),
     ],
