@@ -46,3 +46,27 @@ def test_grid(run, tmp_path):
     assert "Parkes, type 2" in run("glucose", "grid", path).stdout
     path.write_text("reference,estimate\n1,2\n")
     assert "no column unit" in run("glucose", "grid", path, code=1).stderr
+
+
+def test_doses(anna):
+    said = json.loads(
+        anna("glucose", "doses", "anna", "--carbs", "40", "--units", "0,2,9", "--in", "10m", "--json").stdout
+    )
+    assert said["schema"] == "medtwin/glucose-doses/1"
+    assert [one["units"] for one in said["options"]] == [0.0, 2.0, 9.0]
+    lowest = [one["lowest"][1] for one in said["options"]]
+    assert lowest == sorted(lowest, reverse=True)
+    assert said["limit"] == {"below_70": 0.05, "below_54": 0.01}
+    named = [one for one in said["options"] if one["units"] == said["named_U"]]
+    assert all(one["within"] for one in named)
+    shown = anna("glucose", "doses", "anna", "--carbs", "40", "--units", "2", "--hours", "2")
+    assert "no dose is named" in shown.stdout
+    anna("glucose", "doses", "anna", "--units", "two", code=1)
+    anna("glucose", "doses", "anna", "--units", "nan", code=1)
+    anna("glucose", "doses", "anna", "--units", "2", "--bolus-in", "soon", code=1)
+
+
+def test_review_asks_for_a_week(anna):
+    failed = anna("glucose", "review", "anna", code=1)
+    assert "at least 7" in failed.stderr
+    anna("glucose", "review", "anna", "--out", "a.txt", code=2)

@@ -1,12 +1,13 @@
 """Two lives that differ in one plan: the plan acts when it begins, in its own direction, and nothing else differs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from medtwin.worlds.counterfactual import changes
-from medtwin.worlds.people import Order
+from medtwin.worlds.counterfactual import changes, redosed
+from medtwin.worlds.people import Order, make
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MINUTE = 1440 + 14 * 60
@@ -32,3 +33,14 @@ def test_a_meal_raises_and_a_bolus_lowers(found):
     assert (bolus[150] < -5.0).all()
     assert (meal[:60] >= -1e-9).all()
     assert (feast[120] > meal[120]).all()
+
+
+def test_the_same_boluses_change_nothing_and_more_of_them_lower():
+    order = Order(7, 0, "type_1", START, START + timedelta(days=2), 2 * 1440, "Europe/Berlin", "P0")
+    given = [(480, 4.0), (1200, 5.0)]
+    outcome = replace(make([order])[0].truth.outcome, boluses=tuple(given))
+    same, more, basal = redosed(order, outcome, [given, [(480, 4.0), (1200, 7.0)], given], [1.0, 1.0, 1.2])
+    assert not same.any()
+    assert not more[:1200].any()
+    assert more[1200 + 150] < -5.0
+    assert basal[1440] < -5.0

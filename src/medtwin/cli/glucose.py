@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Home, Json, PatientId, command, emit, note, opened, table
-from medtwin.cli.people import read_as_utc
+from medtwin.cli.common import AsOf, Home, Json, PatientId, command, emit, note, opened, progress, table
+from medtwin.cli.people import living, read_as_utc
 
 if TYPE_CHECKING:
     from medtwin.applications.glucose_report.report import GlucoseReport
+    from medtwin.twin.forecast import Effect
 
 glucose_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Report a person's glucose; judge a sensor."
@@ -33,6 +35,17 @@ def register(app: typer.Typer) -> None:
         "medtwin glucose plan deniz",
         "medtwin glucose plan deniz --out deniz.html",
         "medtwin glucose plan deniz --json",
+    )  # fmt: skip
+    command(
+        glucose_app, review,
+        "medtwin glucose review anna",
+        "medtwin glucose review anna --days 21 --out anna.html",
+        "medtwin glucose review anna --json",
+    )  # fmt: skip
+    command(
+        glucose_app, doses,
+        "medtwin glucose doses anna --carbs 60 --in 20m --units 2,4,6",
+        "medtwin glucose doses anna --carbs 60 --units 0,3,6 --bolus-in 5m --json",
     )  # fmt: skip
     command(glucose_app, grid, "medtwin glucose grid pairs.csv", "medtwin glucose grid pairs.csv --json")
     app.add_typer(glucose_app, name="glucose")
@@ -148,6 +161,123 @@ def plan(
     note("research output, no advice on treatment or diet")
     if out is not None:
         note(f"wrote {out}")
+
+
+def review(
+    patient: PatientId,
+    days: Annotated[int, typer.Option("--days", metavar="DAYS", min=7, max=60, help="How many of the last days.")] = 14,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the review here: .html or .pdf.")
+    ] = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Review basal rates and boluses on a person's own days, each step with its uncertainty.
+
+    The last days are lived again with 10 and 20 % more or less insulin of each setting. Nothing that gives more insulin is
+    suggested beyond a stated limit of hypoglycaemia. Research output: a clinician decides.
+    """
+    from medtwin.applications.therapy_review import write
+    from medtwin.applications.therapy_review.review import review as reviewed
+    from medtwin.errors import InferenceError
+
+    if out is not None and out.suffix.lower() not in (".html", ".pdf"):
+        raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
+    with opened(home) as (store, grant):
+        entry = next((one for one in store.patients(grant) if one.id == patient), None)
+        _, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
+        if life.twin is None:
+            raise InferenceError(life.choice.reason, expected="a person for whom a model of glucose speaks")
+        with progress("living days again", quiet=as_json) as tell:
+            step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
+            made = reviewed(
+                life.twin,
+                life.record,
+                at,
+                count=days,
+                residual=life.residual,
+                synthetic=bool(entry and entry.synthetic),
+                progress=step,
+            )
+    if out is not None:
+        write.save(made, out)
+    if as_json:
+        emit("glucose-review", {**write.content(made), "file": str(out) if out else None})
+        return
+    typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
+    typer.echo(
+        f"{made.days} days; {made.total_daily:.1f} U a day, {made.basal_share:.0%} basal; in range "
+        f"{made.now.in_range[1]:.1f} %, "
+        f"below 70 {made.now.below_70[1]:.1f} %"
+    )
+    typer.echo(write.headline(made))
+    if said := write.together(made):
+        typer.echo(said)
+    table("Settings (90 % intervals)", write.HEAD, write.setting_rows(made), right=(2, 4, 5, 6))
+    note(write.LIMIT)
+    for one in made.notes:
+        note(one)
+    if out is not None:
+        note(f"wrote {out}")
+
+
+def doses(
+    patient: PatientId,
+    units: Annotated[str, typer.Option("--units", metavar="U,U,...", help="Doses of rapid insulin to compare.")],
+    carbs: Annotated[float, typer.Option("--carbs", metavar="GRAMS", min=0.0, max=300.0, help="The meal.")] = 0.0,
+    start: Annotated[str, typer.Option("--in", metavar="SPAN", help="When the meal begins (20m, 1h).")] = "0m",
+    bolus_in: Annotated[str, typer.Option("--bolus-in", metavar="SPAN", help="When the dose is given.")] = "0m",
+    hours: Annotated[float, typer.Option("--hours", metavar="HOURS", min=1.0, max=12.0, help="How far to look.")] = 5.0,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Compare doses of rapid insulin for one meal: how low, how high, and with what chance.
+
+    A dose beyond the limit of hypoglycaemia risk is never named, and none is where the forecast is not calibrated on this
+    person, where the last reading is old, or where less than four hours after the dose are looked at.
+    Research output, not a prescription.
+    """
+    from medtwin.applications.doses.sweep import DEEP, LIMIT, sweep
+    from medtwin.errors import FormatError, InferenceError
+    from medtwin.sources.times import instant
+    from medtwin.twin.fit import misfit
+    from medtwin.twin.scenario import Planned, Scenario, events
+
+    try:
+        asked = [float(one) for one in units.split(",") if one.strip()]
+    except ValueError:
+        raise FormatError(f"the doses {units[:40]!r}", expected="numbers with commas, such as 2,4,6") from None
+    with opened(home) as (store, grant):
+        door, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
+        if life.twin is None or "insulin_bolus" not in life.twin.facts.doses:
+            raise InferenceError(life.choice.reason, expected="a person for whom a model takes insulin")
+
+        def ask(dose: float) -> Effect:
+            meal = [Planned("carbohydrate_intake", f"{carbs} g", f"+{start.lstrip('+')}")] if carbs else []
+            given = [Planned("insulin_bolus", f"{dose} U", f"+{bolus_in.lstrip('+')}")] if dose else []
+            planned = events(Scenario("medtwin-scenario/1", [*meal, *given], "doses"), at, life.record.zone)
+            return door.forecast(patient, life, hours=hours, planned=planned)
+
+        given_in = instant(f"+{bolus_in.lstrip('+')}", at, life.record.zone) - at
+        made = sweep(asked, ask, misfit(life.twin), given_in)
+    if as_json:
+        emit("glucose-doses", {
+            "patient": patient, "at": at, "carbs_g": carbs, "hours": hours, "label": made.label, "options": made.options,
+            "named_U": made.named, "why": made.why, "limit": {"below_70": LIMIT, "below_54": DEEP}, "research_only": True,
+        })  # fmt: skip
+        return
+    rows = [
+        (f"{one.units:g}", *(f"{b[1]:.0f} ({b[0]:.0f} to {b[2]:.0f})" for b in (one.lowest, one.highest)),
+         f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", f"{one.time_above_180:.0%}", one.words)
+        for one in made.options
+    ]  # fmt: skip
+    head = ("U", "lowest median", "highest median", "< 70", "< 54", "> 180", "time > 180", "")
+    table(
+        f"{made.label}: glucose in {hours:g} h, mg/dL (90 %); chances at the worst moment", head, rows, right=range(7)
+    )
+    typer.echo(made.why)
 
 
 def grid(

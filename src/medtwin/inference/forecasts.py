@@ -33,6 +33,39 @@ def forecast_members(
     """
     first, second = jax.random.split(key)
     state, parameters = members(problem, belief, n, first)
+    return _lived(problem, state, parameters, inputs, second, (n,), steps, t0)
+
+
+@eqx.filter_jit
+def forecast_alternatives(
+    problem: Problem,
+    belief: Belief,
+    inputs: Mapping[str, Float[Array, "steps alternatives"]],
+    n: int,
+    key: PRNGKeyArray,
+    *,
+    quantity: str,
+    steps: int,
+    t0: Float[Array, ""],
+) -> Float[Array, "steps n alternatives"]:
+    """One observable's futures of the same ``n`` members under several inputs at once, side by side.
+
+    Each alternative is what :func:`forecast_members` with the same key gives for it alone, so that alternatives can be
+    compared member by member; together they cost a fraction of one run each.
+    """
+    first, second = jax.random.split(key)
+    state, parameters = members(problem, belief, n, first)
+    count = next(iter(inputs.values())).shape[1]
+    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:, None], (n, count)), state)
+    parameters = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n,))[:, None], parameters)
+    return _lived(problem, state, parameters, inputs, second, (n, 1), steps, t0, (quantity,))[quantity]
+
+
+def _lived(
+    problem: Problem, state: Any, parameters: Any, inputs: Mapping[str, Array], key: PRNGKeyArray, noisy: tuple[int, ...],
+    steps: int, t0: Array, wanted: tuple[str, ...] | None = None,
+) -> dict[str, Array]:  # fmt: skip
+    """The scan over steps; noise is drawn in shape ``noisy`` and shared along what follows the members."""
     dt = jnp.asarray(problem.model.clock.step, float)
     model = problem.model
 
@@ -42,10 +75,11 @@ def forecast_members(
         state = model.step(t, dt, state, parameters, {q: v[None] for q, v in now.items()})
         noise = model.noise(state, parameters)
         leaves, tree = jax.tree.flatten(state)
-        drawn = jax.random.normal(jax.random.fold_in(second, i), (len(leaves), n))
+        drawn = jax.random.normal(jax.random.fold_in(key, i), (len(leaves), *noisy))
         moved = [x + jnp.sqrt(dt) * s * e for x, s, e in zip(leaves, jax.tree.leaves(noise), drawn, strict=True)]
         state = model.project(jax.tree.unflatten(tree, moved), parameters)
-        return (state, i + 1), model.observe(t + dt, state, parameters)
+        seen = model.observe(t + dt, state, parameters)
+        return (state, i + 1), {q: seen[q] for q in wanted or seen}
 
     _, seen = jax.lax.scan(advance, (state, jnp.asarray(0)), dict(inputs), length=steps)
     return seen

@@ -35,6 +35,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     sources,
     status,
     stream,
+    therapy_review,
     timeline,
     trials,
     what_if,

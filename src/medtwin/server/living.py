@@ -21,6 +21,7 @@ from medtwin.record import Event, Record
 from medtwin.record.sql import SqlStore
 
 if TYPE_CHECKING:
+    from medtwin.applications.therapy_review.review import Review
     from medtwin.twin.choice import Choice
     from medtwin.twin.columns import Surprise
     from medtwin.twin.forecast import Effect
@@ -106,6 +107,7 @@ class Living:
         self._patients: Patients | None = None
         self._learnt: dict[str, tuple[Residual | None, datetime | None]] = {}
         self._effects: OrderedDict[tuple[Any, ...], Effect] = OrderedDict()
+        self._reviews: OrderedDict[tuple[Any, ...], Review] = OrderedDict()
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -132,6 +134,12 @@ class Living:
             self.forecasts, self.forecast, standing, hours, tuple(planned)
         )
 
+    async def review(self, standing: Standing, days: int, synthetic: bool) -> Review:
+        """The settings of insulin reviewed on the last days of that standing."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self.forecasts, self.reviewed, standing, days, synthetic
+        )
+
     def held(self, patient: str) -> Standing | None:
         """What is held of a patient right now, however old."""
         return self._held.get(patient)
@@ -150,6 +158,7 @@ class Living:
         with self._lock:
             self._held.clear()
             self._effects.clear()
+            self._reviews.clear()
             self._learnt.clear()
             self._patients = None
             if self._renew is not None:
@@ -217,6 +226,23 @@ class Living:
         while len(self._effects) > 64:
             self._effects.popitem(last=False)
         return effect
+
+    def reviewed(self, standing: Standing, days: int, synthetic: bool) -> Review:
+        """Made once for each settled piece of a life: its days end where that piece does."""
+        from medtwin.applications.therapy_review.review import review
+        from medtwin.twin.fit import misfit
+
+        assert standing.twin is not None
+        under_way = standing.twin.axis.piece(standing.twin.axis.boundary(standing.at))
+        settled = next((piece.name for piece in reversed(standing.twin.pieces) if piece.piece < under_way), "")
+        key = (standing.patient, settled, days, standing.record.zone, misfit(standing.twin) is None)
+        if (known := self._reviews.get(key)) is not None:
+            return known
+        made = review(standing.twin, standing.record, standing.at, count=days, synthetic=synthetic)
+        self._reviews[key] = made
+        while len(self._reviews) > 64:
+            self._reviews.popitem(last=False)
+        return made
 
     def as_of(self, patient: str, moment: datetime) -> Standing:
         """The patient as could be known at ``moment``; nothing of it is kept."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from medtwin.worlds.life import Meal
 from medtwin.worlds.people import Order, prepare
 from medtwin.worlds.sensor import READING_MINUTES
-from medtwin.worlds.simulate import Setup, simulate
+from medtwin.worlds.simulate import Outcome, Setup, simulate
 
 Array = NDArray[np.float64]
 
@@ -43,3 +43,29 @@ def _from(setup: Setup, minute: int, grams: float, units: float) -> Setup:
         eaten.append(Meal("planned", minute, grams, 15, usual, grams, None, None, None))
     plan = replace(setup.plan, meals=tuple(eaten))
     return replace(setup, plan=plan, chances=chances, given=((minute, units),) if units > 0.0 else ())
+
+
+def redosed(
+    order: Order, lived: Outcome, alternatives: Sequence[Sequence[tuple[int, float]]], basal: Sequence[float] = ()
+) -> list[Array]:
+    """For each alternative, a list of boluses (minute, U) and a factor of the basal rate (1 where none is given): the change
+    of interstitial glucose, mg/dL, in each minute of the life, against the boluses and the rate that were given. What was
+    eaten stays, rescues of lows too, and nobody reacts to what the sensor shows, in all lives."""
+    setup = prepare(order)[1]
+    if setup is None:
+        raise ValueError("found a person without a glucose body")
+    chances = setup.chances.copy()
+    chances[:, :2] = 1.0  # nobody corrects, nobody notices a low
+    meals = [replace(meal, bolus_minute=None) for meal in setup.plan.meals]
+    meals += [Meal("rescue", minute, grams, 3, 0.5, grams, None, None, None) for minute, grams, _ in lived.rescues]
+    plan = replace(setup.plan, meals=tuple(sorted(meals, key=lambda meal: meal.minute)))
+    factors = [1.0, *(basal or [1.0] * len(alternatives))]
+    setups = [
+        replace(
+            setup, plan=plan, chances=chances, given=tuple(given),
+            dosing=replace(setup.dosing, basal=factor * setup.dosing.basal),
+        )
+        for given, factor in zip([lived.boluses, *alternatives], factors, strict=True)
+    ]  # fmt: skip
+    as_it_was, *others = simulate(setups, order.minutes)
+    return [other.interstitial - as_it_was.interstitial for other in others]

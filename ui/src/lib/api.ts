@@ -681,6 +681,35 @@ export interface GlucoseReportPage {
   notes: string[];
 }
 
+// ------------------------------------------- GET /patients/{id}/therapy-review?days=14  (also .html; takes some seconds)
+
+/** One setting of insulin in words, as the printed review has it. */
+export interface ReviewRow {
+  setting: string;
+  in_use: string;
+  daily: string; // U a day
+  suggestion: string;
+  in_range: string; // change, points, 90 %
+  below_70: string; // % of time then
+  risk: string; // chance of too many lows then
+  why: string;
+}
+
+export interface TherapyReviewPage {
+  now: Time;
+  patient: string;
+  synthetic: boolean;
+  at: Time;
+  days: number;
+  summary: string;
+  together: string | null; // all suggestions at once
+  withheld: string | null; // why nothing is suggested
+  limit: string;
+  rows: ReviewRow[];
+  files: ReportFile[];
+  notes: string[];
+}
+
 // --------------------------------------------------- GET /stream  (Server-Sent Events; `id:` on each; resumable)
 
 /** event: belief. The twin's belief after assimilating `event`. */
@@ -807,6 +836,8 @@ export const api = {
   decide: (id: string, decision: DecisionRequest) => post<Decisions>(`${at(id)}/decisions`, decision),
   glucoseReport: (id: string, options: { days: number; unit: string }, signal?: AbortSignal) =>
     call<GlucoseReportPage>(`${at(id)}/glucose-report${query(options)}`, { signal }),
+  therapyReview: (id: string, signal?: AbortSignal) =>
+    call<TherapyReviewPage>(`${at(id)}/therapy-review`, { signal }),
   parameters: (id: string) => call<Parameters>(`${at(id)}/parameters`),
   events: (id: string, options: { offset?: number; limit?: number; quantity?: string }) =>
     call<EventPage>(`${at(id)}/events${query(options)}`),

@@ -36,6 +36,7 @@ from medtwin.server.shapes.quarantine import Quarantine, QuarantineItem, Quarant
 from medtwin.server.shapes.raw import Highlight, RawExcerpt
 from medtwin.server.shapes.sources import SourceOfAll, Sources, SourceStatus
 from medtwin.server.shapes.status import Status
+from medtwin.server.shapes.therapy_review import ReviewRow, TherapyReviewPage
 from medtwin.server.shapes.timeline import InputMark, Measurements, PlausibleRange, Timeline
 from medtwin.server.shapes.trials import (
     PlanCurve,
@@ -70,6 +71,7 @@ __all__ = [
     "PlanFigure", "PlanInput", "PlanLook", "PlanMethod", "PlanSaving", "PlannableInput", "PlannedEvent", "PlannedNumber",
     "PlausibleRange", "Problem", "PromisesKept", "Provenance", "QuantityCount", "Quarantine", "QuarantineItem",
     "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent", "ReplayResult", "ReportFigure", "ReportFile",
-    "ReportRow", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target", "Timeline",
-    "TimelineChoice", "TrialPlan", "Value", "WhatIf", "WhatIfRequest", "Withheld", "Worklist", "Zone",
+    "ReportRow", "ReviewRow", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target",
+    "TherapyReviewPage", "Timeline", "TimelineChoice", "TrialPlan", "Value", "WhatIf", "WhatIfRequest", "Withheld",
+    "Worklist", "Zone",
 ]  # fmt: skip
