@@ -7,12 +7,25 @@ import tempfile
 from pathlib import Path
 
 from medtwin.errors import AnalysisError
+from medtwin.reports.document import Document
 
 
 def write(path: Path, content: bytes, what: str = "a report") -> None:
     """The file of a report, its folder made if it is not there. Raises :class:`AnalysisError`."""
     make_folder(path.parent, what)
     write_whole(path, content, what)
+
+
+def save_document(document: Document, path: Path) -> None:
+    """A document as one file, PDF where its name ends in .pdf, else HTML. Raises :class:`AnalysisError`."""
+    if path.suffix.lower() == ".pdf":
+        from medtwin.reports.pdf import paginated
+
+        write(path, paginated(document))
+    else:
+        from medtwin.reports.html import page
+
+        write(path, page(document).encode())
 
 
 def write_whole(path: Path, content: bytes, what: str = "a file") -> None:

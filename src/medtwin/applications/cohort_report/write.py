@@ -23,7 +23,7 @@ from medtwin.applications.glucose_report.figures.day import day
 from medtwin.applications.glucose_report.unit import UNITS
 from medtwin.population.cohort import Cohort, Difference
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, PageBreak, Paragraph, Table
-from medtwin.reports.save import write
+from medtwin.reports.save import save_document, write
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin cohort report. Research software: simulated people, no evidence about a real treatment."
@@ -95,12 +95,4 @@ def save(
         frame.write_parquet(held)
         write(path, held.getvalue(), "a table")
         return
-    page = document(made, against, differences)
-    if path.suffix.lower() == ".pdf":
-        from medtwin.reports.pdf import paginated
-
-        write(path, paginated(page))
-    else:
-        from medtwin.reports.html import page as rendered
-
-        write(path, rendered(page).encode())
+    save_document(document(made, against, differences), path)

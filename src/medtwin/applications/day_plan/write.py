@@ -11,7 +11,7 @@ import medtwin
 from medtwin.applications.day_plan.figure import ranking
 from medtwin.applications.day_plan.plan import DayPlan, Effect, Ranked
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, Paragraph, Table
-from medtwin.reports.save import write
+from medtwin.reports.save import save_document
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin day plan. Research software: not a medical device, and no advice on treatment or diet."
@@ -120,15 +120,7 @@ def content(plan: DayPlan) -> dict[str, Any]:
 
 def save(plan: DayPlan, path: Path, made_at: datetime | None = None) -> None:
     """One file, .html or .pdf by its name."""
-    made = document(plan, made_at)
-    if path.suffix.lower() == ".pdf":
-        from medtwin.reports.pdf import paginated
-
-        write(path, paginated(made))
-    else:
-        from medtwin.reports.html import page
-
-        write(path, page(made).encode())
+    save_document(document(plan, made_at), path)
 
 
 def _meals(plan: DayPlan) -> Table:

@@ -15,7 +15,7 @@ from medtwin.applications.glucose_report.report import GlucoseReport
 from medtwin.applications.glucose_report.rows import rows
 from medtwin.applications.glucose_report.sentences import change, sufficiency
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, PageBreak, Paragraph, Table
-from medtwin.reports.save import write
+from medtwin.reports.save import save_document
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin glucose report. Research software: not a medical device, and no advice on treatment."
@@ -79,15 +79,7 @@ def figures(report: GlucoseReport) -> tuple[Figure, Figure, Figure]:
 
 def save(report: GlucoseReport, path: Path, made_at: datetime | None = None) -> None:
     """One file, .html or .pdf by its name."""
-    made = document(report, made_at)
-    if path.suffix.lower() == ".pdf":
-        from medtwin.reports.pdf import paginated
-
-        write(path, paginated(made))
-    else:
-        from medtwin.reports.html import page
-
-        write(path, page(made).encode())
+    save_document(document(report, made_at), path)
 
 
 def _local(moment: datetime, report: GlucoseReport) -> str:

@@ -18,7 +18,7 @@ from medtwin.applications.therapy_review.review import (
     Step,
 )
 from medtwin.reports.document import Block, Box, Document, Heading, Listing, Paragraph, Table
-from medtwin.reports.save import write
+from medtwin.reports.save import save_document
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin therapy review. Research software: not a medical device, and no advice on treatment."
@@ -118,14 +118,7 @@ def document(made: Review, made_at: datetime | None = None) -> Document:
 
 def save(made: Review, path: Path, made_at: datetime | None = None) -> None:
     """One file, .html or .pdf by its name."""
-    if path.suffix.lower() == ".pdf":
-        from medtwin.reports.pdf import paginated
-
-        write(path, paginated(document(made, made_at)))
-    else:
-        from medtwin.reports.html import page
-
-        write(path, page(document(made, made_at)).encode())
+    save_document(document(made, made_at), path)
 
 
 def _steps(one: Setting) -> Table:
