@@ -28,6 +28,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "healthy": ("glucose_type_2", {"type_2_diabetes": 0.0}),
 }
 BLOCK = 500  #: candidates looked at together
+STEP = 2.0  #: minutes, at rest
 MOST_REFUSED = 0.9  #: of the candidates; beyond it the prior and the filters do not belong together
 
 #: Least and most of what is looked at, with the words for a refusal.
@@ -137,7 +138,7 @@ def _after(model: Model, state: Any, parameters: Any, held: Any, minutes: int) -
     """Plasma glucose after so many minutes of the same inputs."""
 
     def advance(carry: Any, _: None) -> tuple[Any, None]:
-        return model.step(jnp.zeros(()), jnp.ones(()), carry, parameters, held), None
+        return model.step(jnp.zeros(()), jnp.full((), STEP), carry, parameters, held), None
 
-    final, _ = jax.lax.scan(advance, state, None, length=minutes)
+    final, _ = jax.lax.scan(advance, state, None, length=int(minutes / STEP))
     return model.observe(jnp.zeros(()), final, parameters)["blood_glucose"]
