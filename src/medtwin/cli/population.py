@@ -88,10 +88,10 @@ def population(
         raise typer.BadParameter("two people or more, for an interval over people", param_hint="--compare")
     asked = controller or ("bolus-wizard" if kind == "t1d" else None)
     chosen = [None if one is None else controller_of(one) for one in (asked, compare)]
-    made = virtual_people(kind, people, seed, None if model is None else by_name(model))
     scenario = Scenario(rescue=rescue, exercise=Exercise() if exercise else None)
     measured = "blood_glucose" if measure == "plasma" else "sensor"
     with progress("simulating", quiet=as_json) as tell:
+        made = virtual_people(kind, people, seed, None if model is None else by_name(model), tell)
         first = cohort(made, chosen[0], days, scenario=scenario, measured=measured, tell=tell)
         second = (
             None if compare is None else cohort(made, chosen[1], days, scenario=scenario, measured=measured, tell=tell)

@@ -72,23 +72,21 @@ def find_therapy(model: Model, parameters: Any) -> Therapy:
     lowest, _ = lived(small, 0.0, 6 * HOURS)
     correction = (began - lowest) / small
 
-    def beyond(units: Number) -> Number:
-        return lived(units, TEST_MEAL, 5 * HOURS)[1] - began
-
     def between(ends: Any) -> Number:
         (one, its), (other, others) = ends
         crossing = (one * others - other * its) / (others - its)
         return jnp.clip(jnp.where(jnp.isfinite(crossing), crossing, 0.5 * (one + other)), LEAST, MOST)
 
-    def nearer(_: Any, ends: Any) -> Any:
+    def nearer(i: Array, ends: Any) -> Any:
         old, (new, news) = ends
-        units = between(ends)
-        found = beyond(units)
-        across = found * news < 0.0
+        units = jnp.where(i == 0, least, jnp.where(i == 1, most, between(ends)))  # both ends come first
+        found = lived(units, TEST_MEAL, 5 * HOURS)[1] - began
+        across = (i < 2) | (found * news < 0.0)
         return (jnp.where(across, new, old[0]), jnp.where(across, news, 0.5 * old[1])), (units, found)
 
     least, most = jnp.full_like(weight, LEAST), jnp.full_like(weight, MOST)
-    units = between(jax.lax.fori_loop(0, ROUNDS, nearer, ((least, beyond(least)), (most, beyond(most)))))
+    nothing = (least, jnp.zeros_like(weight))
+    units = between(jax.lax.fori_loop(0, 2 + ROUNDS, nearer, (nothing, nothing)))
     return Therapy(
         body_weight=weight, basal=resting["insulin_basal_rate"], carbohydrate_ratio=TEST_MEAL / units,
         correction_factor=correction, target=jnp.full_like(weight, TARGET),
