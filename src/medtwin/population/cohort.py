@@ -14,7 +14,7 @@ from medtwin.population.controllers.python import PythonController
 from medtwin.population.days import SLOT, SLOTS, Scenario
 from medtwin.population.metrics import outcomes
 from medtwin.population.people import People
-from medtwin.population.sensor import Sensor
+from medtwin.population.sensor import Autoregressive, Sensor
 from medtwin.population.simulate import BLOCK, course_of, simulate
 from medtwin.statistics.glucose.profile import EVERY, HALF_WINDOW, LEVELS, Profile
 from medtwin.statistics.glucose.risk import ZONES
@@ -33,6 +33,7 @@ class Cohort:
     scenario: Scenario
     outcomes: Mapping[str, np.ndarray]
     profile: Profile
+    sensor: str = Autoregressive.name
 
     @property
     def zones(self) -> Mapping[str, int]:
@@ -84,7 +85,7 @@ def cohort(
         else controller.name
     )
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    return Cohort(people, name, days, measured, course.scenario, whole, profile_of(counts, days))
+    return Cohort(people, name, days, measured, course.scenario, whole, profile_of(counts, days), course.sensor.name)
 
 
 def counted(trace: np.ndarray) -> np.ndarray:
@@ -121,8 +122,8 @@ def described(values: np.ndarray) -> Described:
 
 def compared(one: Cohort, other: Cohort, level: float = 0.95) -> dict[str, Difference]:
     """``one`` less ``other`` for each outcome. Raises :class:`AnalysisError` unless both are the same people and days."""
-    same = (one.people.seed, one.people.kind, one.days, one.scenario, one.measured) == (
-        other.people.seed, other.people.kind, other.days, other.scenario, other.measured,
+    same = (one.people.seed, one.people.kind, one.days, one.scenario, one.measured, one.sensor) == (
+        other.people.seed, other.people.kind, other.days, other.scenario, other.measured, other.sensor,
     )  # fmt: skip
     if not same or not np.array_equal(one.people.number, other.people.number):
         raise AnalysisError("two cohorts of other people or days", expected="one cohort under two controllers")

@@ -1,13 +1,14 @@
 """The error of a glucose sensor as a controller meets it, reading by reading.
 
 A sensor is ``begin(like) -> state`` and ``read(state, glucose, normal) -> (state, reading)``: glucose and reading in mg/dL
-and one standard normal number per person and reading, all ``(n,)``. So an error model with any memory fits.
+and standard normal numbers of the reading: ``(n,)``, or ``(draws, n)`` where a sensor needs several. So an error model with
+any memory fits; those of devices are in ``sensor_errors``.
 """
 
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,7 +19,10 @@ LOWEST, HIGHEST = 40.0, 400.0  #: mg/dL that sensors state
 
 
 class Sensor(eqx.Module):
-    """Abstract."""
+    """Abstract. ``draws``: normal numbers for each reading."""
+
+    name: eqx.AbstractVar[str]
+    draws: ClassVar[int] = 1
 
     @abc.abstractmethod
     def begin(self, like: Number) -> Any:
@@ -31,6 +35,8 @@ class Sensor(eqx.Module):
 
 class Exact(Sensor):
     """States what is there."""
+
+    name: ClassVar[str] = "exact"
 
     def begin(self, like: Number) -> Any:
         return ()
@@ -47,6 +53,7 @@ class Autoregressive(Sensor):
     J Diabetes Sci Technol 2 (2008): 853, found for a sensor of their time (from memory).
     """
 
+    name: ClassVar[str] = "autoregressive"
     sd: float = 0.10
     memory: float = 0.7
 
