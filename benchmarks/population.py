@@ -69,7 +69,8 @@ def measure(people: int) -> dict[str, Any]:
     return {
         "cpu_s_per_patient_day": figures,
         "cohort": {
-            "people": people, "refused": refused, "cpu_s": whole, "of_it_drawing_and_settings_s": drawn, "wall_s": time.monotonic() - wall,
+            "people": people, "refused": refused, "cpu_s": whole, "of_it_drawing_and_settings_s": drawn, 
+            "wall_s": time.monotonic() - wall,
             "patient_days_per_core_second": people / whole, "days_only_per_core_second": people / (whole - drawn),
             "in_range_percent": in_range / people, "below_70_percent": below / people,
         },

@@ -46,8 +46,8 @@ def population(
         str,
         typer.Option(
             "--sensor", metavar="NAME",
-            help="What controllers read: autoregressive (10 %), exact, or a device's error model: breton (of 2008), seven-plus, g5, "
-            "g6, g6-compression (with lows of lying on it).",
+            help="What controllers read: autoregressive (10 %), exact, or a device's error model: breton (of 2008), seven-plus, "
+            "g5, g6, g6-compression (with lows of lying on it).",
         ),
     ] = "autoregressive",
     model: Annotated[
@@ -105,7 +105,8 @@ def population(
         made = virtual_people(kind, people, seed, None if model is None else by_name(model), tell)
         first = cohort(made, chosen[0], days, scenario=scenario, sensor=worn, measured=measured, tell=tell)
         second = (
-            None if compare is None
+            None
+            if compare is None
             else cohort(made, chosen[1], days, scenario=scenario, sensor=worn, measured=measured, tell=tell)
         )
     differences = None if second is None else compared(first, second)

@@ -46,13 +46,19 @@ class Scenario(eqx.Module):
         static=True,
         default=(Meal(450.0, 45.0), Meal(750.0, 70.0), Meal(1140.0, 80.0), Meal(960.0, 20.0, chance=0.5)),  # judgement
     )
-    count_sd: float = eqx.field(static=True, default=0.25)  #: of the logarithm of counted over eaten carbohydrate; judgement
+    count_sd: float = eqx.field(
+        static=True, default=0.25
+    )  #: of the logarithm of counted over eaten carbohydrate; judgement
     missed: float = eqx.field(static=True, default=1 / 30)  #: chance that a meal is not said to the pump; judgement
     sensitivity_sd: float = eqx.field(static=True, default=0.15)  #: of the logarithm, from day to day; judgement
     absorption_sd: float = eqx.field(static=True, default=0.20)  #: of the logarithm, from day to day; judgement
     settings_sd: float = eqx.field(static=True, default=0.10)  #: of the logarithm of each therapy setting; judgement
-    rescue: float = eqx.field(static=True, default=15.0)  #: g; the rule of fifteen: 15 g, again after 15 min (from memory)
-    rescue_below: float = eqx.field(static=True, default=65.0)  #: mg/dL on the sensor; judgement: below the 70 of the rule
+    rescue: float = eqx.field(
+        static=True, default=15.0
+    )  #: g; the rule of fifteen: 15 g, again after 15 min (from memory)
+    rescue_below: float = eqx.field(
+        static=True, default=65.0
+    )  #: mg/dL on the sensor; judgement: below the 70 of the rule
     rescue_every: float = eqx.field(static=True, default=20.0)  #: min; judgement: slots of 5 min, and a sensor lags
     exercise: Exercise | None = eqx.field(static=True, default=None)
 

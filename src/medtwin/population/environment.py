@@ -148,7 +148,9 @@ def _live(course: Course, body: Any, seen: Any, parameters: Any, therapy: Any, k
 
 def _days(course: Course, keys: Any, slots: Any, parameters: Any) -> Any:
     """Today of each person, who may be on different days."""
-    one = jax.vmap(lambda key, number, weight: day_of(course.scenario, key[None], number, weight[None], course.sensor.draws))
+    one = jax.vmap(
+        lambda key, number, weight: day_of(course.scenario, key[None], number, weight[None], course.sensor.draws)
+    )
     made = one(keys, slots // SLOTS, parameters.body_weight)
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf[..., 0], 0, -1), made)
 

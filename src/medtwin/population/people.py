@@ -101,11 +101,20 @@ def in_blocks(kind: str, n: int, seed: int = 0, model: Model | None = None, bloc
 def joined(parts: list[People]) -> People:
     """Blocks of one kind and seed, in their order."""
     first = parts[0]
-    parameters, therapy = jax.tree.map(lambda *leaves: np.concatenate(leaves), *((p.parameters, p.therapy) for p in parts))
+    parameters, therapy = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves), *((p.parameters, p.therapy) for p in parts)
+    )
     refused = {words: sum(part.refused.get(words, 0) for part in parts) for _, _, words in LIMITS.values()}
     number = np.concatenate([part.number for part in parts])
     return People(
-        first.model, first.kind, first.seed, parameters, therapy, number, refused, sum(part.candidates for part in parts)
+        first.model,
+        first.kind,
+        first.seed,
+        parameters,
+        therapy,
+        number,
+        refused,
+        sum(part.candidates for part in parts),
     )
 
 
