@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from benchmarks.glucose_insulin import child as bare_child
@@ -48,7 +49,7 @@ def measure(people: int) -> dict[str, Any]:
     spent: dict[str, list[float]] = {name: [] for name in courses}
     for _ in range(5):  # they take turns
         for name in courses:
-            spent[name].append(cpu_seconds(lambda name=name: days(name)))
+            spent[name].append(cpu_seconds(partial(days, name)))
     figures: dict[str, Any] = {name: statistics.median(values) / (DAYS * SOME) for name, values in spent.items()}
 
     before, wall = time.process_time(), time.monotonic()
@@ -69,7 +70,7 @@ def measure(people: int) -> dict[str, Any]:
     return {
         "cpu_s_per_patient_day": figures,
         "cohort": {
-            "people": people, "refused": refused, "cpu_s": whole, "of_it_drawing_and_settings_s": drawn, 
+            "people": people, "refused": refused, "cpu_s": whole, "of_it_drawing_and_settings_s": drawn,
             "wall_s": time.monotonic() - wall,
             "patient_days_per_core_second": people / whole, "days_only_per_core_second": people / (whole - drawn),
             "in_range_percent": in_range / people, "below_70_percent": below / people,

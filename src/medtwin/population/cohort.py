@@ -14,7 +14,7 @@ from medtwin.population.controllers.python import PythonController
 from medtwin.population.days import SLOT, SLOTS, Scenario
 from medtwin.population.metrics import outcomes
 from medtwin.population.people import People
-from medtwin.population.sensor import Autoregressive, Sensor
+from medtwin.population.sensor import Sensor
 from medtwin.population.simulate import BLOCK, course_of, simulate
 from medtwin.statistics.glucose.profile import EVERY, HALF_WINDOW, LEVELS, Profile
 from medtwin.statistics.glucose.risk import ZONES
@@ -33,7 +33,7 @@ class Cohort:
     scenario: Scenario
     outcomes: Mapping[str, np.ndarray]
     profile: Profile
-    sensor: str = Autoregressive.name
+    sensor: str = "autoregressive"
 
     @property
     def zones(self) -> Mapping[str, int]:

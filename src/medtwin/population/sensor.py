@@ -8,7 +8,7 @@ any memory fits; those of devices are in ``sensor_errors``.
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -19,10 +19,17 @@ LOWEST, HIGHEST = 40.0, 400.0  #: mg/dL that sensors state
 
 
 class Sensor(eqx.Module):
-    """Abstract. ``draws``: normal numbers for each reading."""
+    """Abstract."""
 
-    name: eqx.AbstractVar[str]
-    draws: ClassVar[int] = 1
+    @property
+    def name(self) -> str:
+        """As the command line calls it."""
+        return type(self).__name__.lower()
+
+    @property
+    def draws(self) -> int:
+        """Normal numbers for each reading."""
+        return 1
 
     @abc.abstractmethod
     def begin(self, like: Number) -> Any:
@@ -35,8 +42,6 @@ class Sensor(eqx.Module):
 
 class Exact(Sensor):
     """States what is there."""
-
-    name: ClassVar[str] = "exact"
 
     def begin(self, like: Number) -> Any:
         return ()
@@ -53,7 +58,6 @@ class Autoregressive(Sensor):
     J Diabetes Sci Technol 2 (2008): 853, found for a sensor of their time (from memory).
     """
 
-    name: ClassVar[str] = "autoregressive"
     sd: float = 0.10
     memory: float = 0.7
 

@@ -8,7 +8,7 @@ the other. Memory has the people's shape; ``age`` counts readings.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -28,12 +28,26 @@ from medtwin.population.sensor import Autoregressive, Exact, Number, Sensor
 Normals = Float[Array, "draws n"]
 
 
-class Knots(Sensor):
+class Labelled(Sensor):
+    """Of a device: called as it is."""
+
+    label: str = eqx.field(static=True)
+
+    @property
+    def name(self) -> str:
+        """As the command line calls it."""
+        return self.label
+
+
+class Knots(Labelled):
     """Breton: an autoregression every 15 min through a Johnson law, on a line in between."""
 
-    name: str = eqx.field(static=True)
     law: Breton
-    draws: ClassVar[int] = 2
+
+    @property
+    def draws(self) -> int:
+        """Of the knot, and of the first one."""
+        return 2
 
     def begin(self, like: Number) -> Any:
         zero = jnp.zeros_like(like)
@@ -50,12 +64,15 @@ class Knots(Sensor):
         return (left, right, age + 1.0), jnp.clip(glucose + error, self.law.low, self.law.high)
 
 
-class Drifts(Sensor):
+class Drifts(Labelled):
     """Drifting: gain and offset of a sensor's age, and two autoregressions of second order."""
 
-    name: str = eqx.field(static=True)
     law: Drifting
-    draws: ClassVar[int] = 4  # two noises, and gain and offset of a new sensor
+
+    @property
+    def draws(self) -> int:
+        """Two noises, and gain and offset of a new sensor."""
+        return 4
 
     def begin(self, like: Number) -> Any:
         return tuple(jnp.zeros_like(like) for _ in range(7))
@@ -83,15 +100,14 @@ def _next(law: Autoregression, last: Number, before: Number, normal: Number, age
     return jnp.where(age < 0.5, first, jnp.where(age < 1.5, second, later))
 
 
-class Pressed(Sensor):
+class Pressed(Labelled):
     """Compression lows of the night on the readings of ``under``; time starts at midnight."""
 
-    name: str = eqx.field(static=True)
     law: Compression
     under: Sensor
 
     @property
-    def draws(self) -> int:  # type: ignore[override]
+    def draws(self) -> int:
         """Those of the sensor below, and whether, when, how long and how deep."""
         return self.under.draws + 4
 
