@@ -86,25 +86,6 @@ def test_many_people_are_each_of_them():
             assert own == pytest.approx(reward[i], abs=1e-3)
 
 
-def test_a_device_that_needs_several_numbers():
-    """The readings of a sensor with memory and four draws are those of the cohort."""
-    from medtwin.population.sensor_errors import sensor_of
-    from medtwin.population.simulate import course_of, simulate
-
-    made, quiet = virtual_people("t1d", 2), Scenario(meals=(), settings_sd=0.0, rescue=0.0)
-    course = course_of(made, OpenLoop(), quiet, sensor_of("g6"), "sensor")
-    (lived,) = simulate(made, course, 1, keep=True)
-    env = CohortEnvironment(num_envs=2, days=1, scenario=quiet, sensor=sensor_of("g6"))
-    env.reset(seed=0)
-    env.loop.start(0)
-    seen = [env.loop.told("reading")]
-    for _ in range(20):
-        env.loop.step(np.asarray(env.loop.therapy.basal))
-        seen.append(env.loop.told("reading"))
-    np.testing.assert_allclose(np.array(seen), lived.trace[:21], rtol=2e-3)
-    assert np.std(lived.trace, axis=0).min() > 1.0
-
-
 def test_ended_episodes_start_again():
     many = CohortEnvironment(num_envs=2, days=1, scenario=QUIET)
     many.reset(seed=0)
