@@ -6,7 +6,7 @@ import pytest
 
 from medtwin.errors import ModelError
 from medtwin.physiology.models import by_name
-from medtwin.population.people import BLOCK, LIMITS, virtual_people
+from medtwin.population.people import BLOCK, LIMITS, in_blocks, virtual_people
 
 
 def test_a_person_does_not_depend_on_how_many_are_asked_for(people):
@@ -17,6 +17,17 @@ def test_a_person_does_not_depend_on_how_many_are_asked_for(people):
         np.testing.assert_array_equal(one, other[: len(people)])
         assert one.dtype == np.float32
     assert not np.array_equal(virtual_people("t1d", 40, seed=6).parameters.body_weight, people.parameters.body_weight)
+
+
+def test_block_by_block_they_are_the_same_people():
+    """Blocks of another size than that of the candidates, and a last one that is smaller."""
+    whole = virtual_people("t1d", BLOCK + 20, seed=5)
+    parts = list(in_blocks("t1d", BLOCK + 20, seed=5, block=200))
+    assert [len(part) for part in parts] == [200, 200, 120]
+    for of_one, of_whole in ((lambda p: p.number, whole.number), (lambda p: p.therapy.basal, whole.therapy.basal)):
+        np.testing.assert_array_equal(np.concatenate([of_one(part) for part in parts]), of_whole)
+    assert sum(part.candidates for part in parts) == whole.candidates
+    assert {words: sum(part.refused.get(words, 0) for part in parts) for words in whole.refused} == whole.refused
 
 
 def test_filters_keep_their_limits_and_say_whom_they_refused(people):

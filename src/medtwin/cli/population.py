@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
         "medtwin population t1d -n 1000 --days 14 --controller predictive --compare open-loop",
         "medtwin population t1d -n 500 --days 14 --controller pid --out cohort.html",
         "medtwin population t1d -n 100 --controller my_module:MyController --compare bolus-wizard",
+        "medtwin population t1d -n 200 --days 10 --controller predictive --sensor g6-compression --measure sensor",
         "medtwin population t1d -n 200 --model glucose_meals --exercise",
         "medtwin population healthy -n 200 --days 3 --json",
     )  # fmt: skip
@@ -41,6 +42,14 @@ def population(
     measure: Annotated[
         str, typer.Option("--measure", metavar="plasma|sensor", help="What the outcomes are of.")
     ] = "plasma",
+    sensor: Annotated[
+        str,
+        typer.Option(
+            "--sensor", metavar="NAME",
+            help="What controllers read: autoregressive (10 %), exact, or a device's error model: breton (of 2008), seven-plus, "
+            "g5, g6, g6-compression (with lows of lying on it).",
+        ),
+    ] = "autoregressive",
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Another model: see `medtwin check-model --help`.")
     ] = None,
@@ -77,6 +86,7 @@ def population(
     from medtwin.population.controllers import controller_of
     from medtwin.population.days import Exercise, Scenario
     from medtwin.population.people import KINDS, virtual_people
+    from medtwin.population.sensor_errors import sensor_of
 
     if kind not in KINDS:
         raise typer.BadParameter(f"one of {', '.join(KINDS)}", param_hint="KIND")
@@ -88,13 +98,16 @@ def population(
         raise typer.BadParameter("two people or more, for an interval over people", param_hint="--compare")
     asked = controller or ("bolus-wizard" if kind == "t1d" else None)
     chosen = [None if one is None else controller_of(one) for one in (asked, compare)]
-    made = virtual_people(kind, people, seed, None if model is None else by_name(model))
+    worn = sensor_of(sensor)
     scenario = Scenario(rescue=rescue, exercise=Exercise() if exercise else None)
     measured = "blood_glucose" if measure == "plasma" else "sensor"
     with progress("simulating", quiet=as_json) as tell:
-        first = cohort(made, chosen[0], days, scenario=scenario, measured=measured, tell=tell)
+        made = virtual_people(kind, people, seed, None if model is None else by_name(model), tell)
+        first = cohort(made, chosen[0], days, scenario=scenario, sensor=worn, measured=measured, tell=tell)
         second = (
-            None if compare is None else cohort(made, chosen[1], days, scenario=scenario, measured=measured, tell=tell)
+            None
+            if compare is None
+            else cohort(made, chosen[1], days, scenario=scenario, sensor=worn, measured=measured, tell=tell)
         )
     differences = None if second is None else compared(first, second)
     if out is not None:

@@ -4,7 +4,7 @@
 ``people``          draws from the prior, held to what is plausible; each person has a number and a key of their own
 ``therapy``         basal rate, carbohydrate ratio and correction factor, found on each virtual person
 ``days``            days that they live: meals, wrong counts of carbohydrate, missed boluses, how days differ
-``sensor``          the error of a glucose sensor
+``sensor``          the error of a glucose sensor; ``sensor_errors``: those of devices
 ``metrics``         glucose metrics that run along; nobody's trace needs to be kept
 ``simulate``        people, days, sensor and controller in one loop, block by block
 ``cohort``          what came out: distributions, a profile of the cohort, paired comparisons

@@ -33,6 +33,7 @@ class Cohort:
     scenario: Scenario
     outcomes: Mapping[str, np.ndarray]
     profile: Profile
+    sensor: str = "autoregressive"
 
     @property
     def zones(self) -> Mapping[str, int]:
@@ -84,7 +85,7 @@ def cohort(
         else controller.name
     )
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    return Cohort(people, name, days, measured, course.scenario, whole, profile_of(counts, days))
+    return Cohort(people, name, days, measured, course.scenario, whole, profile_of(counts, days), course.sensor.name)
 
 
 def counted(trace: np.ndarray) -> np.ndarray:
@@ -121,8 +122,8 @@ def described(values: np.ndarray) -> Described:
 
 def compared(one: Cohort, other: Cohort, level: float = 0.95) -> dict[str, Difference]:
     """``one`` less ``other`` for each outcome. Raises :class:`AnalysisError` unless both are the same people and days."""
-    same = (one.people.seed, one.people.kind, one.days, one.scenario, one.measured) == (
-        other.people.seed, other.people.kind, other.days, other.scenario, other.measured,
+    same = (one.people.seed, one.people.kind, one.days, one.scenario, one.measured, one.sensor) == (
+        other.people.seed, other.people.kind, other.days, other.scenario, other.measured, other.sensor,
     )  # fmt: skip
     if not same or not np.array_equal(one.people.number, other.people.number):
         raise AnalysisError("two cohorts of other people or days", expected="one cohort under two controllers")

@@ -1,9 +1,7 @@
 """Days that virtual people live: when and how much they eat, what they say of it, how one day differs from the next.
 
-Every number is a setting with a default that is judgement, in the range of published in-silico protocols: three meals of
-about 45, 70 and 80 g and sometimes a snack; carbohydrate counted with an error of about 25 %; one bolus in thirty forgotten;
-insulin sensitivity that differs by 15 % and absorption by 20 % from day to day. When a sensor reads below 65 mg/dL a
-person eats 15 g, at most every 20 min (the usual rule of fifteen), unless ``rescue`` is zero.
+Every number is a setting. Its default is judgement, no published protocol's, unless a source stands beside it. When a sensor
+reads below ``rescue_below`` a person eats ``rescue`` g, at most every ``rescue_every`` min, unless ``rescue`` is zero.
 
 Amounts are per kilogram of 75 kg people: a meal scales with body weight.
 """
@@ -17,12 +15,12 @@ from jaxtyping import Array, Float
 
 SLOT = 5.0  #: minutes between readings, doses and decisions
 SLOTS = 288  #: a day
-PACE = 5.0  #: g/min, as a meal is eaten
+PACE = 5.0  #: g/min, as a meal is eaten; as in simglucose's patient
 EARLIEST, LATEST = 5.0, 1380.0  #: minutes after midnight
 
 
 class Meal(eqx.Module):
-    """``at``: minutes after midnight; ``grams`` at 75 kg; sds of time (min) and of the logarithm of the amount."""
+    """``at``: minutes after midnight; ``grams`` at 75 kg; sds of time (min) and of the logarithm of the amount: judgement."""
 
     at: float = eqx.field(static=True)
     grams: float = eqx.field(static=True)
@@ -32,7 +30,8 @@ class Meal(eqx.Module):
 
 
 class Exercise(eqx.Module):
-    """A walk or a run on some days: reaches models that accept a heart rate."""
+    """Exercise on some days, for models that accept a heart rate. Its time, length, rate and chance are judgement: a moderate
+    rate for an adult who rests at 60 to 70/min."""
 
     at: float = eqx.field(static=True, default=1020.0)
     minutes: float = eqx.field(static=True, default=45.0)
@@ -45,16 +44,22 @@ class Scenario(eqx.Module):
 
     meals: tuple[Meal, ...] = eqx.field(
         static=True,
-        default=(Meal(450.0, 45.0), Meal(750.0, 70.0), Meal(1140.0, 80.0), Meal(960.0, 20.0, chance=0.5)),
+        default=(Meal(450.0, 45.0), Meal(750.0, 70.0), Meal(1140.0, 80.0), Meal(960.0, 20.0, chance=0.5)),  # judgement
     )
-    count_sd: float = eqx.field(static=True, default=0.25)  #: of the logarithm of counted over eaten carbohydrate
-    missed: float = eqx.field(static=True, default=1 / 30)  #: chance that a meal is not said to the pump
-    sensitivity_sd: float = eqx.field(static=True, default=0.15)  #: of the logarithm, from day to day
-    absorption_sd: float = eqx.field(static=True, default=0.20)  #: of the logarithm, from day to day
-    settings_sd: float = eqx.field(static=True, default=0.10)  #: of the logarithm of each therapy setting
-    rescue: float = eqx.field(static=True, default=15.0)  #: g
-    rescue_below: float = eqx.field(static=True, default=65.0)  #: mg/dL on the sensor
-    rescue_every: float = eqx.field(static=True, default=20.0)  #: min
+    count_sd: float = eqx.field(
+        static=True, default=0.25
+    )  #: of the logarithm of counted over eaten carbohydrate; judgement
+    missed: float = eqx.field(static=True, default=1 / 30)  #: chance that a meal is not said to the pump; judgement
+    sensitivity_sd: float = eqx.field(static=True, default=0.15)  #: of the logarithm, from day to day; judgement
+    absorption_sd: float = eqx.field(static=True, default=0.20)  #: of the logarithm, from day to day; judgement
+    settings_sd: float = eqx.field(static=True, default=0.10)  #: of the logarithm of each therapy setting; judgement
+    rescue: float = eqx.field(
+        static=True, default=15.0
+    )  #: g; the rule of fifteen: 15 g, again after 15 min (from memory)
+    rescue_below: float = eqx.field(
+        static=True, default=65.0
+    )  #: mg/dL on the sensor; judgement: below the 70 of the rule
+    rescue_every: float = eqx.field(static=True, default=20.0)  #: min; judgement: slots of 5 min, and a sensor lags
     exercise: Exercise | None = eqx.field(static=True, default=None)
 
 
@@ -67,16 +72,17 @@ class Day(eqx.Module):
     sensitivity: Float[Array, "n"]  #: factors of the day
     absorption: Float[Array, "n"]
     exercises: Float[Array, "n"]  #: 1 or 0
-    noise: Float[Array, "slots n"]  #: for the sensor
+    noise: Float[Array, "slots n"] | Float[Array, "slots draws n"]  #: for the sensor
 
 
-def day_of(scenario: Scenario, keys: Array, number: Array, body_weight: Float[Array, "n"]) -> Day:
-    """Day ``number`` of the people with these keys (n,). Every person's day depends on their own key only."""
+def day_of(scenario: Scenario, keys: Array, number: Array, body_weight: Float[Array, "n"], draws: int = 1) -> Day:
+    """Day ``number`` of the people with these keys (n,). Every person's day depends on their own key only.
+    ``draws``: normal numbers that the sensor needs for each reading."""
     meals = len(scenario.meals)
 
     def one(key: Array) -> tuple[Array, Array]:
         first, second = jax.random.split(jax.random.fold_in(key, number))
-        normal = jax.random.normal(first, (3 * meals + 2 + SLOTS,), dtype=body_weight.dtype)
+        normal = jax.random.normal(first, (3 * meals + 2 + SLOTS * draws,), dtype=body_weight.dtype)
         return normal, jax.random.uniform(second, (2 * meals + 1,), dtype=body_weight.dtype)
 
     normal, uniform = (drawn.T for drawn in jax.vmap(one)(keys))
@@ -91,11 +97,12 @@ def day_of(scenario: Scenario, keys: Array, number: Array, body_weight: Float[Ar
         said.append(jnp.where(uniform[2 * i + 1] < scenario.missed, 0.0, counted))
     rest = normal[3 * meals :]
     active = 0.0 if scenario.exercise is None else scenario.exercise.chance
+    noise = rest[2:] if draws == 1 else rest[2:].reshape(SLOTS, draws, -1)
     return Day(
         begins=_stacked(begins, body_weight), grams=_stacked(grams, body_weight), said=_stacked(said, body_weight),
         sensitivity=jnp.exp(scenario.sensitivity_sd * jnp.clip(rest[0], -2.5, 2.5)),
         absorption=jnp.exp(scenario.absorption_sd * jnp.clip(rest[1], -2.5, 2.5)),
-        exercises=(uniform[2 * meals] < active).astype(body_weight.dtype), noise=rest[2:],
+        exercises=(uniform[2 * meals] < active).astype(body_weight.dtype), noise=noise,
     )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _chosen(again: Any, fresh: Any, held: Any) -> Any:
 def _look(course: Course, body: Any, parameters: Any, keys: Any, slots: Any) -> Any:
     day = _days(course, keys, slots, parameters)
     at = jnp.mod(slots, SLOTS)
-    normal = jnp.take_along_axis(day.noise, at[None], axis=0)[0]
+    normal = jnp.take_along_axis(day.noise, at.reshape(1, *(1,) * (day.noise.ndim - 2), -1), axis=0)[0]
     minute = SLOT * at.astype(normal.dtype)
     body, reading, plasma = course.read(body, parameters, normal, minute)
     low, high = risk(plasma)
@@ -148,7 +148,9 @@ def _live(course: Course, body: Any, seen: Any, parameters: Any, therapy: Any, k
 
 def _days(course: Course, keys: Any, slots: Any, parameters: Any) -> Any:
     """Today of each person, who may be on different days."""
-    one = jax.vmap(lambda key, number, weight: day_of(course.scenario, key[None], number, weight[None]))
+    one = jax.vmap(
+        lambda key, number, weight: day_of(course.scenario, key[None], number, weight[None], course.sensor.draws)
+    )
     made = one(keys, slots // SLOTS, parameters.body_weight)
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf[..., 0], 0, -1), made)
 

@@ -7,8 +7,8 @@ are judgement: wide ranges of what clinics see in adults, not statistics of a po
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "healthy": ("glucose_type_2", {"type_2_diabetes": 0.0}),
 }
 BLOCK = 500  #: candidates looked at together
+STEP = 2.0  #: minutes, at rest
 MOST_REFUSED = 0.9  #: of the candidates; beyond it the prior and the filters do not belong together
 
 #: Least and most of what is looked at, with the words for a refusal.
@@ -64,45 +65,88 @@ class People:
         return People(self.model, self.kind, self.seed, parameters, therapy, self.number[chosen], {}, 0)
 
 
-def virtual_people(kind: str, n: int, seed: int = 0, model: Model | None = None) -> People:
+def virtual_people(
+    kind: str, n: int, seed: int = 0, model: Model | None = None,
+    tell: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> People:  # fmt: skip
     """The first ``n`` candidates of this seed that pass every filter, in 32 bit.
 
     ``kind``: ``t1d``, ``t2d`` or ``healthy``; ``model`` replaces the kind's own (it must accept carbohydrate and, for
     ``t1d``, bolus and basal insulin). Raises :class:`ModelError` where nearly all candidates are refused.
     """
+    parts: list[People] = []
+    found = 0
+    for part in _passing(kind, n, seed, model):
+        parts.append(part)
+        found += len(part)
+        tell("people drawn", min(found, n), n)
+        if found >= n:
+            break
+    whole = joined(parts)
+    return replace(whole.some(slice(0, n)), refused=whole.refused, candidates=whole.candidates)
+
+
+def in_blocks(kind: str, n: int, seed: int = 0, model: Model | None = None, block: int = 500) -> Iterator[People]:
+    """The same people as those of :func:`virtual_people`, block by block as they are drawn: nobody else is held."""
+    held, given = None, 0
+    for part in _passing(kind, n, seed, model):
+        held = part if held is None else joined([held, part])
+        while given < n and len(held) >= (size := min(block, n - given)):
+            yield replace(held.some(slice(0, size)), refused=held.refused, candidates=held.candidates)
+            held, given = held.some(slice(size, None)), given + size
+        if given == n:
+            return
+
+
+def joined(parts: list[People]) -> People:
+    """Blocks of one kind and seed, in their order."""
+    first = parts[0]
+    parameters, therapy = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves), *((p.parameters, p.therapy) for p in parts)
+    )
+    refused = {words: sum(part.refused.get(words, 0) for part in parts) for _, _, words in LIMITS.values()}
+    number = np.concatenate([part.number for part in parts])
+    return People(
+        first.model,
+        first.kind,
+        first.seed,
+        parameters,
+        therapy,
+        number,
+        refused,
+        sum(part.candidates for part in parts),
+    )
+
+
+def _passing(kind: str, n: int, seed: int, model: Model | None) -> Iterator[People]:
+    """Those of each block of candidates who pass, without end."""
     if kind not in KINDS:
         raise ModelError(f"people of kind {kind!r}", expected=f"one of {', '.join(KINDS)}")
     if n < 1:
         raise ModelError(f"{n} people", expected="one or more")
     name, covariates = KINDS[kind]
     model = by_name(name) if model is None else model
-    parts: list[tuple[Any, np.ndarray]] = []
-    refused: dict[str, int] = dict.fromkeys((words for _, _, words in LIMITS.values()), 0)
     found = candidates = 0
-    with jax.enable_x64(False):
-        while found < n:
-            number = np.arange(candidates, candidates + BLOCK)
+    while True:
+        number = np.arange(candidates, candidates + BLOCK)
+        with jax.enable_x64(False):
             made, looked = _candidates(model, tuple(covariates.items()), kind == "t1d", seed, jnp.asarray(number))
-            fine = np.ones(BLOCK, bool)
-            for what, values in looked.items():
-                low, high, words = LIMITS[what]
-                value = np.asarray(values)
-                falls = fine & ~((value >= low) & (value <= high))
-                fine &= ~falls
-                if found < n:
-                    refused[words] += int(falls.sum())
-            candidates += BLOCK
-            found += int(fine.sum())
-            parts.append((jax.tree.map(lambda leaf, held=fine: np.asarray(leaf)[held], made), number[fine]))
-            if candidates >= 4 * BLOCK and found < (1.0 - MOST_REFUSED) * candidates:
-                raise ModelError(
-                    f"{candidates - found} of {candidates} candidates refused", where=model.name,
-                    expected="a prior of which most draws are plausible",
-                )  # fmt: skip
-    whole = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *(made for made, _ in parts))
-    numbers = np.concatenate([number for _, number in parts])[:n]
-    parameters, therapy = whole
-    return People(model, kind, seed, parameters, therapy, numbers, refused, candidates)
+        refused, fine = {}, np.ones(BLOCK, bool)
+        for what, values in looked.items():
+            low, high, words = LIMITS[what]
+            value = np.asarray(values)
+            falls = fine & ~((value >= low) & (value <= high))
+            fine &= ~falls
+            refused[words] = int(falls.sum())
+        candidates += BLOCK
+        found += int(fine.sum())
+        parameters, therapy = jax.tree.map(lambda leaf, held=fine: np.asarray(leaf)[held], made)
+        yield People(model, kind, seed, parameters, therapy, number[fine], refused, BLOCK)
+        if candidates >= 4 * BLOCK and found < (1.0 - MOST_REFUSED) * candidates:
+            raise ModelError(
+                f"{candidates - found} of {candidates} candidates refused", where=model.name,
+                expected="a prior of which most draws are plausible",
+            )  # fmt: skip
 
 
 def keys_of(seed: int, number: Any, stream: int) -> Any:
@@ -137,7 +181,7 @@ def _after(model: Model, state: Any, parameters: Any, held: Any, minutes: int) -
     """Plasma glucose after so many minutes of the same inputs."""
 
     def advance(carry: Any, _: None) -> tuple[Any, None]:
-        return model.step(jnp.zeros(()), jnp.ones(()), carry, parameters, held), None
+        return model.step(jnp.zeros(()), jnp.full((), STEP), carry, parameters, held), None
 
-    final, _ = jax.lax.scan(advance, state, None, length=minutes)
+    final, _ = jax.lax.scan(advance, state, None, length=int(minutes / STEP))
     return model.observe(jnp.zeros(()), final, parameters)["blood_glucose"]

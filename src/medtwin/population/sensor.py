@@ -1,7 +1,8 @@
 """The error of a glucose sensor as a controller meets it, reading by reading.
 
 A sensor is ``begin(like) -> state`` and ``read(state, glucose, normal) -> (state, reading)``: glucose and reading in mg/dL
-and one standard normal number per person and reading, all ``(n,)``. So an error model with any memory fits.
+and standard normal numbers of the reading: ``(n,)``, or ``(draws, n)`` where a sensor needs several. So an error model with
+any memory fits; those of devices are in ``sensor_errors``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ LOWEST, HIGHEST = 40.0, 400.0  #: mg/dL that sensors state
 
 class Sensor(eqx.Module):
     """Abstract."""
+
+    @property
+    def name(self) -> str:
+        """As the command line calls it."""
+        return type(self).__name__.lower()
+
+    @property
+    def draws(self) -> int:
+        """Normal numbers for each reading."""
+        return 1
 
     @abc.abstractmethod
     def begin(self, like: Number) -> Any:

@@ -103,7 +103,7 @@ class Course(eqx.Module):
         self, body: Body, tally: Tally, parameters: Any, therapy: Therapy | None, day: Day, i: Any, normal: Any
     ) -> Any:
         """One slot: read, decide, limit, eat, live."""
-        minute = SLOT * i.astype(normal.dtype)
+        minute = SLOT * i.astype(tally.total.dtype)
         body, reading, measured = self.read(body, parameters, normal, minute)
         food, said = eaten_in(day, minute), said_in(day, minute)
         zero = jnp.zeros_like(reading)
@@ -144,7 +144,7 @@ def _block(course: Course, parameters: Any, therapy: Therapy | None, keys: Any, 
         therapy = misjudged(therapy, jnp.clip(drawn.T, -2.5, 2.5), course.scenario.settings_sd)
 
     def one_day(carry: Any, number: Any) -> Any:
-        day = day_of(course.scenario, keys, number, weight)
+        day = day_of(course.scenario, keys, number, weight, course.sensor.draws)
         today = of_day(parameters, day)
 
         def one_slot(carry: Any, xs: Any) -> Any:

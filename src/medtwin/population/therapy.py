@@ -4,7 +4,9 @@
 * ``correction_factor``: the greatest fall of plasma glucose within six hours of one small bolus (0.5 % of the body
   weight in U), per unit.
 * ``carbohydrate_ratio``: the grams per unit at which plasma glucose five hours after 50 g, eaten with the bolus, is what
-  it was before (bisection of the bolus).
+  it was before (regula falsi, the Illinois form: Dowell and Jarratt, BIT 11 (1971): 168; between 2.5 and 50 g/U).
+
+The model is stepped minute by minute while something is given and by two minutes afterwards.
 
 Real settings are never that right: ``misjudged`` multiplies each by a log-normal error.
 """
@@ -16,6 +18,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from medtwin.physiology.model import Model
@@ -23,7 +26,8 @@ from medtwin.physiology.model import Model
 HOURS = 60  #: minutes
 TEST_MEAL = 50.0  #: g
 EATEN_IN = 10  #: minutes, 5 g/min
-HALVINGS = 12
+LEAST, MOST = 1.0, 20.0  #: U for that meal
+ROUNDS = 5  #: of regula falsi, after both ends; the last answer is one more interpolation
 TARGET = 110.0  #: mg/dL, of corrections
 
 Number = Float[Array, "..."]
@@ -48,35 +52,43 @@ def find_therapy(model: Model, parameters: Any) -> Therapy:
     def lived(bolus: Number, grams: float, minutes: int) -> tuple[Number, Number]:
         """Lowest and last plasma glucose after a bolus with a meal."""
 
-        def advance(carry: Any, minute: Array) -> tuple[Any, None]:
-            state, lowest = carry
+        def advance(carry: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
+            (state, lowest), (minute, step) = carry, now
             eats = jnp.where(minute < EATEN_IN, grams / EATEN_IN, 0.0).astype(weight.dtype)
             given = resting | {
                 "carbohydrate_intake": jnp.broadcast_to(eats, weight.shape),
                 "insulin_bolus": jnp.where(minute < 1, bolus, jnp.zeros_like(bolus)),
             }
-            state = model.step(minute.astype(weight.dtype), jnp.ones((), weight.dtype), state, parameters, given)
+            state = model.step(minute.astype(weight.dtype), step.astype(weight.dtype), state, parameters, given)
             seen = model.observe(jnp.zeros(()), state, parameters)["blood_glucose"]
             return (state, jnp.minimum(lowest, seen)), None
 
-        (final, lowest), _ = jax.lax.scan(advance, (start, began), jnp.arange(minutes))
+        minute = np.concatenate([np.arange(EATEN_IN), np.arange(EATEN_IN, minutes, 2)])
+        times = jnp.asarray(minute), jnp.asarray(np.diff(minute, append=minutes))
+        (final, lowest), _ = jax.lax.scan(advance, (start, began), times)
         return lowest, model.observe(jnp.zeros(()), final, parameters)["blood_glucose"]
 
     small = 0.005 * weight
     lowest, _ = lived(small, 0.0, 6 * HOURS)
     correction = (began - lowest) / small
 
-    def halve(_: Any, ends: tuple[Number, Number]) -> tuple[Number, Number]:
-        low, high = ends
-        middle = 0.5 * (low + high)
-        _, after = lived(middle, TEST_MEAL, 5 * HOURS)
-        too_little = after > began
-        return jnp.where(too_little, middle, low), jnp.where(too_little, high, middle)
+    def between(ends: Any) -> Number:
+        (one, its), (other, others) = ends
+        crossing = (one * others - other * its) / (others - its)
+        return jnp.clip(jnp.where(jnp.isfinite(crossing), crossing, 0.5 * (one + other)), LEAST, MOST)
 
-    ends = (jnp.zeros_like(weight), jnp.full_like(weight, 40.0))
-    low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
+    def nearer(i: Array, ends: Any) -> Any:
+        old, (new, news) = ends
+        units = jnp.where(i == 0, least, jnp.where(i == 1, most, between(ends)))  # both ends come first
+        found = lived(units, TEST_MEAL, 5 * HOURS)[1] - began
+        across = (i < 2) | (found * news < 0.0)
+        return (jnp.where(across, new, old[0]), jnp.where(across, news, 0.5 * old[1])), (units, found)
+
+    least, most = jnp.full_like(weight, LEAST), jnp.full_like(weight, MOST)
+    nothing = (least, jnp.zeros_like(weight))
+    units = between(jax.lax.fori_loop(0, 2 + ROUNDS, nearer, (nothing, nothing)))
     return Therapy(
-        body_weight=weight, basal=resting["insulin_basal_rate"], carbohydrate_ratio=2.0 * TEST_MEAL / (low + high),
+        body_weight=weight, basal=resting["insulin_basal_rate"], carbohydrate_ratio=TEST_MEAL / units,
         correction_factor=correction, target=jnp.full_like(weight, TARGET),
     )  # fmt: skip
 

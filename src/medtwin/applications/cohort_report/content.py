@@ -48,7 +48,8 @@ def content(
     return {
         "synthetic": True, "kind": made.people.kind, "model": made.people.model.name, "people": len(made.people),
         "candidates": made.people.candidates, "refused": dict(made.people.refused), "seed": made.people.seed,
-        "days": made.days, "measured": made.measured, "controller": made.controller, "version": medtwin.__version__,
+        "days": made.days, "measured": made.measured, "controller": made.controller, "sensor": made.sensor,
+        "version": medtwin.__version__,
         "outcomes": _outcomes(made), "risk_zones": dict(made.zones),
         "profile": {
             "unit": "mg/dL", "minute_of_day": made.profile.minute.tolist(),
@@ -107,7 +108,7 @@ def sentence(made: Cohort) -> str:
     doses = "" if made.controller == "none" else f", insulin by {made.controller}"
     return (
         f"{len(made.people)} virtual people ({WHO[made.people.kind]}; model {made.people.model.name}, seed {made.people.seed}), "
-        f"{made.days} day{'' if made.days == 1 else 's'}{doses}; measured: {MEASURES[made.measured]}."
+        f"{made.days} day{'' if made.days == 1 else 's'}{doses}; sensor: {made.sensor}; measured: {MEASURES[made.measured]}."
     )
 
 
