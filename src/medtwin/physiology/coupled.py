@@ -16,7 +16,8 @@ A :class:`~medtwin.physiology.wires.Wire` carries, times its factor: an observab
 parameter (which it then *sets*, or *scales*), or an input of one model into an input of another (one meal feeds glucose
 and energy).
 
-Models on the clock with the smallest unit are *fast*: their rates are merged into one system. Since ``observe`` never
+Models on the clock with the smallest unit are *fast*: their rates are merged into one system (a model that brings its
+own step, as stiff ones do, is *slow* beside others, whatever its clock). Since ``observe`` never
 sees inputs, there is no algebraic loop. Every other model is *slow*. With ``T`` its step times ``exchange``, and ``u``
 what flows into one of its inputs::
 
