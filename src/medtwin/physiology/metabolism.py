@@ -2,7 +2,6 @@
 
 ``metabolism()`` has days: weight (Hall 2011 with appetite's answer), one incretin drug, metformin, an SGLT2 inhibitor, a
 sulfonylurea, red cells; beside them the stiff years of beta cells, which exchange with the days once a week.
-
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Glimepiride(Model):
     scenario: ClassVar[Scenario] = Scenario(
         duration=60 * DAY, given=(Exposure(quantity="glimepiride", time=0.0, amount=4.0 * 30, until=30 * DAY),)
     )
-    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=20 * DAY, steps=20, displaced={"acting": 1.0})
+    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=20 * DAY, steps=80, displaced={"acting": 1.0})
     ledgers: ClassVar[tuple[Ledger, ...]] = (
         Ledger(
             name="glimepiride",
