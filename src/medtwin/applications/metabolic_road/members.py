@@ -1,8 +1,8 @@
 """Possible persons behind a few measurements: drawn from the prior, lived to the present, weighted by what was measured.
 
-Each draw gained weight over ten years to the present weight, untreated, and took the present drugs for the last year. Who of
-them is like this person is told by the likelihood of the newest HbA1c and of the mean of the sensor. What the drugs do is
-drawn too: the same HbA1c under strong drugs is another person than under none.
+Each draw was without diabetes ten years ago, gained weight to the present weight, untreated, and took the present drugs for
+the last year. Who of them is like this person is told by the likelihood of the newest HbA1c and of the mean of the sensor.
+What the drugs do is drawn too: the same HbA1c under strong drugs is another person than under none.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from medtwin.physiology.metabolism import metabolism
 from medtwin.physiology.model import draw
 
 YEARS = BetaCells()
-DRAWN, WEEK = 3000, 7.0
+DRAWN, WEEK = 12000, 7.0
 BEFORE, TREATED = 468, 52  #: weeks
 LABORATORY, MODEL_HBA1C = 0.2, 0.2  #: points of HbA1c: a laboratory, and what the model leaves out. Judgement
 SENSOR_MEAN = 12.0  #: mg/dL, a sensor's mean against a year's mean. Judgement
 FEEDBACK, FEEDBACK_SPREAD = 95.0, 0.25  #: kcal/d per kg: Polidori2016, about 100; spread: judgement
-#: Target sensitivity of people with type 2 diabetes, after Yildirim2023 (.7 and below at risk); spread: judgement
-TARGET, TARGET_SPREAD = 0.72, 0.30
-GAINED, GAINED_SPREAD = 8.0, 5.0  #: kg in the ten years before. Judgement
+#: Target sensitivity, between Yildirim2023's healthy (1.4) and at risk (.7 and below); spread: judgement
+TARGET, TARGET_SPREAD = 0.9, 0.30
+GAINED, GAINED_SPREAD = 12.0, 8.0  #: kg in the ten years before. Judgement
+DIABETES = 126.0  #: mg/dL; nobody who counts had this at rest before that gain
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def members(person: Person, count: int = 400, seed: int = 0) -> Members:
             "neither HbA1c nor sensor glucose", remedy="ingest or state one: medtwin state PATIENT hba1c 7.4"
         )
     incretin = "tirzepatide" if "tirzepatide" in person.daily else "semaglutide"
-    parameters, cells, hba1c = lived(person, incretin, DRAWN, seed)
-    deviation = jnp.zeros(DRAWN)
+    parameters, cells, hba1c, healthy = lived(person, incretin, DRAWN, seed)
+    deviation = jnp.where(healthy, 0.0, jnp.inf)
     if person.hba1c is not None:
         deviation += ((hba1c - person.hba1c) / (LABORATORY**2 + MODEL_HBA1C**2) ** 0.5) ** 2
     if person.sensor_mean is not None:
@@ -76,11 +77,12 @@ def members(person: Person, count: int = 400, seed: int = 0) -> Members:
         )  # fmt: skip
     rank = (np.arange(count) + np.random.default_rng(seed).random()) / count
     chosen = jnp.asarray(np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), rank), DRAWN - 1))
-    return Members(*jax.tree.map(lambda x: x[chosen], (parameters, cells)), incretin, effective)
+    picked, now = jax.tree.map(lambda x: x[chosen], (parameters, cells))
+    return Members(picked, now, incretin, effective)
 
 
-def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, Any, Any]:
-    """Draws before any weighting: parameters, beta cells now, settled HbA1c now (%)."""
+def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, Any, Any, Any]:
+    """Draws before any weighting: parameters, beta cells now, settled HbA1c now (%), whether healthy ten years ago."""
     coupled = metabolism(incretin)
     known = {**person.covariates, "body_weight": person.weight, "type_2_diabetes": 1.0}
     parameters = draw(coupled, jax.random.key(seed), count, known)
@@ -99,7 +101,7 @@ def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, An
     years = of_cells(coupled, parameters)
     rest = YEARS.initial(replace(years, starting_weight=before))
     share = jnp.linspace(0.0, 1.0, BEFORE + TREATED)[:, None]
-    path = before + share * (person.weight - before)
+    path = before[None, :] + share * (person.weight - before)[None, :]
     cells = months(rest, years, path[:BEFORE])
     treated = replace(
         years,
@@ -110,7 +112,7 @@ def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, An
     cells = months(cells, treated, path[BEFORE:])
     red = of_model(coupled, parameters, Haemoglobin())
     hba1c = Haemoglobin().observe(jnp.asarray(0.0), settled(red, cells.glucose), red)["hba1c"]
-    return parameters, cells, hba1c
+    return parameters, cells, hba1c, rest.glucose < DIABETES
 
 
 @eqx.filter_jit
@@ -156,7 +158,8 @@ def steady_states(coupled: Any, parameters: Any, daily: Mapping[str, float]) -> 
 
 def steady(coupled: Any, parameters: Any, daily: Mapping[str, float]) -> dict[str, Any]:
     """All effects of the drugs at these doses a day."""
-    states, found = steady_states(coupled, parameters, daily), {}
+    states = steady_states(coupled, parameters, daily)
+    found: dict[str, Any] = {}
     for model in coupled.models:
         if model.name in states:
             found |= model.observe(jnp.asarray(0.0), states[model.name], of_model(coupled, parameters, model))

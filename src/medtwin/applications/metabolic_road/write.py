@@ -20,6 +20,9 @@ LIMITS = (
     "Research output. It is no treatment decision: never stop or start a drug because of it.",
     "Bands (90 %) hold what differs between persons who fit the same few measurements. That the equations are wrong is not in "
     "them: docs/evidence/road.md compares them with the DiRECT trial, and says where they miss.",
+    "The model is far too pessimistic about remission after weight loss (docs/evidence/road.md). What DiRECT saw at the weight "
+    "loss foreseen here stands beside it: people with diabetes for less than six years and without insulin, one year after a "
+    "total diet replacement.",
     "The chance counts HbA1c below 6.5 % at the end, with every glucose-lowering drug away for the last three months. Its "
     "interval is of the number of draws only.",
     "Appetite answers weight lost (about 95 kcal a day per kg): a fall of intake is the effort that is kept up, and what is "
@@ -45,9 +48,12 @@ def _cell(levels: np.ndarray) -> str:
 
 
 def chance(course: Course) -> str:
-    """In words."""
-    low, high = course.chance_interval
-    return f"{100 * course.chance:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+    """By the model, and as in the trial, in words."""
+    (low, high), (least, most) = course.chance_interval, course.trial_interval
+    return (
+        f"{100 * course.chance:.0f} % by the model ({100 * low:.0f} to {100 * high:.0f} %), "
+        f"{100 * course.trial:.0f} % in DiRECT at this weight loss ({100 * least:.0f} to {100 * most:.0f} %)"
+    )
 
 
 def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at: datetime | None = None) -> Document:

@@ -57,7 +57,7 @@ from medtwin.physiology.model import (
     parameter,
     state,
 )
-from medtwin.physiology.prior import Fixed, LogNormal
+from medtwin.physiology.prior import LogNormal
 
 Number = Float[Array, "..."]
 
