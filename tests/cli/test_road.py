@@ -7,9 +7,9 @@ def test_road(run, tmp_path):
     plain = tmp_path / "plan.yaml"
     plain.write_text("intake: -300\ntaking: [metformin 2000 mg daily]\n")
     recently = (datetime.now(UTC) - timedelta(days=9)).isoformat()
-    run("state", "eva", "body_weight", "98", "--at", recently)
+    run("state", "eva", "body_weight", "98 kg", "--at", recently)
     run("road", "eva", code=1)  # no HbA1c
-    run("state", "eva", "hba1c", "7.4", "--at", recently)
+    run("state", "eva", "hba1c", "7.4 %", "--at", recently)
     run("road", "eva", "--start", "aspirin 100 mg daily", code=1)
     said = run.json("road", "eva", "--months", "3", "--plan", plain, "--out", tmp_path / "road.html")
     assert said["taking"] == {"metformin": {"mg": 2000.0, "every_days": 1}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ SENSITIVITY = 0.72  #: target of the person with type 2 diabetes, L/mU/d
 
 
 @eqx.filter_jit
-def _run(incretin: str, parameters: object, inputs: object) -> object:
+def _run(incretin: str, parameters: Any, inputs: Any) -> Any:
     model = metabolism(incretin)
     return simulate(model, model.initial(parameters), parameters, inputs)[1]
 
@@ -65,7 +66,7 @@ def rows() -> list[tuple[str, str, str, str]]:
         made.append(
             (f"tirzepatide {amount} mg, week 72 (SURMOUNT-1)", said, lost(found, 72), "form of the dose-response")
         )
-    for words, seen, urine in (
+    for words, trial, urine in (
         (
             "dapagliflozin 10 mg daily",
             "HbA1c -0.67 against placebo; 68 g/d in urine; weight -1.5 % against placebo",
@@ -77,7 +78,7 @@ def rows() -> list[tuple[str, str, str, str]]:
         said = f"HbA1c {found['hba1c'][84] - found['hba1c'][0]:+.2f} from {found['hba1c'][0]:.1f}"
         if urine:
             said += f"; {found['glucose_excretion'][84]:.0f} g/d; {lost(found, 12)}"
-        made.append((f"{words}, week 12 (List 2009)", seen, said, "half dose of the first; no HbA1c"))
+        made.append((f"{words}, week 12 (List 2009)", trial, said, "half dose of the first; no HbA1c"))
     return made
 
 

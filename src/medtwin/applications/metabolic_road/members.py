@@ -23,7 +23,7 @@ from medtwin.physiology.metabolism import metabolism
 from medtwin.physiology.model import draw
 
 YEARS = BetaCells()
-DRAWN, WEEK = 12000, 7.0
+DRAWN, WEEK = 6000, 7.0
 BEFORE, TREATED = 468, 52  #: weeks
 LABORATORY, MODEL_HBA1C = 0.2, 0.2  #: points of HbA1c: a laboratory, and what the model leaves out. Judgement
 SENSOR_MEAN = 12.0  #: mg/dL, a sensor's mean against a year's mean. Judgement
@@ -59,7 +59,7 @@ def members(person: Person, count: int = 400, seed: int = 0) -> Members:
     """Of this person. Raises :class:`AnalysisError` where no HbA1c and no sensor mean is known, or none of the draws fits."""
     if person.hba1c is None and person.sensor_mean is None:
         raise AnalysisError(
-            "neither HbA1c nor sensor glucose", remedy="ingest or state one: medtwin state PATIENT hba1c 7.4"
+            "neither HbA1c nor sensor glucose", remedy="ingest or state one: medtwin state PATIENT hba1c '7.4 %'"
         )
     incretin = "tirzepatide" if "tirzepatide" in person.daily else "semaglutide"
     parameters, cells, hba1c, healthy = lived(person, incretin, DRAWN, seed)

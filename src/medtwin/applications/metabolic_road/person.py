@@ -31,7 +31,7 @@ def person(record: Record, now: datetime, taking: dict[str, Dose]) -> tuple[Pers
         for name in ("body_weight", "hba1c", "glucose", *DRUGS)
     }
     if not held["body_weight"]:
-        raise AnalysisError("no body weight", remedy="state one: medtwin state PATIENT body_weight 98")
+        raise AnalysisError("no body weight", remedy="state one: medtwin state PATIENT body_weight '98 kg'")
     found = dict(taking)
     for name in DRUGS:
         doses = [value for when, value in held[name] if when > now - DOSES_WITHIN]
