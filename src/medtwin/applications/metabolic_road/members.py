@@ -23,7 +23,7 @@ from medtwin.physiology.metabolism import metabolism
 from medtwin.physiology.model import draw
 
 YEARS = BetaCells()
-DRAWN, WEEK = 8000, 7.0
+DRAWN, WEEK = 12000, 7.0
 BEFORE, TREATED = 468, 52  #: weeks
 LABORATORY, MODEL_HBA1C = 0.2, 0.2  #: points of HbA1c: a laboratory, and what the model leaves out. Judgement
 SENSOR_MEAN = 12.0  #: mg/dL, a sensor's mean against a year's mean. Judgement
