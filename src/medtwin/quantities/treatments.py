@@ -30,6 +30,8 @@ QUANTITIES = (
              rxnorm=("2601723",), source="diary; RxNorm ingredient (from memory)"),
     Quantity(name="glimepiride", meaning="Glimepiride taken", unit="mg", kind=Kind.AMOUNT, low=0, high=20,
              rxnorm=("25789",), source="diary; RxNorm ingredient (from memory)"),
+    Quantity(name="glucagon_dose", meaning="Glucagon given under the skin", unit="mg", kind=Kind.AMOUNT, low=0, high=10,
+             rxnorm=("4832",), source="diary, pump log; RxNorm ingredient glucagon 4832 (from memory)"),
     Quantity(name="step_count", meaning="Steps taken in an interval", unit="{steps}", kind=Kind.AMOUNT, low=0,
              high=150000, loinc=("55423-8", "41950-7"), source="LOINC 55423-8"),
     Quantity(name="distance_travelled", meaning="Distance moved in an interval", unit="m", kind=Kind.AMOUNT, low=0,
