@@ -14,5 +14,8 @@ def test_road(run, tmp_path):
     said = run.json("road", "eva", "--months", "3", "--plan", plain, "--out", tmp_path / "road.html")
     assert said["taking"] == {"metformin": {"mg": 2000.0, "every_days": 1}}
     assert said["planned"]["weight"][1][-1] < said["as_now"]["weight"][1][-1]
-    assert 0.0 <= said["planned"]["chance"] <= 1.0
+    held = said["planned"]["weight"][1][-1] > 96.0
+    assert (said["planned"]["chance"] is not None) == held
+    assert (said["planned"]["hba1c"][1][-1] is not None) == held
+    assert said["planned"]["direct_trial"]["people"] == 89
     assert (tmp_path / "road.html").read_text().startswith("<!doctype html>")

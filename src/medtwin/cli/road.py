@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,10 +45,12 @@ def road(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Show weight, HbA1c and the chance of HbA1c below 6.5 % without drugs, months ahead, as now and under a plan.
+    """Show weight, and HbA1c where the model holds, months ahead, as now and under a plan.
 
-    For adults with type 2 diabetes. Drugs: metformin, dapagliflozin, glimepiride, semaglutide, tirzepatide. Research output, no
-    treatment decision; docs/evidence/road.md says how far it agrees with trials.
+    For adults with type 2 diabetes. Drugs: metformin, dapagliflozin, glimepiride, semaglutide, tirzepatide. HbA1c and the chance
+    of less than 6.5 % without drugs are withheld where weight changes: there the model fails against trials
+    (docs/evidence/road.md), and what the DiRECT trial saw at that weight loss stands instead. Research output, no treatment
+    decision.
     """
     from medtwin.applications.metabolic_road.members import members
     from medtwin.applications.metabolic_road.person import person
@@ -77,8 +80,8 @@ def road(
     if as_json:
         courses = {
             name: {
-                "weight": course.weight, "hba1c": course.hba1c, "levels": [5, 50, 95], "chance": course.chance,
-                "chance_interval": course.chance_interval,
+                "weight": course.weight, "hba1c": _told(course.hba1c), "levels": [5, 50, 95], "chance": course.chance,
+                "chance_interval": course.chance_interval, "direct_trial": asdict(course.trial) if course.trial else None,
             }
             for name, course in (("as_now", made.as_now), ("planned", made.planned))
         }  # fmt: skip
@@ -94,16 +97,21 @@ def road(
         note(f"wrote {out}")
 
 
+def _told(levels: Any) -> list[list[float | None]]:
+    """Nothing where it is withheld."""
+    return [[None if value != value else float(value) for value in row] for row in levels]
+
+
 def _show(patient: str, synthetic: bool, words: str, made: Any) -> None:
     from medtwin.applications.metabolic_road.write import LIMITS, chance, rows
 
     typer.secho(f"{patient}{' (SYNTHETIC DATA)' if synthetic else ''}: {words}", bold=True)
-    typer.echo(
-        f"Chance of HbA1c below 6.5 % without drugs at the end: {chance(made.planned)}; as now {chance(made.as_now)}"
-    )
+    typer.echo("HbA1c below 6.5 % without drugs at the end:")
+    typer.echo(f"  under the plan: {chance(made.planned)}")
+    typer.echo(f"  as now: {chance(made.as_now)}")
     head = ("month", "weight as now, kg", "planned", "HbA1c as now, %", "planned")
     table("Median and 90 % interval", head, rows(made), right=(1, 2, 3, 4))
-    note(LIMITS[0])
+    note(f"{LIMITS[0]} {LIMITS[2]}")
 
 
 def _words(intake: float, walk: float, begun: list[str], ended: list[str]) -> str:

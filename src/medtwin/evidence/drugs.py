@@ -97,8 +97,9 @@ and for tablets a target sensitivity of {SENSITIVITY:g} L/mU/d. Trials' numbers:
 |---|---|---|---|
 {lines}
 
-The metformin arm of List 2009 rose to 1500 mg of the slow-release form. What incretins do to HbA1c, and dropping out, are not
-checked here; sulfonylurea neither.
+Where the model goes beyond a trial, metformin most of all, it is stronger than the drug was there. The metformin arm of List
+2009 rose to 1500 mg of the slow-release form. What incretins do to HbA1c, and dropping out, are not checked here; sulfonylurea
+neither.
 """
 
 

@@ -32,6 +32,7 @@ FEEDBACK, FEEDBACK_SPREAD = 95.0, 0.25  #: kcal/d per kg: Polidori2016, about 10
 TARGET, TARGET_SPREAD = 0.9, 0.30
 GAINED, GAINED_SPREAD = 12.0, 8.0  #: kg in the ten years before. Judgement
 DIABETES = 126.0  #: mg/dL; nobody who counts had this at rest before that gain
+DIAGNOSED = 140.0  #: mg/dL, mean glucose of an HbA1c of 6.5 % (Nathan2008)
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ class Members:
     effective: float
 
 
-def members(person: Person, count: int = 400, seed: int = 0) -> Members:
+def members(person: Person, count: int = 400, seed: int = 0, drawn: int = DRAWN) -> Members:
     """Of this person. Raises :class:`AnalysisError` where no HbA1c and no sensor mean is known, or none of the draws fits."""
     if person.hba1c is None and person.sensor_mean is None:
         raise AnalysisError(
             "neither HbA1c nor sensor glucose", remedy="ingest or state one: medtwin state PATIENT hba1c '7.4 %'"
         )
     incretin = "tirzepatide" if "tirzepatide" in person.daily else "semaglutide"
-    parameters, cells, hba1c, healthy = lived(person, incretin, DRAWN, seed)
+    parameters, cells, hba1c, healthy = lived(person, incretin, drawn, seed)
     deviation = jnp.where(healthy, 0.0, jnp.inf)
     if person.hba1c is not None:
         deviation += ((hba1c - person.hba1c) / (LABORATORY**2 + MODEL_HBA1C**2) ** 0.5) ** 2
@@ -72,17 +73,20 @@ def members(person: Person, count: int = 400, seed: int = 0) -> Members:
     effective = float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
     if effective < 20:
         raise AnalysisError(
-            f"measurements that only {effective:.0f} of {DRAWN} drawn persons are near", expected="20 at least",
+            f"measurements that only {effective:.0f} of {drawn} drawn persons are near", expected="20 at least",
             remedy="look at HbA1c, sensor mean and drugs: they may not be of one time",
         )  # fmt: skip
     rank = (np.arange(count) + np.random.default_rng(seed).random()) / count
-    chosen = jnp.asarray(np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), rank), DRAWN - 1))
+    chosen = jnp.asarray(np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), rank), drawn - 1))
     picked, now = jax.tree.map(lambda x: x[chosen], (parameters, cells))
     return Members(picked, now, incretin, effective)
 
 
-def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, Any, Any, Any]:
-    """Draws before any weighting: parameters, beta cells now, settled HbA1c now (%), whether healthy ten years ago."""
+def lived(
+    person: Person, incretin: str, count: int, seed: int, longest: float = float("inf")
+) -> tuple[Any, Any, Any, Any]:
+    """Draws before any weighting: parameters, beta cells now, settled HbA1c now (%), and who may count: healthy ten years
+    ago, and with diabetes for at most ``longest`` weeks."""
     coupled = metabolism(incretin)
     known = {**person.covariates, "body_weight": person.weight, "type_2_diabetes": 1.0}
     parameters = draw(coupled, jax.random.key(seed), count, known)
@@ -102,27 +106,30 @@ def lived(person: Person, incretin: str, count: int, seed: int) -> tuple[Any, An
     rest = YEARS.initial(replace(years, starting_weight=before))
     share = jnp.linspace(0.0, 1.0, BEFORE + TREATED)[:, None]
     path = before[None, :] + share * (person.weight - before)[None, :]
-    cells = months(rest, years, path[:BEFORE])
+    cells, untreated = months(rest, years, path[:BEFORE])
     treated = replace(
         years,
         production_factor=effects["glucose_production_factor"],
         excretion_clearance=effects["glucose_excretion_clearance"],
         secretion_factor=effects["incretin_secretion_factor"] * effects["sulfonylurea_secretion_factor"],
     )
-    cells = months(cells, treated, path[BEFORE:])
+    cells, _ = months(cells, treated, path[BEFORE:])
     red = of_model(coupled, parameters, Haemoglobin())
     hba1c = Haemoglobin().observe(jnp.asarray(0.0), settled(red, cells.glucose), red)["hba1c"]
-    return parameters, cells, hba1c, rest.glucose < DIABETES
+    weeks = untreated + jnp.where(untreated > 0, TREATED, 0)  # treated is diagnosed, whatever the drugs reach
+    return parameters, cells, hba1c, (rest.glucose < DIABETES) & (weeks <= longest)
 
 
 @eqx.filter_jit
-def months(state: Any, parameters: Any, weight: Any) -> Any:
-    """Beta cells after weeks of these weights ``(weeks, members)``."""
+def months(state: Any, parameters: Any, weight: Any) -> tuple[Any, Any]:
+    """Beta cells after weeks of these weights ``(weeks, members)``, and how many weeks were above ``DIAGNOSED``."""
 
-    def week(now: Any, held: Any) -> tuple[Any, None]:
-        return YEARS.step(jnp.asarray(0.0), jnp.asarray(WEEK), now, parameters, {"body_weight": held}), None
+    def week(carry: Any, held: Any) -> tuple[Any, None]:
+        now, above = carry
+        after = YEARS.step(jnp.asarray(0.0), jnp.asarray(WEEK), now, parameters, {"body_weight": held})
+        return (after, above + (after.glucose > DIAGNOSED).astype(above.dtype)), None
 
-    return jax.lax.scan(week, state, weight)[0]
+    return jax.lax.scan(week, (state, jnp.zeros(weight.shape[1])), weight)[0]
 
 
 def of_model(coupled: Any, parameters: Any, model: Any) -> Any:

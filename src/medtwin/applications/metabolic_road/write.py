@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import medtwin
-from medtwin.applications.metabolic_road.road import Course, Road
+from medtwin.applications.metabolic_road.road import STEADY, Course, Road
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, Paragraph, Table
 from medtwin.reports.figures.axis import Axis, labels, spread
 from medtwin.reports.figures.drawing import Line, Polygon, Polyline, Scene, Shape, Stroke, Text, series
@@ -19,12 +19,13 @@ FOOTER = "medtwin road. Research software: not a medical device, and no advice o
 LIMITS = (
     "Research output. It is no treatment decision: never stop or start a drug because of it.",
     "Bands (90 %) hold what differs between persons who fit the same few measurements. That the equations are wrong is not in "
-    "them: docs/evidence/road.md compares them with the DiRECT trial, and says where they miss.",
-    "The model is far too pessimistic about remission after weight loss (docs/evidence/road.md). What DiRECT saw at the weight "
-    "loss foreseen here stands beside it: people with diabetes for less than six years and without insulin, one year after a "
-    "total diet replacement.",
-    "The chance counts HbA1c below 6.5 % at the end, with every glucose-lowering drug away for the last three months. Its "
-    "interval is of the number of draws only.",
+    "them: docs/evidence/road.md compares them with trials.",
+    f"HbA1c and the chance by the model are withheld once weight has moved by more than {STEADY:g} kg (median): beyond, the "
+    "model fell far short of what weight loss does to HbA1c in trials.",
+    "What DiRECT saw is of a trial, not of this person: people with diabetes for less than six years and without insulin, "
+    "one year after a total diet replacement, by the weight that they had lost.",
+    "The chance, where shown, counts HbA1c below 6.5 % at the end, with every glucose-lowering drug away for the last three "
+    "months. Its interval is of the number of draws only.",
     "Appetite answers weight lost (about 95 kcal a day per kg): a fall of intake is the effort that is kept up, and what is "
     "really eaten comes nearer to the usual with every kilogram.",
     "Walking counts by its energy only. Sides of drugs, hypoglycaemia, dropping out and illness are not modelled.",
@@ -44,16 +45,24 @@ def rows(road: Road) -> tuple[tuple[str, ...], ...]:
 
 def _cell(levels: np.ndarray) -> str:
     low, middle, high = levels.tolist()
+    if np.isnan(middle):
+        return "withheld"
     return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 
 
 def chance(course: Course) -> str:
-    """By the model, and as in the trial, in words."""
-    (low, high), (least, most) = course.chance_interval, course.trial_interval
-    return (
-        f"{100 * course.chance:.0f} % by the model ({100 * low:.0f} to {100 * high:.0f} %), "
-        f"{100 * course.trial:.0f} % in DiRECT at this weight loss ({100 * least:.0f} to {100 * most:.0f} %)"
-    )
+    """By the model where it holds, and what the trial saw, in words."""
+    said = ["withheld by the model"]
+    if course.chance is not None and course.chance_interval is not None:
+        low, high = course.chance_interval
+        said = [f"{100 * course.chance:.0f} % by the model ({100 * low:.0f} to {100 * high:.0f} %)"]
+    if course.trial is not None:
+        trial, (low, high) = course.trial, course.trial.interval
+        said.append(
+            f"in DiRECT, of those who lost {trial.lost}, {trial.reached} of {trial.people} were in remission at one year "
+            f"({100 * low:.0f} to {100 * high:.0f} %)"
+        )
+    return "; ".join(said)
 
 
 def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at: datetime | None = None) -> Document:
@@ -64,11 +73,11 @@ def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at
     blocks += [
         Paragraph(f"{road.months} months of 30 days. Plan: {plan_words}."),
         Paragraph(
-            f"Chance of HbA1c below 6.5 % without drugs at the end: {chance(road.planned)} under the plan, "
-            f"{chance(road.as_now)} as now.", strong=True,
+            f"HbA1c below 6.5 % without drugs at the end. Under the plan: {chance(road.planned)}. As now: "
+            f"{chance(road.as_now)}.", strong=True,
         ),
         Figure(figure(road, "weight", "Weight, kg"), "Weight. Line: median; band: 90 %. Dashed, orange: under the plan."),
-        Figure(figure(road, "hba1c", "HbA1c, %"), "HbA1c with a laboratory's error. Fine line: 6.5 %."),
+        Figure(figure(road, "hba1c", "HbA1c, %"), "HbA1c with a laboratory's error, where the model holds. Fine line: 6.5 %."),
         Box("What this is not", LIMITS, "caution"),
         Table(
             caption="Median and 90 % interval", head=("month", "weight as now, kg", "planned", "HbA1c as now, %", "planned"),
@@ -92,7 +101,7 @@ def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at
 def figure(road: Road, what: str, title: str) -> Scene:
     """Both courses over the months, with bands."""
     courses = [getattr(c, what) for c in (road.as_now, road.planned)]
-    ends = [float(min(c.min() for c in courses)), float(max(c.max() for c in courses))]
+    ends = [float(np.nanmin(courses)), float(np.nanmax(courses))] if not np.isnan(courses).all() else [6.3, 6.7]
     if what == "hba1c":
         ends = [min(ends[0], 6.3), max(ends[1], 6.7)]
     x = Axis(low=0.0, high=float(road.months), start=50.0, end=700.0)
@@ -110,13 +119,16 @@ def figure(road: Road, what: str, title: str) -> Scene:
     if what == "hba1c":
         shapes.append(Line(50.0, y(6.5), 700.0, y(6.5), Stroke(colour="ink", width=0.8), "threshold"))
     for number, values in enumerate(courses):
-        months = [x(k + 1.0) for k in range(road.months)]
-        down, line, up = ([y(float(v)) for v in values[k]] for k in range(3))
+        shown = int((~np.isnan(values[1])).sum())
+        if not shown:
+            continue
+        months = [x(k + 1.0) for k in range(shown)]
+        down, line, up = ([y(float(v)) for v in values[k, :shown]] for k in range(3))
         around = [*zip(months, up, strict=True), *reversed(list(zip(months, down, strict=True)))]
         stroke = series(number)
         shapes.append(Polygon(tuple(around), stroke.colour, None, 0.18, f"band {number}"))
         shapes.append(Polyline(tuple(zip(months, line, strict=True)), stroke, f"median {number}"))
-    end = [f"{c[1, -1]:.1f} ({c[0, -1]:.1f} to {c[2, -1]:.1f})" for c in courses]
+    end = [_cell(c[:, -1]) for c in courses]
     said = f"{title} after {road.months} months: as now {end[0]}, under the plan {end[1]}."
     return Scene(width=720.0, height=232.0, title=title, description=said, shapes=tuple(shapes))
 
