@@ -9,6 +9,8 @@ QUANTITIES = (
              unit="1", low=0, high=10),
     Quantity(name="sulfonylurea_secretion_factor", meaning="Insulin secretion as a multiple of that without a sulfonylurea",
              unit="1", low=0, high=10),
+    Quantity(name="sulfonylurea_added_secretion", meaning="Insulin secretion that a sulfonylurea adds whatever the glucose",
+             unit="pmol/kg/min", low=0, high=50),
     Quantity(name="gastric_emptying_factor", meaning="Speed of the stomach as a multiple of the untreated one", unit="1",
              low=0, high=5),
     Quantity(name="appetite_effect", meaning="Lasting fall of the energy eaten", unit="kcal/d", low=-5000, high=10000),

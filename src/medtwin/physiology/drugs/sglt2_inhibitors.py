@@ -91,7 +91,7 @@ class Dapagliflozin(Model):
     scenario: ClassVar[Scenario] = Scenario(
         duration=60 * DAY, given=(Exposure(quantity="dapagliflozin", time=0.0, amount=10.0 * 30, until=30 * DAY),)
     )
-    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=20 * DAY, steps=20, displaced={"acting": 1.0})
+    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=8 * DAY, steps=16, displaced={"acting": 1.0})
     ledgers: ClassVar[tuple[Ledger, ...]] = (
         Ledger(
             name="dapagliflozin",

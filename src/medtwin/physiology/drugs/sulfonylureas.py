@@ -11,7 +11,7 @@ Equations
 Time in days; ``d`` the dose per day that acts::
 
     acting' = dose - k acting          d = k acting
-    secretion factor = 1 + gain d/(d + half)
+    secretion factor = 1 + gain d/(d + half)        added secretion = S0 gain d/(d + half)
 
 Parameters
 ----------
@@ -20,16 +20,17 @@ Parameters
 Assumptions
 -----------
 A multiple of what beta cells release at that glucose: no more than cells can, and less where few are left. The failure
-over years that trials show comes from the loss of beta cells and from nothing of the drug. For the minutes of a day,
-``glucose_type_2`` has ``added_secretion``; no dose-response in that unit was found.
+over years that trials show comes from the loss of beta cells and from nothing of the drug. For the minutes of a day
+(``added_secretion`` of ``glucose_type_2``), the same share of the secretion at rest is added whatever the glucose; no
+dose-response in that unit was found.
 
 Outputs
 -------
-sulfonylurea_secretion_factor (1).
+sulfonylurea_secretion_factor (1), sulfonylurea_added_secretion (pmol/kg/min).
 
 References
 ----------
-Goldberg1996 (see ``references``).
+Goldberg1996, DallaMan2007 (see ``references``).
 """
 
 # ruff: noqa: E501  (a variable, with its unit, prior, source and meaning, stands on one line)
@@ -69,6 +70,7 @@ class GlimepirideParameters(eqx.Module):
     offset_rate: Number = parameter(unit="/d", prior=LogNormal(1.0, 0.2), source="judgement: acts for about a day (from memory)", meaning="Rate at which the effect comes and goes (k)")
     secretion_gain: Number = parameter(unit="1", prior=LogNormal(0.6, 0.4), source="judgement: secretion rises by a third to two thirds", meaning="Greatest rise of the insulin released, as a share")
     half_dose: Number = parameter(unit="mg/d", prior=LogNormal(1.0, 0.4), source="Goldberg1996: little more at 8 than at 4 mg (from memory)", meaning="Daily dose at half of the greatest effect (half)")
+    resting_secretion: Number = parameter(unit="pmol/kg/min", prior=LogNormal(4.0, 0.3), source="DallaMan2007: type 2 at rest, clearance times insulin over what the liver leaves; spread: judgement", meaning="Secretion at rest that the added one is a share of (S0)")
     # fmt: on
 
 
@@ -86,12 +88,12 @@ class Glimepiride(Model):
     Parameters: ClassVar[type] = GlimepirideParameters
     State: ClassVar[type] = GlimepirideState
     accepts: ClassVar[tuple[Accepts, ...]] = (Accepts(quantity="glimepiride", enters="acting"),)
-    observes: ClassVar[tuple[str, ...]] = ("sulfonylurea_secretion_factor",)
+    observes: ClassVar[tuple[str, ...]] = ("sulfonylurea_secretion_factor", "sulfonylurea_added_secretion")
     inferred: ClassVar[tuple[str, ...]] = ()
     scenario: ClassVar[Scenario] = Scenario(
         duration=60 * DAY, given=(Exposure(quantity="glimepiride", time=0.0, amount=4.0 * 30, until=30 * DAY),)
     )
-    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=20 * DAY, steps=80, displaced={"acting": 1.0})
+    smooth_case: ClassVar[SmoothCase] = SmoothCase(duration=4 * DAY, steps=16, displaced={"acting": 1.0})
     ledgers: ClassVar[tuple[Ledger, ...]] = (
         Ledger(
             name="glimepiride",
@@ -102,6 +104,7 @@ class Glimepiride(Model):
     )
     signs: ClassVar[tuple[Sign, ...]] = (
         Sign(cause="glimepiride", effect="sulfonylurea_secretion_factor", direction=1, size=2.0),
+        Sign(cause="glimepiride", effect="sulfonylurea_added_secretion", direction=1, size=2.0),
     )
     rests: ClassVar[bool] = True
     references: ClassVar[tuple[Reference, ...]] = (
@@ -109,6 +112,12 @@ class Glimepiride(Model):
             key="Goldberg1996",
             text="Goldberg RB, Holvey SM, Schneider J. A dose-response study of glimepiride in patients with NIDDM who have "
             "previously received sulfonylurea agents. Diabetes Care 1996;19:849-856 (from memory).",
+        ),
+        Reference(
+            key="DallaMan2007",
+            text="Dalla Man C, Rizza RA, Cobelli C. Meal simulation model of the glucose-insulin system. IEEE Trans "
+            "Biomed Eng 2007;54:1740-1749.",
+            doi="10.1109/TBME.2007.893506",
         ),
     )
 
@@ -123,7 +132,11 @@ class Glimepiride(Model):
         return GlimepirideState(acting=inputs["glimepiride"] - parameters.offset_rate * state.acting)
 
     def observe(self, t: Number, state: GlimepirideState, parameters: GlimepirideParameters) -> dict[str, Number]:
-        """sulfonylurea_secretion_factor (1)."""
+        """sulfonylurea_secretion_factor (1), sulfonylurea_added_secretion (pmol/kg/min)."""
         p = parameters
         daily = p.offset_rate * state.acting
-        return {"sulfonylurea_secretion_factor": 1 + p.secretion_gain * daily / (daily + p.half_dose)}
+        share = p.secretion_gain * daily / (daily + p.half_dose)
+        return {
+            "sulfonylurea_secretion_factor": 1 + share,
+            "sulfonylurea_added_secretion": p.resting_secretion * share,
+        }
