@@ -338,7 +338,12 @@ def _released(action: Number, weight: Number, p: BetaCellYearsParameters) -> Num
 def _sensitivity(acids: Number, inflammation: Number, p: BetaCellYearsParameters) -> Number:
     """Where insulin sensitivity settles."""
     inflamed = p.resistance_of_inflammation / (p.resistance_of_inflammation + inflammation)
-    return p.sensitivity_factor * p.target_sensitivity * inflamed * (1 - p.resistance_of_acids * _hill(acids, p.resistance_half, 6))
+    return (
+        p.sensitivity_factor
+        * p.target_sensitivity
+        * inflamed
+        * (1 - p.resistance_of_acids * _hill(acids, p.resistance_half, 6))
+    )
 
 
 def _function(glucose: Number, acids: Number, inflammation: Number, p: BetaCellYearsParameters) -> Number:

@@ -7,7 +7,6 @@ from functools import cache
 
 from medtwin.errors import ModelError
 from medtwin.physiology.beta_cell_years import BetaCellYears
-from medtwin.physiology.beta_cells import BetaCells
 from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
@@ -57,7 +56,6 @@ def all_models() -> tuple[Model, ...]:
         BodyWeight(),
         Haemoglobin(),
         BetaCellYears(),
-        BetaCells(),
         Metformin(),
         Dapagliflozin(),
         Glimepiride(),
