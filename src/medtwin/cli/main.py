@@ -18,6 +18,7 @@ from medtwin.cli import (
     moving,
     people,
     population,
+    road,
     serve,
     study,
     trial,
@@ -65,7 +66,7 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

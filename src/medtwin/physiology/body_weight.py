@@ -24,6 +24,9 @@ Time in days; ``E`` energy intake, ``E0`` habitual intake, ``W`` weight, zero at
 
 ``X`` is what is left of the energy for fat, lean and the cost of building them. It follows that the energy in the body
 changes by exactly intake minus expenditure: ``rhoF fat' + rhoL lean' + rhoG glycogen' = E - expenditure``.
+An intervention is two parameters, of a diet, a drug or surgery (Polidori2016, Hall2024), and energy may be lost::
+
+    E = recorded + unrecorded - appetite_effect + appetite_feedback (W0 - W)          X has  - energy_lost
 
 Parameters
 ----------
@@ -42,7 +45,7 @@ body_weight (kg); body_fat_fraction (%).
 
 References
 ----------
-Hall2011, Forbes1987, Mifflin1990, Jackson2002, Silva2007 (see ``references``).
+Hall2011, Forbes1987, Mifflin1990, Jackson2002, Silva2007, Polidori2016, Hall2024 (see ``references``).
 """
 
 # ruff: noqa: E501  (a variable, with its unit, prior, source and meaning, stands on one line)
@@ -121,6 +124,9 @@ class BodyWeightParameters(eqx.Module):
     resting_expenditure: Number = parameter(unit="kcal/kg/d", prior=LogNormal(resting_expenditure, 0.08), source="Mifflin1990; spread: its residual of about a tenth", meaning="Resting metabolic rate at the start, per weight")
     physical_activity_level: Number = parameter(unit="1", prior=LogNormal(1.6, 0.10), source="Hall2011; spread: judgement", meaning="Expenditure at the start as a multiple of the resting rate")
     unrecorded_intake: Number = parameter(unit="kcal/d", prior=Normal(0.0, 250.0), source="judgement: diaries miss a tenth to a fifth", meaning="Intake beyond what is recorded, less what was recorded and not eaten")
+    appetite_effect: Number = parameter(unit="kcal/d", prior=Fixed(0.0), source="no intervention", meaning="Hook: lasting fall of intake that a diet, a drug or surgery makes")
+    appetite_feedback: Number = parameter(unit="kcal/kg/d", prior=Fixed(0.0), source="none unless stated: Polidori2016 found about 100", meaning="Hook: rise of intake per weight lost")
+    energy_lost: Number = parameter(unit="kcal/d", prior=Fixed(0.0), source="no drug", meaning="Hook: energy lost with glucose in urine")
     sodium_change: Number = parameter(unit="mg/d", prior=Fixed(0.0), source="no change unless stated", meaning="Change of the daily sodium since the start")
     carbohydrate_share: Number = parameter(unit="1", prior=Fixed(0.5), source="Hall2011", meaning="Share of carbohydrate in the energy eaten")
     glycogen_energy: Number = parameter(unit="kcal/kg", prior=Fixed(4206.5), source="Hall2011, rhoG", meaning="Energy density of glycogen")
@@ -183,7 +189,7 @@ class BodyWeight(Model):
                 + p.glycogen_energy * s.glycogen
             ),
             flow=lambda s, p, u: (
-                u["energy_intake"] + p.unrecorded_intake - expenditure(s, p, u["energy_intake"] + p.unrecorded_intake)
+                eaten(s, p, u["energy_intake"]) - p.energy_lost - expenditure(s, p, eaten(s, p, u["energy_intake"]))
             ),
         ),
     )
@@ -224,6 +230,18 @@ class BodyWeight(Model):
             "for adults. Physiol Meas 2007;28:489-502.",
             doi="10.1088/0967-3334/28/5/004",
         ),
+        Reference(
+            key="Polidori2016",
+            text="Polidori D, Sanghvi A, Seeley RJ, Hall KD. How strongly does appetite counter weight loss? Quantification "
+            "of the feedback control of human energy intake. Obesity 2016;24:2289-2295 (abstract read).",
+            doi="10.1002/oby.21653",
+        ),
+        Reference(
+            key="Hall2024",
+            text="Hall KD. Physiology of the weight loss plateau after calorie restriction, GLP-1 receptor agonism, and "
+            "bariatric surgery. Obesity 2024 (abstract of the preprint read).",
+            doi="10.1101/2023.11.05.565699",
+        ),
     )
 
     def initial(self, parameters: BodyWeightParameters) -> BodyWeightState:
@@ -248,7 +266,7 @@ class BodyWeight(Model):
         """Energy that is left over goes into fat and lean; see the module's equations."""
         s, p = state, parameters
         habitual = _habitual_intake(p)
-        intake = inputs["energy_intake"] + p.unrecorded_intake
+        intake = eaten(s, p, inputs["energy_intake"])
         change = intake - habitual
 
         stored = p.carbohydrate_share * (intake - habitual * (s.glycogen / p.starting_glycogen) ** 2)
@@ -259,7 +277,7 @@ class BodyWeight(Model):
             + p.sodium_by_carbohydrate * change / habitual
         ) / p.fluid_sodium
 
-        left = intake - expenditure(s, p, intake) - (glycogen if self.unscaled_glycogen else stored)
+        left = intake - p.energy_lost - expenditure(s, p, intake) - (glycogen if self.unscaled_glycogen else stored)
         forbes = p.forbes_mass * p.lean_energy / p.fat_energy
         cost = (1 + p.lean_building / p.lean_energy) * forbes + (1 + p.fat_building / p.fat_energy) * s.fat
         return BodyWeightState(
@@ -298,6 +316,12 @@ def _starting_lean(p: BodyWeightParameters) -> Number:
 
 def _weight(s: BodyWeightState, p: BodyWeightParameters) -> Number:
     return s.fat + s.lean + (1 + p.glycogen_water) * s.glycogen + s.extracellular_fluid
+
+
+def eaten(s: BodyWeightState, p: BodyWeightParameters, recorded: Number) -> Number:
+    """Energy eaten (kcal/d): what is recorded and what is not, less the intervention, and appetite's answer to weight lost."""
+    lost = p.starting_weight - _weight(s, p)
+    return recorded + p.unrecorded_intake - p.appetite_effect + p.appetite_feedback * lost
 
 
 def expenditure(s: BodyWeightState, p: BodyWeightParameters, intake: Number) -> Number:

@@ -11,6 +11,10 @@ from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
+from medtwin.physiology.drugs.incretins import Semaglutide, Tirzepatide
+from medtwin.physiology.drugs.metformin import Metformin
+from medtwin.physiology.drugs.sglt2_inhibitors import Dapagliflozin
+from medtwin.physiology.drugs.sulfonylureas import Glimepiride
 from medtwin.physiology.glucose_counter_regulation import GlucoseCounterRegulation
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.glucose_meals import GlucoseMeals
@@ -52,6 +56,11 @@ def all_models() -> tuple[Model, ...]:
         BodyWeight(),
         Haemoglobin(),
         BetaCellYears(),
+        Metformin(),
+        Dapagliflozin(),
+        Glimepiride(),
+        Semaglutide(),
+        Tirzepatide(),
         Circulation(),
         CirculationDaily(),
         weight_and_glucose(),

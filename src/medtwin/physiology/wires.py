@@ -101,7 +101,8 @@ def planned(models: tuple[Model, ...], wires: tuple[Wire, ...]) -> Plan:
     units = [model.clock.unit for model in models]
     if min(units) not in _TIME:
         raise ModelError(f"a clock whose unit is {min(units)} s", expected=f"one of {sorted(_TIME)}")
-    fast = tuple(i for i, unit in enumerate(units) if unit == min(units))
+    quick = tuple(i for i, unit in enumerate(units) if unit == min(units))
+    fast = tuple(i for i in quick if type(models[i]).step is Model.step) or quick  # a stiff one keeps its own step
     slow = tuple(i for i in range(len(models)) if i not in fast)
     parameters, states = _unique(models, "Parameters"), _unique(models, "State")
 

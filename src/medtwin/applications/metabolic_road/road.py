@@ -1,0 +1,143 @@
+"""The months ahead under a plan, and without it: weight, HbA1c, and the chance of HbA1c below 6.5 % without drugs.
+
+HbA1c and the chance are withheld once the median weight has moved by more than ``STEADY``: there the model fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from medtwin.applications.metabolic_road.members import LABORATORY, Members, steady, steady_states
+from medtwin.applications.metabolic_road.plan import DRUGS, Dose, Plan
+from medtwin.physiology.haemoglobin import settled
+from medtwin.physiology.metabolism import ENERGY_OF_GLUCOSE, metabolism
+from medtwin.physiology.model import simulate
+
+MONTH = 30  #: days
+REMISSION = 6.5  #: %
+OFF = 90  #: days without drugs before it counts (consensus of 2021: three months)
+WALK = 0.035  #: kcal/kg/min above rest, slow to brisk walking of about 3 MET less 1 (from memory)
+LEVELS = (5.0, 50.0, 95.0)
+#: kg; beyond, the model's HbA1c is withheld: it misses about .1 points for each kg (docs/evidence/road.md)
+STEADY = 2.0
+UNMOVED = 0.5  #: kg
+#: Remission at one year in DiRECT, both arms: weight lost, from (kg), remissions, people (Lean 2018, abstract, from memory)
+DIRECT = (
+    ("none", float("-inf"), 0, 76),
+    ("0 to 5 kg", 0.0, 6, 89),
+    ("5 to 10 kg", 5.0, 19, 56),
+    ("10 to 15 kg", 10.0, 16, 28),
+    ("15 kg and more", 15.0, 31, 36),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What DiRECT saw among those who lost as much weight: not a statement about this person."""
+
+    lost: str
+    reached: int
+    people: int
+    interval: tuple[float, float]  #: 95 %
+
+
+@dataclass(frozen=True)
+class Course:
+    """At the end of each month: ``(3, months)`` of the levels 5, 50 and 95 %; HbA1c is NaN where the model fails."""
+
+    weight: np.ndarray
+    hba1c: np.ndarray
+    chance: float | None  #: of HbA1c below 6.5 % at the end, all drugs away for the last three months; where it holds
+    #: 95 %, of the draws that count only; not of what the model gets wrong
+    chance_interval: tuple[float, float] | None
+    trial: Trial | None  #: at the median of the weight lost; nothing where weight stays
+
+
+@dataclass(frozen=True)
+class Road:
+    """Both courses."""
+
+    months: int
+    as_now: Course
+    planned: Course
+    effective: float
+
+
+def road(people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan, seed: int = 0) -> Road:
+    """Of these members. ``weight`` now, kg."""
+    as_now = _course(people, weight, taking, Plan(months=plan.months), seed)
+    return Road(plan.months, as_now, _course(people, weight, taking, plan, seed), people.effective)
+
+
+def _course(people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan, seed: int) -> Course:
+    with_drugs = _lived(people, weight, taking, plan, without_at_the_end=False)
+    without = _lived(people, weight, taking, plan, without_at_the_end=True)
+    error = LABORATORY * np.random.default_rng(seed).standard_normal(with_drugs["hba1c"].shape)
+    weights = np.percentile(with_drugs["body_weight"], LEVELS, axis=1)
+    lost = weight - weights[1]
+    holds = np.maximum.accumulate(np.abs(lost)) <= STEADY
+    hba1c = np.percentile(with_drugs["hba1c"] + error, LEVELS, axis=1)
+    hba1c[:, ~holds] = np.nan
+    share = float(((without["hba1c"][-1] + error[-1]) < REMISSION).mean()) if holds[-1] else None
+    interval = None if share is None else wilson(share, people.effective)
+    return Course(weights, hba1c, share, interval, in_trial(float(lost[-1])))
+
+
+def _lived(people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan, without_at_the_end: bool) -> Any:
+    coupled, p = metabolism(people.incretin), people.parameters
+    daily = {name: one.daily for name, one in taking.items()}
+    effects = steady(coupled, p, daily)
+    state = coupled.initial(p)
+    drugs = steady_states(coupled, p, daily)
+    parts = {name: value for drug in drugs.values() for name, value in vars(drug).items() if hasattr(state, name)}
+    for label, drug in drugs.items():  # the joint name of a state that two drugs share
+        parts |= {f"{label}_{n}": v for n, v in vars(drug).items() if hasattr(state, f"{label}_{n}")}
+    red = coupled._own([m.name for m in coupled.models].index("haemoglobin"), p)
+    state = replace(state, **parts, **vars(people.cells), **vars(settled(red, people.cells.glucose)))
+
+    days = MONTH * plan.months
+    usual = coupled.resting(p)["energy_intake"] + effects["appetite_effect"]
+    usual = usual + ENERGY_OF_GLUCOSE * people.cells.urine_glucose
+    eaten = usual + plan.intake - WALK * weight * plan.walk
+    inputs = {"energy_intake": jnp.broadcast_to(eaten, (days, *eaten.shape))}
+    for name in DRUGS:
+        if name not in {one.quantity for one in coupled.accepts}:
+            continue
+        new = plan.start.get(name)
+        one = new or (None if name in plan.stop else taking.get(name))
+        given = np.array([one.on(day, new=new is not None) if one else 0.0 for day in range(days)])
+        if without_at_the_end:
+            given[max(days - OFF, 0) :] = 0.0
+        inputs[name] = jnp.broadcast_to(jnp.asarray(given)[:, None], (days, *eaten.shape))
+    seen = _run(people.incretin, state, p, inputs)
+    return {name: np.asarray(value) for name, value in seen.items()}
+
+
+@eqx.filter_jit
+def _run(incretin: str, state: Any, parameters: Any, inputs: Any) -> Any:
+    state = jax.tree.map(lambda x: x + jnp.zeros_like(inputs["energy_intake"][0]), state)
+    seen = simulate(metabolism(incretin), state, parameters, inputs, every=MONTH)[1]
+    return {name: seen[name] for name in ("body_weight", "hba1c", "blood_glucose")}
+
+
+def in_trial(lost: float) -> Trial | None:
+    """DiRECT's remission at one year in the class of this weight lost (kg); nothing where weight stays."""
+    if abs(lost) < UNMOVED:
+        return None
+    name, _, reached, people = [one for one in DIRECT if one[1] <= lost + 1e-9][-1]
+    return Trial(name, reached, people, wilson(reached / people, people))
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Interval (95 %) of a share of so many independent draws."""
+    z = 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
+    return max(middle - half, 0.0), min(middle + half, 1.0)

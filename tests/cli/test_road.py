@@ -1,0 +1,21 @@
+"""medtwin road."""
+
+from datetime import UTC, datetime, timedelta
+
+
+def test_road(run, tmp_path):
+    plain = tmp_path / "plan.yaml"
+    plain.write_text("intake: -300\ntaking: [metformin 2000 mg daily]\n")
+    recently = (datetime.now(UTC) - timedelta(days=9)).isoformat()
+    run("state", "eva", "body_weight", "98 kg", "--at", recently)
+    run("road", "eva", code=1)  # no HbA1c
+    run("state", "eva", "hba1c", "7.4 %", "--at", recently)
+    run("road", "eva", "--start", "aspirin 100 mg daily", code=1)
+    said = run.json("road", "eva", "--months", "3", "--plan", plain, "--out", tmp_path / "road.html")
+    assert said["taking"] == {"metformin": {"mg": 2000.0, "every_days": 1}}
+    assert said["planned"]["weight"][1][-1] < said["as_now"]["weight"][1][-1]
+    held = said["planned"]["weight"][1][-1] > 96.0
+    assert (said["planned"]["chance"] is not None) == held
+    assert (said["planned"]["hba1c"][1][-1] is not None) == held
+    assert said["planned"]["direct_trial"]["people"] == 89
+    assert (tmp_path / "road.html").read_text().startswith("<!doctype html>")
