@@ -171,7 +171,12 @@ class GlucoseMeals(Model):
     Parameters: ClassVar[type] = GlucoseMealsParameters
     State: ClassVar[type] = GlucoseMealsState
     accepts: ClassVar[tuple[Accepts, ...]] = (
-        Accepts(quantity="carbohydrate_intake"),  # which stomach it enters, the hour says
+        Accepts(
+            quantity="carbohydrate_intake",
+            enters=tuple(f"{meal}_stomach_1" for meal in MEALS),
+            shares=lambda t, p: tuple(_meal_of_the_hour(t, p)[meal] for meal in MEALS),
+            per=MILLIGRAMS_PER_GRAM,
+        ),
         Accepts(quantity="insulin_bolus", enters="insulin_depot_1", per=MILLIUNITS_PER_UNIT, divided_by="body_weight"),
         Accepts(
             quantity="insulin_basal_rate",
