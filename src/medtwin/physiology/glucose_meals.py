@@ -172,8 +172,12 @@ class GlucoseMeals(Model):
     Parameters: ClassVar[type] = GlucoseMealsParameters
     State: ClassVar[type] = GlucoseMealsState
     accepts: ClassVar[tuple[Accepts, ...]] = (
-        # which stomach a meal enters, the hour says; one that nobody told of counts as a snack
-        Accepts(quantity="carbohydrate_intake", enters="snack_stomach_1", per=MILLIGRAMS_PER_GRAM),
+        Accepts(
+            quantity="carbohydrate_intake",
+            enters=tuple(f"{meal}_stomach_1" for meal in MEALS),
+            shares=lambda t, p: tuple(_meal_of_the_hour(t, p)[meal] for meal in MEALS),
+            per=MILLIGRAMS_PER_GRAM,
+        ),
         Accepts(quantity="insulin_bolus", enters="insulin_depot_1", per=MILLIUNITS_PER_UNIT, divided_by="body_weight"),
         Accepts(
             quantity="insulin_basal_rate",
