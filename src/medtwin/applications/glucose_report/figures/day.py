@@ -11,11 +11,11 @@ from medtwin.reports.figures.drawing import Line, Polygon, Polyline, Scene, Shap
 from medtwin.statistics.glucose.profile import Profile
 
 
-def day(profile: Profile, days: int, unit: Unit, width: float = 720.0, height: float = 262.0) -> Scene:
-    """One day, midnight to midnight on the person's clock."""
+def day(profile: Profile, days: int, unit: Unit, width: float = 720.0, height: float = 262.0, whose: str = "") -> Scene:
+    """One day, midnight to midnight on the person's clock; ``whose``: words for more people than one."""
     left, right, top, floor = 40.0, width - 62.0, 26.0, height - 24.0
     axis, across = upward(top, floor), Axis(low=0.0, high=1440.0, start=left, end=right)
-    title = f"Ambulatory glucose profile of {days} day{'' if days == 1 else 's'}, {unit.name}"
+    title = f"Ambulatory glucose profile of {days} day{'' if days == 1 else 's'}{whose}, {unit.name}"
     shapes: list[Shape] = [Text(4.0, 13.0, title, 11.0, bold=True), *background(axis, left, right, unit)]
     known = np.all(np.isfinite(profile.glucose), axis=0)
     edge = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from medtwin.applications.glucose_report.figures.risk import Place, risk_grid
 from medtwin.applications.glucose_report.report import GlucoseReport
 from medtwin.applications.glucose_report.rows import goal
 from medtwin.applications.glucose_report.unit import Unit
@@ -11,7 +12,6 @@ from medtwin.reports.figures.drawing import Circle, Line, Polyline, Scene, Shape
 from medtwin.statistics.glucose.risk import RiskIndex
 
 WIDTH, HEIGHT = 720.0, 222.0
-ACROSS, UPWARD = 30.0, 60.0  #: ends of the risk grid, weighted %
 
 
 def overview(report: GlucoseReport) -> Scene:
@@ -100,27 +100,8 @@ def _risk(report: GlucoseReport) -> list[Shape]:
     made: list[Shape] = [
         Text(left - 18.0, 13.0, f"Risk: GRI {report.now.risk.value:.0f}, zone {report.now.risk.zone}", 11.0, bold=True)
     ]
-    made.append(rectangle(left, top, right - left, floor - top, None, Stroke(colour="muted", width=0.8)))
-
-    def place(low: float, high: float) -> tuple[float, float]:
-        x, y = min(low, ACROSS) / ACROSS, min(high, UPWARD) / UPWARD
-        return left + x * (right - left), floor - y * (floor - top)
-
-    for number, zone in enumerate("ABCDE"):
-        edge = 20.0 * (number + 1)
-        if number < 4:
-            low_end = (0.0, edge / 1.6) if edge / 1.6 <= UPWARD else ((edge - 1.6 * UPWARD) / 3.0, UPWARD)
-            made.append(
-                Line(*place(*low_end), *place(edge / 3.0, 0.0), Stroke(colour="muted", width=0.8), f"edge {edge:g}")
-            )
-        middle = edge - 10.0
-        made.append(Text(*_moved(place(middle / 6.0, middle / 3.2)), zone, 10.0, "middle", colour="muted"))
-    for value in (0, 10, 20, 30):
-        made.append(Text(place(value, 0.0)[0], floor + 11.0, str(value), 8.0, "middle"))
-    for value in (0, 20, 40, 60):
-        made.append(Text(left - 3.0, place(0.0, value)[1] + 3.0, str(value), 8.0, "end"))
-    made.append(Text((left + right) / 2.0, floor + 21.0, "hypoglycaemia component, %", 8.0, "middle"))
-    made.append(Text(left - 17.0, (top + floor) / 2.0, "hyperglycaemia component, %", 8.0, "middle", turned=True))
+    grid, place = risk_grid(left, right, top, floor)
+    made += grid
     if report.before is not None:
         x, y = _at(place, report.before.risk)
         made.append(Circle(x, y, 4.0, "paper", Stroke(width=1.2), "before"))
@@ -131,11 +112,5 @@ def _risk(report: GlucoseReport) -> list[Shape]:
     return made
 
 
-def _at(place: object, risk: RiskIndex) -> tuple[float, float]:
-    assert callable(place)
-    x, y = place(risk.hypoglycaemia, risk.hyperglycaemia)
-    return float(x), float(y)
-
-
-def _moved(point: tuple[float, float]) -> tuple[float, float]:
-    return point[0], point[1] + 3.0
+def _at(place: Place, risk: RiskIndex) -> tuple[float, float]:
+    return place(risk.hypoglycaemia, risk.hyperglycaemia)
