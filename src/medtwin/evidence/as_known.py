@@ -137,8 +137,15 @@ class _Group:
     def moved(self, quantity: str) -> np.ndarray:
         vectors, memory, hours, inputs = zip(*self.parts, strict=True)
         joined = {q: np.concatenate([part[q] for part in inputs], axis=1) for q in inputs[0]}
-        together = [np.concatenate(parts) for parts in (vectors, memory, hours)]
-        return moved(self.problem, quantity, *together, joined, self.reach)
+        return moved(
+            self.problem,
+            quantity,
+            np.concatenate(vectors),
+            np.concatenate(memory),
+            np.concatenate(hours),
+            joined,
+            self.reach,
+        )
 
 
 def _moved_on(
