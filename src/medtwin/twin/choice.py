@@ -25,7 +25,7 @@ ICD_10 = (
 )  # fmt: skip
 TYPE_1 = (frozenset({"46635009", "313435000", "31321000119102"}), "E10")  #: SNOMED CT, ICD-10
 TYPE_2 = (frozenset({"44054006", "313436004"}), "E11")
-GLUCOSE = "glucose_meals"  #: which structure speaks first for people who inject insulin
+GLUCOSE = "glucose_insulin"  #: which structure speaks first for people who inject insulin
 STRUCTURES = ("glucose_insulin", "glucose_meals")
 PREDIABETES = (frozenset({"714628002", "15777000"}), "R73.03")
 ANY_DIABETES = (frozenset({"73211009", "44054006", "46635009"}), "E1")
