@@ -30,7 +30,7 @@ STRUCTURES = ("glucose_insulin", "glucose_meals")
 PREDIABETES = (frozenset({"714628002", "15777000"}), "R73.03")
 ANY_DIABETES = (frozenset({"73211009", "44054006", "46635009"}), "E1")
 PREDIABETIC = 0.3  #: judgement: between health and type 2 diabetes, nearer to health
-INSULIN = {"insulin_bolus", "insulin_basal_rate"}
+INSULIN = ("insulin_bolus", "insulin_basal_rate")
 CUFF = ("systolic_pressure", "diastolic_pressure")
 
 
@@ -42,6 +42,7 @@ class Choice:
     reason: str
     model: Model | None = None
     update: Update | None = None
+    unused: tuple[str, ...] = ()  #: what the model accepts and this person does not take: no plan offers it
 
     @property
     def physiological(self) -> bool:
@@ -91,7 +92,7 @@ def choose(record: Record, at: datetime | None = None, model: str | None = None)
             return _own_insulin(record, held, at)
         if diagnosed(record, TYPE_2, at):
             return Choice("glucose", CONTRADICTED)
-        if not held & INSULIN:
+        if not held & set(INSULIN):
             return Choice("glucose", f"{NONE_YET}: no insulin doses are recorded")
         return Choice("glucose", "type 1 diabetes with insulin records", *structure(model or GLUCOSE))
     if held >= set(CUFF):
@@ -103,7 +104,7 @@ def choose(record: Record, at: datetime | None = None, model: str | None = None)
 
 def _own_insulin(record: Record, held: set[str], at: datetime | None) -> Choice:
     """Of somebody without type 1 diabetes: the model with insulin secretion, where it is known who and what was eaten."""
-    if held & (INSULIN | {"insulin_long_acting"}):
+    if held & {*INSULIN, "insulin_long_acting"}:
         return Choice("glucose", f"{NONE_YET}: insulin is injected and no diagnosis of type 1 diabetes is recorded")
     share = secretes(record, at)
     if share is None:
@@ -111,7 +112,9 @@ def _own_insulin(record: Record, held: set[str], at: datetime | None) -> Choice:
     if "carbohydrate_intake" not in held:
         return Choice("glucose", f"{NONE_YET}: no meals are recorded")
     known = {0.0: "no diabetes", PREDIABETIC: "prediabetes", 1.0: "type 2 diabetes"}[share]
-    return Choice("glucose", f"{known}, with meals and without injected insulin", *structure("glucose_type_2"))
+    return Choice(
+        "glucose", f"{known}, with meals and without injected insulin", *structure("glucose_type_2"), unused=INSULIN
+    )
 
 
 def secretes(record: Record, at: datetime | None = None) -> float | None:
