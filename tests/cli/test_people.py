@@ -132,6 +132,26 @@ def test_what_if_is_a_paired_difference(anna):
     assert "difference" in done.stdout
 
 
+@pytest.mark.slow
+def test_two_structures_beside_each_other(anna):
+    """Model-form uncertainty: the same plan under another structure, and how far apart the two are."""
+    ask = ("what-if", "anna", "--carbs", 45, "--as-of", "last", "--hours", 3)
+    both = anna.json(*ask, "--beside", "glucose_meals")
+    alone = anna.json(*ask, "--model", "glucose_meals")
+    assert both["beside"]["label"].startswith("glucose_meals")
+    assert both["beside"]["quantiles"] == alone["difference"]["quantiles"]
+    middle = [[row[2] for row in said] for said in (both["difference"]["quantiles"], both["beside"]["quantiles"])]
+    assert both["beside"]["apart"] == pytest.approx([b - a for a, b in zip(*middle, strict=True)])
+    assert max(abs(one) for one in both["beside"]["apart"]) > 0.0
+    assert "glucose_insulin or glucose_meals" in anna(*ask, "--model", "nobody", code=1).stderr
+
+
+def test_a_decision_is_about_the_present_and_a_word_of_three(anna):
+    anna("what-if", "anna", "--carbs", 45, "--decide", "maybe", code=2)
+    anna("what-if", "anna", "--carbs", 45, "--decide", "accepted", "--as-of", "last", code=2)
+    assert anna.json("decisions", "anna")["decisions"] == []
+
+
 def test_a_scenario_file_is_the_same_as_options(anna, tmp_path):
     file = tmp_path / "lunch.yaml"
     file.write_text(

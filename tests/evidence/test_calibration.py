@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 
 from medtwin.evidence import calibrated, calibration
-from medtwin.inference.shipped import circulation_update, glucose_update
+from medtwin.inference.shipped import circulation_update
 from medtwin.physiology.circulation_daily import CirculationDaily
-from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.twin.choice import structure
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = msgspec.json.decode((Path(calibration.__file__).parent / "calibration.json").read_bytes())
@@ -29,9 +30,10 @@ def test_ranks_that_are_uniform_are_shown_and_others_withheld():
     assert unsure.coverage > 0.94
 
 
-def test_a_small_study_of_glucose():
-    rows, notes = calibration.glucose(6, 1, 3)
-    assert [r.parameter for r in rows] == list(GlucoseInsulin().inferred)[: len(rows)]
+@pytest.mark.parametrize("name", ["glucose_insulin", pytest.param("glucose_meals", marks=pytest.mark.slow)])
+def test_a_small_study_of_glucose(name):
+    rows, notes = calibration.glucose(name, 6, 1, 3)
+    assert [r.parameter for r in rows] == list(structure(name)[0].inferred)[: len(rows)]
     assert all(r.n == 6 and 0.0 < r.spread < 1.5 for r in rows)
     assert rows[0].spread < 0.9  # a day of readings teaches something of insulin sensitivity
     assert "Readings" in notes[0]
@@ -48,10 +50,10 @@ def test_a_small_study_of_the_circulation():
 def test_the_committed_figures_are_those_of_the_shipped_filters():
     """Whoever changes a filter runs the study again: `python -m medtwin.evidence.calibration`."""
     assert COMMITTED["filters"] == {
-        "glucose_insulin": repr(glucose_update()),
+        **{name: repr(structure(name)[1]) for name in calibration.GLUCOSE_MODELS},
         "circulation_daily": repr(circulation_update()),
     }
-    for model in (GlucoseInsulin(), CirculationDaily()):
+    for model in (*(structure(name)[0] for name in calibration.GLUCOSE_MODELS), CirculationDaily()):
         mine = [r for r in COMMITTED["parameters"] if r["model"] == model.name]
         assert all(r["n"] >= 400 for r in mine)
         assert all(r["parameter"] in model.inferred for r in mine)

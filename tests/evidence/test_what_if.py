@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from medtwin.evidence import what_if
-from medtwin.evidence.what_if import Answer
+from medtwin.evidence.what_if import Answer, Study
 from medtwin.twin.effects import ERROR, HOURS
+
+MODEL = "glucose_insulin"
 
 
 def test_the_error_is_that_of_the_ratio():
@@ -20,9 +22,8 @@ def test_the_error_is_that_of_the_ratio():
 
 def test_what_ships_is_what_the_committed_run_estimated():
     page = (Path(__file__).parents[2] / "docs/evidence/what-if.md").read_text()
-    row = re.search(r"^\| sd of the log effect, estimated in this run \|(.*)\|$", page, re.M)
-    assert row is not None
-    assert [float(cell) for cell in row[1].split("|")] == list(ERROR)
+    rows = re.findall(r"^## (\w+)$.*?^\| sd of the log effect, estimated in this run \|(.*?)\|$", page, re.M | re.S)
+    assert {model: tuple(float(cell) for cell in cells.split("|")) for model, cells in rows} == ERROR
 
 
 def test_knots_stand_where_answers_are_asked():
@@ -32,11 +33,13 @@ def test_knots_stand_where_answers_are_asked():
 def test_the_page_grades_people_it_was_not_made_on():
     good = [Answer(k % 4, "3 U of insulin", h, -30.0, -60.0, -35.0, -10.0) for k in range(8) for h in what_if.ASKED]
     good += [Answer(k % 4, "45 g of carbohydrate", h, 30.0, 10.0, 35.0, 60.0) for k in range(8) for h in what_if.ASKED]
-    missed = what_if.page([0.5] * 5, good, {"type_1": good}, "python -m x")  # 100 % is not 85 to 95 %
+    missed = what_if.page([Study(MODEL, [0.5] * 5, good, {"type_1": good})], "python -m x")  # 100 % is not 85 to 95 %
     assert "hold 100% (aim: 85 to 95 %): **missed**" in missed
     off = [Answer(a.person, a.plan, a.hours, 90.0 if k % 10 == 0 else a.truth, a.lower, a.median, a.upper)
            for k, a in enumerate(good)]  # fmt: skip
-    assert "hold 90% (aim: 85 to 95 %): met" in what_if.page([0.5] * 5, good, {"type_1": off}, "python -m x")
+    assert "hold 90% (aim: 85 to 95 %): met" in what_if.page(
+        [Study(MODEL, [0.5] * 5, good, {"type_1": off})], "python -m x"
+    )
 
 
 @pytest.mark.slow

@@ -5,9 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from medtwin.errors import InferenceError
 from medtwin.record import Code, Moment, Precision, Record
 from medtwin.sources.ingest import ingest_bytes
-from medtwin.twin.choice import CONTRADICTED, SNOMED, TYPE_1, TYPE_2, choose, diagnosed
+from medtwin.twin.choice import (
+    CONTRADICTED,
+    GLUCOSE,
+    PREDIABETIC,
+    SNOMED,
+    STRUCTURES,
+    TYPE_1,
+    TYPE_2,
+    choose,
+    diagnosed,
+)
+from medtwin.twin.covariates import known
+from medtwin.twin.scenario import plannable
 from twin.people import NOW, committed, event
 
 T1, T2 = Code(SNOMED[0], "46635009"), Code(SNOMED[0], "44054006")
@@ -90,3 +103,39 @@ def test_a_condition_speaks_for_type_1_where_it_is_confirmed_and_not_over(own_ho
         history = store.record("ada", grant).history
     others = record_of().history
     assert choose(Record("ada", (*history, *others))).physiological == speaks
+
+
+def fed(*diagnoses, **more):
+    """A person with a sensor who logs meals and injects nothing."""
+    told = [event("glucose", 120.0, NOW), event("carbohydrate_intake", 40.0, NOW - timedelta(hours=1))]
+    told += [event("diagnosis", code, NOW - 900 * DAYS, key=f"d{number}") for number, code in enumerate(diagnoses)]
+    told += [event(name, value, NOW) for name, value in more.items()]
+    return Record("deniz", committed(told))
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "share"),
+    [(T2, 1.0), (Code(SNOMED[0], "714628002"), PREDIABETIC), (Code(SNOMED[0], "73211009", negated=True), 0.0)],
+)
+def test_who_injects_nothing_and_logs_meals_has_a_model_with_secretion(diagnosis, share):
+    record = fed(diagnosis)
+    found = choose(record)
+    assert found.model.name == "glucose_type_2"
+    assert plannable(found) == ("carbohydrate_intake",)
+    assert known(found.model, record)(NOW)["type_2_diabetes"] == share
+
+
+def test_without_a_diagnosis_meals_or_with_insulin_nobody_with_secretion_speaks():
+    assert "no diagnosis says" in choose(fed()).reason
+    no_meals = Record("deniz", committed([event("glucose", 120.0, NOW), event("diagnosis", T2, NOW - DAYS)]))
+    assert "no meals" in choose(no_meals).reason
+    assert "insulin is injected" in choose(fed(T2, insulin_bolus=3.0)).reason
+    assert "insulin is injected" in choose(fed(T2, insulin_long_acting=10.0)).reason
+
+
+def test_a_structure_is_asked_by_name():
+    assert choose(record_of(T1)).model.name == GLUCOSE
+    for name in STRUCTURES:
+        assert choose(record_of(T1), model=name).model.name == name
+    with pytest.raises(InferenceError, match="glucose_insulin or glucose_meals"):
+        choose(record_of(T1), model="glucose_other")

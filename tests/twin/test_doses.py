@@ -109,3 +109,14 @@ def test_pieces_are_aligned_and_midnight_is_local():
     assert axis.since_midnight(axis.boundary(summer)) == 0.0
     winter = datetime(2026, 1, 1, 22, 0, tzinfo=UTC)
     assert axis.since_midnight(axis.boundary(winter)) == 23 * 60.0
+
+
+def test_a_watch_s_heart_rate_speaks_for_a_quarter_of_an_hour():
+    """Then it is not known, and the person is taken to rest: a watch that was taken off is no walk."""
+    axis = Axis.of(GlucoseInsulin(), None)
+    first = axis.boundary(NOW)
+    beats = doses(
+        "heart_rate", axis, [event("heart_rate", 120.0, NOW), event("heart_rate", 110.0, NOW + timedelta(minutes=5))]
+    )
+    held = beats.held(first, 40)
+    np.testing.assert_allclose(held, [120.0] * 5 + [110.0] * 15 + [0.0] * 20, atol=1e-9)

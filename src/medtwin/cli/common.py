@@ -33,6 +33,10 @@ Home = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="Another structure: glucose_meals or glucose_insulin."),
+]
 PatientId = Annotated[str, typer.Argument(metavar="PATIENT", help="The patient's id, as `medtwin patients` lists it.")]
 AsOf = Annotated[
     str | None,

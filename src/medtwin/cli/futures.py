@@ -14,6 +14,7 @@ from medtwin.cli.common import (
     ClockName,
     Home,
     Json,
+    ModelName,
     PatientId,
     ago,
     command,
@@ -61,6 +62,7 @@ def register(app: typer.Typer) -> None:
         "medtwin what-if anna --carbs 45 --bolus 3.5 --in 20m",
         "medtwin what-if anna --plan 'insulin_bolus=2 U' --in 5m --hours 4",
         "medtwin what-if anna --carbs 45 --bolus 3.5 --decide accepted",
+        "medtwin what-if anna --carbs 45 --model glucose_insulin --beside glucose_meals",
         "medtwin what-if anna --scenario lunch.yaml --as-of last",
         name="what-if", before=EXAMPLE,
     )  # fmt: skip
@@ -72,6 +74,7 @@ def forecast(
     scenario: ScenarioFile = None,
     as_of: AsOf = None,
     clock: ClockName = "available",
+    model: ModelName = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +87,7 @@ def forecast(
         from medtwin.twin.scenario import load
 
         plan = load(scenario)
-    effect, planned, at, notes = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json)
+    effect, planned, at, notes = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json, model=model)
     chosen = effect.scenario if planned else effect.baseline
     if as_json:
         content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned)}
@@ -122,10 +125,14 @@ def what_if(
         str | None,
         typer.Option("--decide", metavar="accepted|refused", help="Keep a decision; see `medtwin decisions`."),
     ] = None,
+    beside: Annotated[
+        str | None, typer.Option("--beside", metavar="NAME", help="A second structure: where do the two disagree?")
+    ] = None,
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; asked for of a refusal.")] = "",
     hours: Hours = 6.0,
     as_of: AsOf = None,
     clock: ClockName = "available",
+    model: ModelName = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -152,8 +159,12 @@ def what_if(
         raise typer.BadParameter("say what is planned: --carbs, --bolus, --plan, or --scenario FILE.yaml")
     meant = scenarios.load(scenario) if scenario else scenarios.planned(pairs, f"+{start.lstrip('+')}")
     effect, planned, at, notes = _effect(
-        home, patient, hours, meant, as_of, clock, quiet=as_json, decision=(decide, because) if decide else None
-    )
+        home, patient, hours, meant, as_of, clock, quiet=as_json, decision=(decide, because) if decide else None,
+        model=model,
+    )  # fmt: skip
+    other_structure = None
+    if beside is not None:
+        other_structure = _effect(home, patient, hours, meant, as_of, clock, quiet=True, model=beside)[0]
     one, other = effect.baseline, effect.scenario
     if not one.physiological and not one.withheld:
         raise InferenceError(
@@ -163,7 +174,8 @@ def what_if(
     if as_json:
         difference = {"levels": LEVELS, "quantiles": effect.quantiles, "unit": unit_of(one.quantity)}
         content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned),
-                   "without": _future(one), "with": _future(other), "difference": difference}  # fmt: skip
+                   "without": _future(one), "with": _future(other), "difference": difference,
+                   "beside": other_structure and _beside(effect, other_structure)}  # fmt: skip
         emit("what-if", content)
         return
     for event in planned:
@@ -194,6 +206,8 @@ def what_if(
         )
     )  # fmt: skip
     typer.echo("o without, x with the plan, · 90 % band with it")
+    if other_structure is not None:
+        _tell_beside(effect, other_structure)
 
 
 def _effect(
@@ -206,6 +220,7 @@ def _effect(
     *,
     quiet: bool,
     decision: tuple[str, str] | None = None,
+    model: str | None = None,
 ) -> tuple[Effect, tuple[Event, ...], datetime, list[str]]:
     with opened(home) as (store, grant):
         moment, newest, zone = moment_of(store, grant, patient, as_of)
@@ -217,7 +232,7 @@ def _effect(
                 f"a last reading that is {ago(silence.total_seconds())} old, so that nothing can be said of the present",
                 remedy="see what would have been said then: --as-of last",
             )
-        door, life, at, _ = living(store, grant, patient, as_of, clock, quiet=quiet)
+        door, life, at, _ = living(store, grant, patient, as_of, clock, quiet=quiet, model=model)
         planned: tuple[Event, ...] = ()
         if plan is not None:
             from medtwin.errors import FormatError
@@ -247,6 +262,43 @@ def _effect(
             if not quiet:
                 note(notes[-1])
         return effect, planned, at, notes
+
+
+def _beside(effect: Effect, second: Effect) -> dict[str, Any]:
+    """The same plan under a second structure: its difference, and how far the two medians are apart."""
+    if second.baseline.withheld:
+        return {"label": second.baseline.label, "withheld": second.baseline.withheld}
+    count = min(len(effect.quantiles), len(second.quantiles))
+    return {
+        "label": second.baseline.label, "times": second.baseline.times[:count], "levels": LEVELS,
+        "quantiles": second.quantiles[:count],
+        "apart": second.quantiles[:count, 2] - effect.quantiles[:count, 2], "unit": unit_of(effect.baseline.quantity),
+    }  # fmt: skip
+
+
+def _tell_beside(effect: Effect, second: Effect) -> None:
+    """Model-form uncertainty: what two structures make of one plan."""
+    told = _beside(effect, second)
+    if "withheld" in told:
+        typer.secho(f"{told['label']}: withheld: {told['withheld']}", fg=typer.colors.YELLOW)
+        return
+    times, apart = told["times"], told["apart"]
+    every = max(len(times) // 6, 1)
+    rows = [
+        (
+            f"{times[i]:%Y-%m-%d %H:%M}",
+            *(f"{q[i, 2]:+.0f} ({q[i, 0]:+.0f} to {q[i, 4]:+.0f})" for q in (effect.quantiles, second.quantiles)),
+            f"{apart[i]:+.0f}",
+        )
+        for i in range(every - 1, len(times), every)
+    ]  # fmt: skip
+    names = (effect.baseline.label.split()[0].rstrip(","), second.baseline.label.split()[0].rstrip(","))
+    table(
+        f"The difference that the plan makes under two structures ({told['unit']})", ("time (UTC)", *names, "apart"), rows,
+        right=(1, 2, 3),
+    )  # fmt: skip
+    worst = int(abs(apart).argmax())
+    typer.echo(f"They are furthest apart at {times[worst]:%H:%M} UTC: {apart[worst]:+.0f} {told['unit']}.")
 
 
 def _future(forecast: Forecast) -> dict[str, Any]:

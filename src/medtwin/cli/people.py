@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from medtwin.cli.common import AsOf, ClockName, Home, Json, PatientId, ago, command, emit, note, opened, progress, table
+from medtwin.cli.common import (
+    AsOf,
+    ClockName,
+    Home,
+    Json,
+    ModelName,
+    PatientId,
+    ago,
+    command,
+    emit,
+    note,
+    opened,
+    progress,
+    table,
+)
 
 if TYPE_CHECKING:
     from medtwin.governance.grant import Grant
@@ -87,7 +101,7 @@ def read_as_utc(patient: str, zone: str | None, *times: str | None) -> list[str]
 
 
 def living(
-    store: Store, grant: Grant, patient: str, as_of: str | None, clock: str, *, quiet: bool
+    store: Store, grant: Grant, patient: str, as_of: str | None, clock: str, *, quiet: bool, model: str | None = None
 ) -> tuple[Patients, Life, datetime, datetime]:
     """(patients, life, its moment, the newest reading). Of a long silent patient only the last known life is made."""
     from medtwin.twin.patients import Patients
@@ -98,7 +112,7 @@ def living(
     now = datetime.now(UTC)
     with progress("assimilating", quiet=quiet) as tell:
         step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
-        door = Patients(store, grant)
+        door = Patients(store, grant, model=model)
         if moment is not None:
             return door, door.as_of(patient, moment, clock, step), moment, newest  # type: ignore[arg-type]
         if now - newest > SILENT:
@@ -113,6 +127,7 @@ def show(
     patient: PatientId,
     as_of: AsOf = None,
     clock: ClockName = "available",
+    model: ModelName = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -121,7 +136,7 @@ def show(
     Intervals hold 90 %. After three weeks of silence the patient is shown as of the last reading, and it says so.
     """
     with opened(home) as (store, grant):
-        _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json)
+        _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json, model=model)
         from medtwin.evidence import calibrated
         from medtwin.twin.summary import summary
 

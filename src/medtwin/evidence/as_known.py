@@ -132,12 +132,20 @@ class _Group:
     problem: Problem
     reach: np.ndarray
     where: list[np.ndarray] = field(default_factory=list)
-    parts: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
 
     def moved(self, quantity: str) -> np.ndarray:
-        vectors, memory, inputs = zip(*self.parts, strict=True)
+        vectors, memory, hours, inputs = zip(*self.parts, strict=True)
         joined = {q: np.concatenate([part[q] for part in inputs], axis=1) for q in inputs[0]}
-        return moved(self.problem, quantity, np.concatenate(vectors), np.concatenate(memory), joined, self.reach)
+        return moved(
+            self.problem,
+            quantity,
+            np.concatenate(vectors),
+            np.concatenate(memory),
+            np.concatenate(hours),
+            joined,
+            self.reach,
+        )
 
 
 def _moved_on(

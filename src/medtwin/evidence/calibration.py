@@ -33,19 +33,23 @@ from medtwin.evidence.lives import live
 from medtwin.inference import tape as tapes
 from medtwin.inference.belief import Mixture
 from medtwin.inference.problem import Problem, problem
-from medtwin.inference.shipped import circulation_update, glucose_update
+from medtwin.inference.shipped import circulation_update
 from medtwin.inference.unscented import Unscented
 from medtwin.inference.update import run, start
 from medtwin.physiology.circulation_daily import CirculationDaily
-from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.model import draw
 from medtwin.statistics.coverage import central
 from medtwin.statistics.ranks import uniformity
+from medtwin.twin.choice import structure
 
 Array = NDArray[np.float64]
 LOWEST, HIGHEST, LEVEL = 0.86, 0.94, 0.9
 HERE = Path(__file__).parent
 DIALECT = "medtwin-calibration/1"
+GLUCOSE_MODELS = {
+    "glucose_insulin": "Glucose and insulin", "glucose_meals": "Meals by the hour, with exercise",
+    "glucose_type_2": "Glucose with own insulin",
+}  # fmt: skip
 CUFF = {"systolic_pressure": 8.0, "diastolic_pressure": 8.0, "heart_rate": 3.0}  # sd of one reading
 
 
@@ -86,17 +90,17 @@ def row(model: str, parameter: str, rank: Array, spread: Array, days: float) -> 
     )
 
 
-def glucose(people: int, days: int, seed: int) -> tuple[list[Row], list[str]]:
-    """Type 1 diabetes with a sensor, meals, a pump in closed loop; the figures after each day."""
-    posed = problem(GlucoseInsulin())
-    lives = live(posed, people, days, seed)
-    update = glucose_update()
+def glucose(name: str, people: int, days: int, seed: int) -> tuple[list[Row], list[str]]:
+    """A sensor, meals and, of a model of people who inject insulin, a pump in closed loop; the figures after each day."""
+    model, update = structure(name)
+    posed = problem(model)
+    lives = live(posed, people, days, seed, injects=name != "glucose_type_2")
     assert isinstance(update, Unscented)
-    followed = follow(lives, posed, update, note=_note("glucose"))
+    followed = follow(lives, posed, update, note=_note(name))
     rows = [
-        row("glucose_insulin", name, followed.rank[day, k], followed.deviate_sd[day, k], day + 1.0)
+        row(name, parameter, followed.rank[day, k], followed.deviate_sd[day, k], day + 1.0)
         for day in range(days)
-        for k, name in enumerate(posed.shown)
+        for k, parameter in enumerate(posed.shown)
     ]
     ranks = followed.reading_rank[np.isfinite(followed.reading_rank)]
     covered = central(ranks, LEVEL)
@@ -212,11 +216,12 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     jax.config.update("jax_enable_x64", True)
     studies = {
-        "Glucose and insulin": glucose(given.people, given.days, given.seed),
+        **{title: glucose(name, given.people, given.days, given.seed) for name, title in GLUCOSE_MODELS.items()},
         "Circulation, from a cuff": circulation(given.people, given.seed),
     }
     rows = [r for study, _ in studies.values() for r in study if r.days == max(s.days for s in study)]
-    filters = {"glucose_insulin": repr(glucose_update()), "circulation_daily": repr(circulation_update())}
+    filters = {name: repr(structure(name)[1]) for name in GLUCOSE_MODELS}
+    filters["circulation_daily"] = repr(circulation_update())
     content = {"dialect": DIALECT, "seed": given.seed, "filters": filters, "parameters": [asdict(r) for r in rows]}
     given.json.write_text(json.dumps(content, indent=1) + "\n")
     command = f"python -m medtwin.evidence.calibration --people {given.people} --days {given.days} --seed {given.seed}"

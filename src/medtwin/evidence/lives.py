@@ -67,10 +67,21 @@ def eaten(plan: NDArray[np.float64]) -> NDArray[np.float64]:
     return rate
 
 
+def walks(rng: np.random.Generator, days: int, n: int) -> NDArray[np.float64]:
+    """Heart rate by minute ``(minutes, n)``: 0 (at rest), and on six days of ten a walk of 20 to 60 min at 95 to 125."""
+    heart = np.zeros((days * DAY, n))
+    for day in range(days):
+        begins = (day * DAY + rng.uniform(9.0, 19.0, n) * 60).astype(int).tolist()
+        lasts, rates = rng.uniform(20.0, 60.0, n).astype(int).tolist(), rng.uniform(95.0, 125.0, n)
+        for who in np.flatnonzero(rng.random(n) < 0.6).tolist():
+            heart[begins[who] : begins[who] + lasts[who], who] = rates[who]
+    return heart
+
+
 @eqx.filter_jit
 def _live(
-    problem: Problem, state: Any, parameters: Any, told: Array, rate: Array, error: Array, factor: Array, key: Array,
-    changing: str | None,
+    problem: Problem, state: Any, parameters: Any, told: Array, rate: Array, error: Array, factor: Array, heart: Array,
+    key: Array, changing: str | None, injects: bool,
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Minutes of life in a closed loop: readings, what a faultless sensor states, basal rate, bolus; ``(minutes, n)``."""
     model = problem.model
@@ -80,14 +91,17 @@ def _live(
 
     def minute(carry: tuple[Any, Array], now: tuple[Array, ...]) -> tuple[tuple[Any, Array], tuple[Array, ...]]:
         state, last = carry
-        i, announced, eats, wrong, times = now
+        i, announced, eats, wrong, times, beats = now
         person = parameters
         if changing is not None:
             person = eqx.tree_at(lambda p: getattr(p, changing), parameters, getattr(parameters, changing) * times)
         basal = 0.9 * weight * jnp.clip(1.0 + (last - TARGET) / 90.0, 0.0, 3.0)
         correction = jnp.where(announced > 0, jnp.maximum(last - 150.0, 0.0) / 50.0, 0.0)
         bolus = weight * (announced / 12.0 + correction)
-        inputs = {"carbohydrate_intake": eats, "insulin_bolus": bolus, "insulin_basal_rate": basal}
+        if not injects:
+            basal, bolus = jnp.zeros_like(basal), jnp.zeros_like(bolus)
+        inputs = {"carbohydrate_intake": eats, "insulin_bolus": bolus, "insulin_basal_rate": basal, "heart_rate": beats}
+        inputs = {one.quantity: inputs[one.quantity] for one in model.accepts}
         t = i.astype(dt.dtype) * dt
         after = model.step(t, dt, state, person, inputs)
         shock = jax.random.normal(jax.random.fold_in(key, i), (len(noisy), eats.shape[0]))
@@ -100,7 +114,7 @@ def _live(
         return (after, last), (reading, glucose, basal, bolus)
 
     begin = (state, jnp.full(told.shape[1], TARGET))
-    now = (jnp.arange(told.shape[0]), told, rate, error, factor)
+    now = (jnp.arange(told.shape[0]), told, rate, error, factor, heart)
     return jax.lax.scan(minute, begin, now)[1]  # type: ignore[return-value]
 
 
@@ -114,11 +128,13 @@ def live(
     unannounced: float = 0.0,
     faults: NDArray[np.float64] | None = None,
     change: tuple[str, float, int] | None = None,
+    injects: bool = True,
 ) -> Lives:
     """``n`` people for ``days`` days from midnight, a reading every 5 minutes with independent error ``sensor_sd`` mg/dL.
 
     ``unannounced``: share of meals that are eaten and told to nobody. ``faults``: what the sensor adds ``(minutes, n)``.
-    ``change``: (parameter, factor, minute): from that minute on the parameter is multiplied.
+    ``change``: (parameter, factor, minute): from that minute on the parameter is multiplied. ``injects``: whether insulin
+    is given; a model that takes a heart rate hears of a walk on six days of ten.
     """
     model = problem.model
     rng = np.random.default_rng(seed)
@@ -134,14 +150,17 @@ def live(
     factor = np.ones(plan.shape[0])
     if change is not None:
         factor[change[2] :] = change[1]
+    heart = walks(rng, days, n) if any(one.quantity == "heart_rate" for one in model.accepts) else np.zeros(plan.shape)
     reading, glucose, basal, bolus = _live(
         own, state, parameters, jnp.asarray(plan * told), jnp.asarray(eaten(plan)), jnp.asarray(error),
-        jnp.asarray(factor), jax.random.PRNGKey(seed + 1), change[0] if change else None,
+        jnp.asarray(factor), jnp.asarray(heart), jax.random.PRNGKey(seed + 1), change[0] if change else None, injects,
     )  # fmt: skip
     tape = tapes.blank(model, plan.shape[0], (n,))
     tape.inputs["carbohydrate_intake"][...] = eaten(plan * told)
-    tape.inputs["insulin_bolus"][...] = np.asarray(bolus)
-    tape.inputs["insulin_basal_rate"][...] = np.asarray(basal)
+    given = {"insulin_bolus": np.asarray(bolus), "insulin_basal_rate": np.asarray(basal), "heart_rate": heart}
+    for quantity, value in given.items():
+        if quantity in tape.inputs:
+            tape.inputs[quantity][...] = value
     seen = tape.readings["glucose"]
     seen.value[...] = np.asarray(reading)
     seen.sd[...] = sensor_sd

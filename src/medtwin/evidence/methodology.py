@@ -166,7 +166,7 @@ def _inputs(accepts: tuple[Accepts, ...]) -> str:
     for one in accepts:
         quantity = registry.get(one.quantity)
         per = f"{one.per:g}" + (f" / `{one.divided_by}`" if one.divided_by else "")
-        enters = f"`{one.enters}`, times {per}" if one.enters else ""
+        enters = " or ".join(f"`{name}`" for name in one.states) + f", times {per}" if one.states else ""
         rows.append((f"`{one.quantity}`", f"`{quantity.unit}`", str(quantity.kind), enters, quantity.meaning))
     return _table(("quantity", "unit", "kind", "enters", "meaning"), rows)
 

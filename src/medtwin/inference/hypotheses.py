@@ -105,7 +105,7 @@ def check(bank: Bank, model: Model) -> None:
     accepted = {a.quantity: a for a in model.accepts}
     for hypothesis in bank:
         if hypothesis.opens and (
-            hypothesis.opens.quantity not in accepted or accepted[hypothesis.opens.quantity].enters is None
+            hypothesis.opens.quantity not in accepted or not accepted[hypothesis.opens.quantity].states
         ):
             found, expected = hypothesis.opens.quantity, "an accepted quantity that enters a state"
         elif hypothesis.shifts and hypothesis.shifts.quantity not in model.observes:

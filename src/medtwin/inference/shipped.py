@@ -17,6 +17,16 @@ def glucose_update() -> Update:
     return Unscented(bank=GLUCOSE, noise=(("gut_glucose", 6.0),), walks=(("meal_absorption", 2.0),))
 
 
+def glucose_meals_update() -> Update:
+    """For :class:`medtwin.physiology.glucose_meals.GlucoseMeals`: the same bank."""
+    return Unscented(bank=GLUCOSE)
+
+
+def glucose_type_2_update() -> Update:
+    """For :class:`medtwin.physiology.glucose_type_2.GlucoseType2`: the same bank."""
+    return Unscented(bank=GLUCOSE)
+
+
 def circulation_update() -> Update:
     """For :class:`medtwin.physiology.circulation_daily.CirculationDaily`.
 

@@ -48,6 +48,7 @@ from medtwin.inference.problem import Problem
 from medtwin.inference.tape import EXACT, Tape
 from medtwin.inference.trace import Surprise, Trace, nothing
 from medtwin.inference.update import Update
+from medtwin.physiology.model import Accepts
 
 BELIEVED = 0.25  #: probability above which a hypothesis that ends leaves its state behind
 HOUR = 60.0  #: scale of "how long ago", minutes
@@ -203,7 +204,14 @@ class Unscented(Update):
         return 60.0 / problem.model.clock.unit
 
     def _mix(
-        self, problem: Problem, mean: Array, memory: Array, covariance: Array, log_probability: Array, since: Array
+        self,
+        problem: Problem,
+        mean: Array,
+        memory: Array,
+        covariance: Array,
+        log_probability: Array,
+        since: Array,
+        t: Array,
     ) -> tuple[Array, Array, Array, Array]:
         """Transitions between hypotheses: mixed moments, bookkeeping and log probabilities.
 
@@ -220,7 +228,7 @@ class Unscented(Update):
         means, memories, covariances = [], [], []
         for j, hypothesis in enumerate(self.bank):
             sources = range(count) if j == 0 else (0, j)
-            jump, wider = self._jump(problem, hypothesis, minutes)
+            jump, wider = self._jump(problem, hypothesis, minutes, mean[:, 0], t)
             share = {i: joint[i, j] if i in (0, j) else joint[i, j] * believed[i] for i in sources}
             whole = jnp.maximum(sum(share.values()), jnp.finfo(joint.dtype).tiny)
             weight = {i: share[i] / whole for i in sources}
@@ -236,18 +244,20 @@ class Unscented(Update):
             covariances.append(total)
         return jnp.stack(means, 1), jnp.stack(memories, 1), jnp.stack(covariances), jnp.log(arrived)
 
-    def _jump(self, problem: Problem, hypothesis: Hypothesis, minutes: Array) -> tuple[Array, Array]:
+    def _jump(
+        self, problem: Problem, hypothesis: Hypothesis, minutes: Array, expected: Array, t: Array
+    ) -> tuple[Array, Array]:
         """Mean ``[component, patient]`` and covariance (batch first) of what enters when a hypothesis begins."""
         total = problem.size + len(self.inert)
         mean, covariance = jnp.zeros((total, minutes.shape[0])), jnp.zeros((minutes.shape[0], total, total))
         if hypothesis.opens:
             accepted = next(a for a in problem.model.accepts if a.quantity == hypothesis.opens.quantity)
-            assert accepted.enters is not None
-            enters = problem.states.index(accepted.enters)
             amount = problem.size + self.inert.index(f"{hypothesis.name}.amount")
-            way = jnp.zeros(total).at[enters].set(accepted.per / problem.scale[enters]).at[amount].set(1.0)
-            mean = mean + hypothesis.opens.mean * way[:, None]
-            covariance = covariance + (hypothesis.opens.sd**2 * way[:, None] * way[None])[None]
+            way = mean.at[amount].set(1.0)
+            for enters, per in self._entry(problem, accepted, expected, t).items():
+                way = way.at[enters].set(per)
+            mean = mean + hypothesis.opens.mean * way
+            covariance = covariance + hypothesis.opens.sd**2 * way.T[:, :, None] * way.T[:, None, :]
             # it began at any moment of the interval
             mean = mean.at[amount + 1].add(minutes / 2.0 / HOUR)
             covariance = covariance.at[:, amount + 1, amount + 1].add((minutes / HOUR) ** 2 / 12.0)
@@ -255,6 +265,16 @@ class Unscented(Update):
             place = len(problem.states) + problem.inferred.index(name)
             covariance = covariance.at[:, place, place].add(sd**2)
         return mean, covariance
+
+    @staticmethod
+    def _entry(problem: Problem, accepted: Accepts, expected: Array, t: Array) -> dict[int, Array]:
+        """What one unit of an input adds to each state that it enters now, in that state's scale."""
+        values = problem.values(expected[len(problem.states) : problem.size])
+        parameters = problem.parameters(values, expected[0])
+        per = accepted.per / (getattr(parameters, accepted.divided_by) if accepted.divided_by else 1.0)
+        shares = accepted.shares(t, parameters) if accepted.shares else (1.0,)
+        places = [problem.states.index(name) for name in accepted.states]
+        return {place: share * per / problem.scale[place] for place, share in zip(places, shares, strict=True)}
 
     def _time(
         self, problem: Problem, mean: Array, memory: Array, covariance: Array, since: Array
@@ -296,7 +316,7 @@ class Unscented(Update):
         memory = self._memory(problem, carry)
         mean, covariance = self._moments(problem, carry)
         mean, memory, covariance, log_probability = self._mix(
-            problem, mean, memory, covariance, carry.log_probability, carry.since
+            problem, mean, memory, covariance, carry.log_probability, carry.since, t
         )
         total = mean.shape[0]
         mean, covariance = self._time(problem, mean, memory, covariance, carry.since)

@@ -86,8 +86,11 @@ def contract(model: Model) -> Outcome:
     states = {v.name for v in variables(model.State)}
     faults = [f"unknown quantity {name}" for name in _quantities(model) if registry.find(name) is None]
     for accepted in model.accepts:
-        if accepted.enters is not None and accepted.enters not in states:
-            faults.append(f"{accepted.quantity} enters {accepted.enters}, which is no state")
+        faults += [
+            f"{accepted.quantity} enters {name}, which is no state" for name in accepted.states if name not in states
+        ]
+        if (len(accepted.states) > 1) != (accepted.shares is not None):
+            faults.append(f"{accepted.quantity}: several states that it enters and their shares go together")
         if accepted.divided_by is not None and accepted.divided_by not in parameters:
             faults.append(f"{accepted.quantity} is divided by {accepted.divided_by}, which is no parameter")
     faults += [f"inferred {name} is no parameter" for name in model.inferred if name not in parameters]

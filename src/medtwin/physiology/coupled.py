@@ -129,7 +129,8 @@ class Coupled(Model):
                 fast = i in self._plan.fast
                 found[one.quantity] = dataclasses.replace(
                     one,
-                    enters=self._plan.states[i][one.enters] if fast and one.enters else None,
+                    enters=self._plan.states[i][one.enters] if fast and isinstance(one.enters, str) else None,
+                    shares=None,
                     divided_by=self._plan.parameters[i][one.divided_by] if fast and one.divided_by else None,
                 )
         return tuple(found.values())

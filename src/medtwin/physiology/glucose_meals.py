@@ -129,6 +129,7 @@ class GlucoseMealsParameters(eqx.Module):
     effort_threshold: Number = parameter(unit="1", prior=Fixed(0.1), source="Breton2008, a", meaning="Half-effective rise of heart rate, as a share of the resting one (c)")
     effort_power: Number = parameter(unit="1", prior=Fixed(4.0), source="Breton2008, n", meaning="Steepness of that threshold (n)")
     sensor_delay: Number = parameter(unit="min", prior=Fixed(7.0), source="Cappon2023, alpha", meaning="Time in which interstitial follows plasma glucose (tC)")
+    sensor_bias: Number = parameter(unit="mg/dL", prior=Normal(0.0, 8.0), source="as in glucose_insulin: judgement", meaning="Offset of the sensor now worn")
     day: Number = parameter(unit="min", prior=Fixed(1440.0), source="24 h", meaning="A day")
     breakfast_from: Number = parameter(unit="min", prior=Fixed(240.0), source="Cappon2023: 4 h", meaning="When the hours of breakfast begin")
     lunch_from: Number = parameter(unit="min", prior=Fixed(660.0), source="Cappon2023: 11 h", meaning="When the hours of lunch begin")
@@ -171,7 +172,12 @@ class GlucoseMeals(Model):
     Parameters: ClassVar[type] = GlucoseMealsParameters
     State: ClassVar[type] = GlucoseMealsState
     accepts: ClassVar[tuple[Accepts, ...]] = (
-        Accepts(quantity="carbohydrate_intake"),  # which stomach it enters, the hour says
+        Accepts(
+            quantity="carbohydrate_intake",
+            enters=tuple(f"{meal}_stomach_1" for meal in MEALS),
+            shares=lambda t, p: tuple(_meal_of_the_hour(t, p)[meal] for meal in MEALS),
+            per=MILLIGRAMS_PER_GRAM,
+        ),
         Accepts(quantity="insulin_bolus", enters="insulin_depot_1", per=MILLIUNITS_PER_UNIT, divided_by="body_weight"),
         Accepts(
             quantity="insulin_basal_rate",
@@ -194,6 +200,7 @@ class GlucoseMeals(Model):
         "snack_absorption",
         "exercise_uptake",
         "exercise_sensitivity",
+        "sensor_bias",
     )
     correlations: ClassVar[tuple[tuple[str, str, float], ...]] = (
         ("breakfast_sensitivity", "lunch_sensitivity", 0.7),
@@ -358,7 +365,7 @@ class GlucoseMeals(Model):
     def observe(self, t: Number, state: GlucoseMealsState, parameters: GlucoseMealsParameters) -> dict[str, Number]:
         """Sensor and plasma glucose (mg/dL) and plasma insulin (u[iU]/mL, the same number as mU/L)."""
         return {
-            "glucose": state.sensor_glucose,
+            "glucose": state.sensor_glucose + parameters.sensor_bias,
             "blood_glucose": state.plasma_glucose,
             "insulin_concentration": state.plasma_insulin / parameters.insulin_volume,
         }

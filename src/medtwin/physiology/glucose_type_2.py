@@ -212,6 +212,7 @@ class GlucoseType2(Model):
         "secretion_gain",
         "meal_absorption",
         "fasting_glucose",
+        "sensor_bias",
     )
     correlations: ClassVar[tuple[tuple[str, str, float], ...]] = (
         ("plasma_to_tissue", "tissue_to_plasma", 0.7),

@@ -82,13 +82,21 @@ class Accepts:
 
     ``enters`` names the state that an amount enters, and ``per`` how much of that state's unit one unit of the input
     makes, divided by the parameter ``divided_by`` where one is named: a missed input is a hypothesis about that state.
+    Where the state depends on the time, ``enters`` names all that it can be, and ``shares`` says, of a model time and the
+    parameters, which share of an amount enters each.
     """
 
     quantity: str
-    enters: str | None = None
+    enters: str | tuple[str, ...] | None = None
     per: float = 1.0
     divided_by: str | None = None
     resting: float = 0.0  #: value that holds when nothing is recorded
+    shares: Callable[[Any, Any], tuple[Any, ...]] | None = None
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that an amount can enter."""
+        return (self.enters,) if isinstance(self.enters, str) else (self.enters or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

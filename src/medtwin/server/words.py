@@ -20,6 +20,8 @@ LABELS = {
 }
 MODELS = {
     "glucose_insulin": "Glucose and insulin (S2008)",
+    "glucose_meals": "Meals, insulin and exercise",
+    "glucose_type_2": "Glucose with own insulin",
     "circulation_daily": "Closed-loop circulation",
     "circulation": "Closed-loop circulation",
     "body_weight": "Body weight",

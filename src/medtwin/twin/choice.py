@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from medtwin.errors import InferenceError
 from medtwin.inference.update import Update
 from medtwin.physiology.model import Model
 from medtwin.record import Basis, Code, Event, Flag, Intent, Precision, Record
@@ -24,6 +25,12 @@ ICD_10 = (
 )  # fmt: skip
 TYPE_1 = (frozenset({"46635009", "313435000", "31321000119102"}), "E10")  #: SNOMED CT, ICD-10
 TYPE_2 = (frozenset({"44054006", "313436004"}), "E11")
+GLUCOSE = "glucose_insulin"  #: which structure speaks first for people who inject insulin
+STRUCTURES = ("glucose_insulin", "glucose_meals")
+PREDIABETES = (frozenset({"714628002", "15777000"}), "R73.03")
+ANY_DIABETES = (frozenset({"73211009", "44054006", "46635009"}), "E1")
+PREDIABETIC = 0.3  #: judgement: between health and type 2 diabetes, nearer to health
+INSULIN = ("insulin_bolus", "insulin_basal_rate")
 CUFF = ("systolic_pressure", "diastolic_pressure")
 
 
@@ -35,6 +42,7 @@ class Choice:
     reason: str
     model: Model | None = None
     update: Update | None = None
+    unused: tuple[str, ...] = ()  #: what the model accepts and this person does not take: no plan offers it
 
     @property
     def physiological(self) -> bool:
@@ -73,18 +81,20 @@ def _over(event: Event, at: datetime) -> bool:
     return last is not None and (last.end if last.precision <= Precision.DAY else last.instant) <= at
 
 
-def choose(record: Record, at: datetime | None = None) -> Choice:
+def choose(record: Record, at: datetime | None = None, model: str | None = None) -> Choice:
     """The model for this person at a moment. A glucose model speaks for type 1 with insulin records; a circulation for
-    a cuff."""
+    a cuff. ``model`` names another structure for the same people (:data:`STRUCTURES`)."""
+    if model is not None and model not in STRUCTURES:
+        raise InferenceError(f"the model {model[:40]!r}", expected=" or ".join(STRUCTURES), where="the choice of model")
     held = {event.quantity for event in record.events}
     if "glucose" in held:
         if not diagnosed(record, TYPE_1, at):
-            return Choice("glucose", f"{NONE_YET}: the glucose model speaks for type 1 diabetes only")
+            return _own_insulin(record, held, at)
         if diagnosed(record, TYPE_2, at):
             return Choice("glucose", CONTRADICTED)
-        if not held & {"insulin_bolus", "insulin_basal_rate"}:
+        if not held & set(INSULIN):
             return Choice("glucose", f"{NONE_YET}: no insulin doses are recorded")
-        return Choice("glucose", "type 1 diabetes with insulin records", *glucose())
+        return Choice("glucose", "type 1 diabetes with insulin records", *structure(model or GLUCOSE))
     if held >= set(CUFF):
         return Choice("systolic_pressure", "cuff pressures", *circulation())
     numbers = [e for e in record.events if isinstance(e.value, float)]
@@ -92,13 +102,52 @@ def choose(record: Record, at: datetime | None = None) -> Choice:
     return Choice(most, NONE_YET)
 
 
-@cache
-def glucose() -> tuple[Model, Update]:
-    """The glucose-insulin model and its filter, made once."""
-    from medtwin.inference.shipped import glucose_update
-    from medtwin.physiology.glucose_insulin import GlucoseInsulin
+def _own_insulin(record: Record, held: set[str], at: datetime | None) -> Choice:
+    """Of somebody without type 1 diabetes: the model with insulin secretion, where it is known who and what was eaten."""
+    if held & {*INSULIN, "insulin_long_acting"}:
+        return Choice("glucose", f"{NONE_YET}: insulin is injected and no diagnosis of type 1 diabetes is recorded")
+    share = secretes(record, at)
+    if share is None:
+        return Choice("glucose", f"{NONE_YET}: no diagnosis says whether insulin is secreted as in health")
+    if "carbohydrate_intake" not in held:
+        return Choice("glucose", f"{NONE_YET}: no meals are recorded")
+    known = {0.0: "no diabetes", PREDIABETIC: "prediabetes", 1.0: "type 2 diabetes"}[share]
+    return Choice(
+        "glucose", f"{known}, with meals and without injected insulin", *structure("glucose_type_2"), unused=INSULIN
+    )
 
-    return GlucoseInsulin(), glucose_update()
+
+def secretes(record: Record, at: datetime | None = None) -> float | None:
+    """How far secretion and action of insulin are those of type 2 diabetes: 1 with its diagnosis, 0 where diabetes is
+    negated, in between with prediabetes; None where nothing is stated."""
+    if diagnosed(record, TYPE_2, at):
+        return 1.0
+    if diagnosed(record, PREDIABETES, at):
+        return PREDIABETIC
+    for event in record.of("diagnosis"):
+        if isinstance(event.value, Code) and event.value.negated and _is(event.value, ANY_DIABETES):
+            return 0.0
+    return None
+
+
+@cache
+def structure(name: str) -> tuple[Model, Update]:
+    """A glucose model for people who inject insulin, and its filter, made once."""
+    from medtwin.inference import shipped
+
+    if name == "glucose_insulin":
+        from medtwin.physiology.glucose_insulin import GlucoseInsulin
+
+        return GlucoseInsulin(), shipped.glucose_update()
+    if name == "glucose_meals":
+        from medtwin.physiology.glucose_meals import GlucoseMeals
+
+        return GlucoseMeals(), shipped.glucose_meals_update()
+    if name == "glucose_type_2":
+        from medtwin.physiology.glucose_type_2 import GlucoseType2
+
+        return GlucoseType2(), shipped.glucose_type_2_update()
+    raise InferenceError(f"the model {name[:40]!r}", expected="a model of glucose", where="the choice of model")
 
 
 @cache

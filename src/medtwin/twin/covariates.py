@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from medtwin.physiology.model import Model, covariates
 from medtwin.record import Event, Record
+from medtwin.twin.choice import secretes
 
 YEAR = 365.25 * 86400.0  #: seconds
 
@@ -16,7 +17,8 @@ YEAR = 365.25 * 86400.0  #: seconds
 def quantities(model: Model) -> frozenset[str]:
     """Quantities whose facts can change what the model's priors follow."""
     names = frozenset(covariates(model))
-    return names | {"sex"} if "age" in names else names
+    names = names | {"sex"} if "age" in names else names
+    return names | {"diagnosis"} if "type_2_diabetes" in names else names
 
 
 def known(model: Model, record: Record) -> Callable[[datetime], dict[str, float]]:
@@ -35,6 +37,9 @@ def known(model: Model, record: Record) -> Callable[[datetime], dict[str, float]
             if name == "age":
                 if (years := _age(values, births, moment)) is not None:
                     found[name] = years
+            elif name == "type_2_diabetes":
+                if (share := secretes(record, moment)) is not None:
+                    found[name] = share
             elif values:
                 before = [value for when, value in values if when <= moment]
                 found[name] = before[-1] if before else values[0][1]

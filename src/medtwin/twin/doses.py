@@ -12,6 +12,7 @@ from medtwin.quantities import Kind, registry
 from medtwin.record import Event
 from medtwin.twin.axis import EPOCH, Axis
 
+SPOKEN = 15 * 60.0  #: seconds for which a level (a watch's heart rate) speaks; after them it is not known, and rests
 FLAT = 24 * HOUR  #: a long-acting insulin is taken to act evenly over a day
 BASAL, LONG_ACTING = "insulin_basal_rate", "insulin_long_acting"
 
@@ -89,7 +90,7 @@ def doses(
         pace = PACE.get(quantity)
         usual = np.abs(amount) / pace if pace else np.zeros_like(amount)
     else:
-        usual = np.full_like(amount, np.inf)
+        usual = np.full_like(amount, SPOKEN if registry.get(quantity).kind is Kind.LEVEL else np.inf)
     ends = np.array([(e.until.instant - EPOCH).total_seconds() if e.until else np.inf for e in events])
     until = np.where(np.isfinite(ends), np.maximum(ends, time), time + usual)
     steady = None

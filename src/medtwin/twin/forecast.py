@@ -133,7 +133,7 @@ def forecast(
         for given in (without, planned_too)
     ]
     since = [(t - min(e.instant for e in plans)) / timedelta(hours=1) for t in times]
-    change = with_model_error(runs[1] - runs[0], since, model_error)
+    change = with_model_error(runs[1] - runs[0], since, twin.model.name, model_error)
     effect = np.quantile(change, SHOWN, axis=1).T
     centre = np.median(change, axis=1)[:, None]
     apart = baseline.quantiles - baseline.at(0.5)[:, None]

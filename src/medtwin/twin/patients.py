@@ -58,10 +58,13 @@ def standpoint(record: Record, choice: Choice, present: datetime) -> tuple[datet
 
 
 class Patients:
-    """All patients of a store under one grant. ``clock`` tells the present (a demo may run another one)."""
+    """All patients of a store under one grant. ``clock`` tells the present (a demo may run another one); ``model`` names the
+    structure that speaks instead of the usual one (:data:`medtwin.twin.choice.STRUCTURES`)."""
 
-    def __init__(self, store: Store, grant: Grant, clock: Callable[[], datetime] = now) -> None:
-        self.store, self.grant, self.clock = store, grant, clock
+    def __init__(
+        self, store: Store, grant: Grant, clock: Callable[[], datetime] = now, model: str | None = None
+    ) -> None:
+        self.store, self.grant, self.clock, self.model = store, grant, clock, model
         self._lives: dict[str, Life] = {}
 
     def life(self, patient: str, *, at: datetime | None = None, progress: Progress | None = None) -> Life:
@@ -72,7 +75,7 @@ class Patients:
         life = self._lives.get(patient)
         if life is None or life.record.epoch != self.store.epoch():
             record = self.store.record(patient, self.grant)
-            life = Life(record, choose(record), shelf=StoreShelf(self.store, patient, self.grant))
+            life = Life(record, choose(record, model=self.model), shelf=StoreShelf(self.store, patient, self.grant))
             self._lives[patient] = life
         then, life.silent = (at, False) if at else standpoint(life.record, life.choice, self.clock())
         self._bring(life, patient, then, progress)
@@ -94,7 +97,7 @@ class Patients:
                 life.record, life.at = record, then
                 life.twin, life.surprises = moved
                 return life
-        life.record, life.choice = record, choose(record)
+        life.record, life.choice = record, choose(record, model=self.model)
         life.twin = None
         self._bring(life, patient, then, None)
         return life
@@ -113,7 +116,7 @@ class Patients:
         """The patient as known at ``moment``: what could be known (``available``) or what this home held (``recorded``)."""
         record = self.store.record(patient, self.grant)
         known = record.known_by(moment if clock == "available" else self.store.sequence_at(moment), clock)
-        life = Life(known, choose(known), shelf=StoreShelf(self.store, patient, self.grant))
+        life = Life(known, choose(known, model=self.model), shelf=StoreShelf(self.store, patient, self.grant))
         self._bring(life, patient, moment, progress)
         return life
 

@@ -41,22 +41,26 @@ def held_after(twin: Twin, origins: np.ndarray, steps: int) -> dict[str, np.ndar
     }
 
 
-def setting_out(twin: Twin, origins: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """From where forecasts at ``origins`` set out: vectors ``(origins, component)``, memory ``(origins, kept)`` and inputs
-    ``(steps, origins)``. NaN where the history has no belief."""
+def setting_out(
+    twin: Twin, origins: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """From where forecasts at ``origins`` set out: vectors ``(origins, component)``, memory ``(origins, kept)``, model time
+    since midnight ``(origins,)`` and inputs ``(steps, origins)``. NaN where the history has no belief."""
     history = twin.history()
     place = np.searchsorted(history["boundary"], origins)
     place = np.minimum(place, len(history["boundary"]) - 1)
     there = (history["boundary"][place] == origins)[:, None]
     vectors = np.where(there, history["vector"][place], np.nan)
-    return vectors, np.where(there, history["memory"][place], np.nan), held_after(twin, origins, steps)
+    hours = np.array([twin.axis.since_midnight(int(origin)) for origin in origins], float)
+    return vectors, np.where(there, history["memory"][place], np.nan), hours, held_after(twin, origins, steps)
 
 
 def moved(
-    problem: Problem, quantity: str, vectors: np.ndarray, memory: np.ndarray, inputs: dict[str, np.ndarray],
-    ends: np.ndarray,
+    problem: Problem, quantity: str, vectors: np.ndarray, memory: np.ndarray, since_midnight: np.ndarray,
+    inputs: dict[str, np.ndarray], ends: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """Change of ``quantity`` (its unit) from each origin to each end, in steps: ``(origins, ends)``."""
+    """Change of ``quantity`` (its unit) from each origin to each end, in steps: ``(origins, ends)``. ``since_midnight
+    (origins,)``: model time of each origin, which a model whose parameters follow the hour needs."""
     count = len(vectors)
     result = np.full((count, len(ends)), np.nan)
     for begin in range(0, count, BATCH):
@@ -64,7 +68,7 @@ def moved(
         padded = np.concatenate([part, np.full(BATCH - len(part), part[-1])])
         given: dict[str, Any] = {q: jnp.asarray(v[:, padded]) for q, v in inputs.items()}
         start = jnp.asarray(vectors[padded].T), jnp.asarray(memory[padded].T)
-        seen = np.asarray(_ahead(problem, *start, given, jnp.asarray(0.0), quantity))
+        seen = np.asarray(_ahead(problem, *start, given, jnp.asarray(since_midnight[padded]), quantity))
         result[part] = seen[ends - 1, : len(part)].T
     result[~np.isfinite(vectors).all(1)] = np.nan
     return result

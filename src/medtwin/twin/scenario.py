@@ -150,7 +150,8 @@ def planned(pairs: Sequence[tuple[str, str]], at: str, until: str | None = None,
 
 def plannable(choice: Choice) -> tuple[str, ...]:
     """What can be planned for this person: all that the model takes; long-acting insulin acts as a basal rate."""
-    accepted = () if choice.model is None else tuple(a.quantity for a in choice.model.accepts)
+    taken = () if choice.model is None else choice.model.accepts
+    accepted = tuple(a.quantity for a in taken if a.quantity not in choice.unused)
     return (*accepted, LONG_ACTING) if BASAL in accepted else accepted
 
 
