@@ -8,8 +8,9 @@ From each origin t, one each five minutes, and for each horizon h of its own::
 carbohydrate, insulin boluses and heart rate above its median two kinds of decaying sums (``DECAYS``): of what was before
 t, as seen at t, and of what comes in (t, t + h], as seen at t + h. So it is told what was really eaten and injected after
 each past origin, which a forecast could not know, and its answer to a plan is the difference of two predictions: the weights
-of the last kind, times the difference of the plans. The penalty is chosen, per horizon, by the last quarter of the person's past; columns
-are standardised. It is a finite-impulse-response model, as black boxes of this task are; nothing tells it that insulin lowers.
+of the last kind, times the difference of the plans. The penalty is chosen, per horizon, by the last quarter of the person's
+past; columns are standardised. It is a finite-impulse-response model, as black boxes of this task are; nothing tells it that
+insulin lowers.
 """
 
 from __future__ import annotations
