@@ -22,6 +22,13 @@ def test_errors_and_their_ratio():
     assert counterfactual.ratio(found) == pytest.approx((0.25, 0.25, 0.25))
 
 
+def test_a_miss_is_larger_or_smaller_whatever_its_sign():
+    assert counterfactual.outside(answered(HALF, 40.0, 0.0, 10.0, 15.0, 30.0)) == (16, 0)
+    assert counterfactual.outside(answered(WALKED, -40.0, 0.0, -30.0, -15.0, -10.0)) == (16, 0)
+    assert counterfactual.outside(answered(WALKED, -5.0, 0.0, -30.0, -15.0, -10.0)) == (0, 16)
+    assert counterfactual.outside(answered(WALKED, -20.0, 0.0, -30.0, -15.0, -10.0)) == (0, 0)
+
+
 def test_the_page_says_what_is_missed():
     good = answered(HALF, 20.0, 0.0, 10.0, 18.0, 30.0)
     bad = answered(MORE, 20.0, 19.0, 30.0, 45.0, 60.0)
@@ -77,7 +84,9 @@ def test_what_an_adult_tells(adult):
 
 def test_the_committed_page_grades_every_question():
     page = (Path(__file__).parents[2] / "docs/evidence/counterfactuals.md").read_text()
-    graded = re.findall(r"^- (Hovorka|simglucose), (.*?): .*(met|\*\*missed\*\*)", page, re.M)
+    graded = re.findall(
+        r"^- (Hovorka|simglucose), (.*?): .*(met|\*\*missed\*\*)(?:, but not beyond chance)?$", page, re.M
+    )
     assert {(w, q) for w, q, _ in graded} == {("Hovorka", q) for q in (HALF, MORE, WALKED)} | {
         ("simglucose", q) for q in (HALF, MORE)
     }

@@ -13,8 +13,8 @@ Questions (:data:`QUESTIONS`) are differences of two plans that begin ``LATER`` 
 :func:`medtwin.twin.contrast.contrast`, the median scored as its answer and the interval of 90 % as its promise; the ridge of
 :mod:`medtwin.evidence.black_box`, which saw the same facts, with the difference of two predictions. The truth is the
 world's interstitial glucose in both lives, without sensor error. How wrong the model is about an effect
-(:mod:`medtwin.twin.effects`) was estimated in other people of the Hovorka world, asked about plans against no plan; nothing
-was estimated on simglucose or on a question of this page.
+(:mod:`medtwin.twin.effects`) was estimated in other people of the Hovorka world, asked about plans against no plan
+(``what-if.md``); nothing was estimated on simglucose or on a question of this page.
 """
 
 from __future__ import annotations
@@ -172,6 +172,14 @@ def covered(found: Sequence[Answer]) -> np.ndarray:
     return np.array([a.lower <= a.truth <= a.upper for a in found])
 
 
+def outside(found: Sequence[Answer]) -> tuple[int, int]:
+    """How many truths lay outside the interval because they were larger than promised, and smaller (or of the other sign)."""
+    sign = [float(np.sign(a.median)) for a in found]
+    larger = sum(s * a.truth > max(s * a.lower, s * a.upper) for s, a in zip(sign, found, strict=True))
+    smaller = sum(s * a.truth < min(s * a.lower, s * a.upper) for s, a in zip(sign, found, strict=True))
+    return larger, smaller
+
+
 def ratio(found: Sequence[Answer]) -> tuple[float, float, float]:
     """RMSE of the twin over that of the black box, and its 95 % interval when people are drawn anew."""
     people = np.array(sorted({a.person for a in found}))
@@ -191,12 +199,15 @@ def _row(name: str, found: Sequence[Answer]) -> str:
     hits = covered(found)
     held = share(int(hits.sum()), len(hits))
     lowest = min(hits[[a.person == p for a in found]].mean() for p in {a.person for a in found})
-    size = np.mean([abs(a.truth) for a in found])
+    size, said = (
+        np.mean([abs(value) for value in column]) for column in zip(*((a.truth, a.median) for a in found), strict=True)
+    )
     width = np.median([a.upper - a.lower for a in found])
     against, low, high = ratio(found)
     return (
-        f"| {name} | {len(found)} | {size:.1f} | {rmse(found):.1f} | {rmse(found, of='black_box'):.1f} | {against:.2f} "
-        f"({low:.2f} to {high:.2f}) | {width:.0f} | {held.value:.0%} ({held.low:.0%} to {held.high:.0%}) | {lowest:.0%} |"
+        f"| {name} | {len(found)} | {size:.1f} | {said:.1f} | {rmse(found):.1f} | {rmse(found, of='black_box'):.1f} | "
+        f"{against:.2f} ({low:.2f} to {high:.2f}) | {width:.0f} | "
+        f"{held.value:.0%} ({held.low:.0%} to {held.high:.0%}) | {lowest:.0%} |"
     )
 
 
@@ -221,9 +232,9 @@ def page(worlds: dict[str, list[Answer]], command: str) -> str:
             "",
             f"## {name}: {len({a.person for a in found})} people",
             "",
-            "| question | answers | true size, mean | RMSE, twin | RMSE, black box | their ratio (95 %) | width of 90 %, median "
-            "| in 90 % | of the worst person |",
-            "|---|---|---|---|---|---|---|---|---|",
+            "| question | answers | true size, mean | answered | RMSE, twin | RMSE, black box | their ratio (95 %) "
+            "| width of 90 %, median | in 90 % | of the worst person |",
+            "|---|---|---|---|---|---|---|---|---|---|",
         ]
         for question in [q for q in QUESTIONS if any(a.question == q for a in found)]:
             part = [a for a in found if a.question == question]
@@ -235,6 +246,10 @@ def page(worlds: dict[str, list[Answer]], command: str) -> str:
             met = "met" if high < 1.0 else "met, but not beyond chance" if against < 1.0 else "**missed**"
             aims.append(
                 f"- {name}, {question}: RMSE below the black box's: ratio {against:.2f} ({low:.2f} to {high:.2f}), {met}"
+            )
+            beyond, short = outside(part)
+            aims.append(
+                f"- {name}, {question}: {beyond} of {len(part)} truths were larger than the interval, {short} smaller"
             )
             size = float(np.sqrt(np.mean([a.truth**2 for a in part])))
             met = "met" if rmse(part) < size else "**missed**"

@@ -4,7 +4,7 @@ Each of simglucose's own patient objects is stepped minute by minute and read th
 meals with scatter, of which ``UNTOLD`` are neither told nor dosed for; the person counts with a log error of ``COUNTING`` and
 doses by the ratio and correction factor of simglucose's own table (Quest.csv), on a basal rate that holds their steady
 state. All habits are assumptions. The patient is given its parameters as plain numbers rather than as a pandas row: the
-same equations, about 16 times as fast. It knows no exercise.
+same equations, about 15 times as fast. It knows no exercise.
 """
 
 from __future__ import annotations
