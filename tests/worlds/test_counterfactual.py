@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from medtwin.worlds.counterfactual import changes, redosed
+from medtwin.worlds.counterfactual import Given, changes, futures, redosed, risen
 from medtwin.worlds.people import Order, make
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -44,3 +44,31 @@ def test_the_same_boluses_change_nothing_and_more_of_them_lower():
     assert not more[:1200].any()
     assert more[1200 + 150] < -5.0
     assert basal[1440] < -5.0
+
+
+def test_a_walk_lowers_and_nothing_differs_before_it():
+    orders = [
+        Order(7, i, "type_1", START, START + timedelta(days=2), 2 * 1440, "Europe/Berlin", f"P{i}") for i in range(2)
+    ]
+    lunch = Given(60.0, 5.0)
+    alone, walked = futures(orders, MINUTE, 5.0, [[lunch] * 2, [replace(lunch, walk=(30, 40, 40.0))] * 2])
+    assert alone.shape == (300, 2)
+    np.testing.assert_array_equal(walked[:30], alone[:30])
+    assert (walked[100:] < alone[100:] - 1.0).all()
+
+
+def test_each_person_has_a_plan_of_their_own():
+    orders = [
+        Order(7, i, "type_1", START, START + timedelta(days=2), 2 * 1440, "Europe/Berlin", f"P{i}") for i in range(2)
+    ]
+    none, one = futures(orders, MINUTE, 2.0, [[Given(), Given()], [Given(60.0), Given()]])
+    assert one[-1, 0] > none[-1, 0] + 10.0
+    np.testing.assert_array_equal(one[:, 1], none[:, 1])
+
+
+def test_the_heart_follows_a_walk_as_it_does_in_a_life():
+    rise = risen(120, 30, 40, 32.0)
+    assert not rise[:30].any()
+    assert rise[30] == pytest.approx(32.0 * (1 - np.exp(-0.5)))
+    assert rise[69] == pytest.approx(32.0, rel=1e-6)
+    assert rise[71] == pytest.approx(rise[70] * np.exp(-0.5))

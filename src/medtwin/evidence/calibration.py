@@ -83,7 +83,7 @@ def row(model: str, parameter: str, rank: Array, spread: Array, days: float) -> 
         high=covered.high,
         n=covered.trials,
         days=days,
-        spread=float(np.mean(spread)),
+        spread=float(np.nanmean(spread)),
         histogram=shape.counts,
         uniform_p=shape.deviation_p,
         shown=LOWEST <= covered.value <= HIGHEST,
@@ -109,6 +109,10 @@ def glucose(name: str, people: int, days: int, seed: int) -> tuple[list[Row], li
         f"mean squared innovation over its predicted variance {np.nanmean(followed.nis):.2f}.",
         f"Covariances that had to be mended: {followed.repairs}.",
     ]
+    if lost := people - min(r.n for r in rows):
+        notes.append(
+            f"{lost} of {people} people have no finite belief at the end: the filter failed there, and they are not counted."
+        )
     return rows, notes
 
 

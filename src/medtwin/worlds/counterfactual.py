@@ -1,13 +1,13 @@
-"""What a planned meal or dose truly changes: two lives of the same people that differ in that alone.
+"""What plans truly change: lives of the same people that differ in what is planned alone.
 
-From ``minute`` on nobody eats what the day's plan says and nobody reacts to what the sensor shows, in both lives, so that the
-difference is the plan's and not that of a decision that followed from it.
+From ``minute`` on nobody eats what the day's plan says and nobody reacts to what the sensor shows, in all these lives, so that
+the difference is the plan's and not that of a decision that followed from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,30 +19,59 @@ from medtwin.worlds.simulate import Outcome, Setup, simulate
 
 Array = NDArray[np.float64]
 
+FOLLOWS = 1.0 - np.exp(-0.5)  #: per minute, by which a heart follows a walk (as in ``life``)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one person is planned to do: eat ``grams`` in 15 minutes, inject ``units``, and maybe walk: minutes after that,
+    for how long, and by how much the heart rises above its waking rate (1/min)."""
+
+    grams: float = 0.0
+    units: float = 0.0
+    walk: tuple[int, int, float] | None = None
+
+
+def futures(orders: Sequence[Order], minute: int, hours: float, plans: Sequence[Sequence[Given]]) -> list[Array]:
+    """For each plan (one :class:`Given` a person), begun at ``minute``: interstitial glucose, mg/dL, in each of the minutes
+    that follow; ``(minutes, people)``."""
+    setups = [setup for order in orders if (setup := prepare(order)[1]) is not None]
+    lives = [_from(s, minute, given) for plan in plans for s, given in zip(setups, plan, strict=True)]
+    lived = simulate(lives, minute + round(hours * 60.0))
+    seen = np.stack([one.interstitial[minute:] for one in lived], axis=1)
+    return np.split(seen, len(plans), axis=1)
+
 
 def changes(orders: Sequence[Order], minute: int, hours: float, plans: Sequence[tuple[float, float]]) -> list[Array]:
     """For each plan (g of carbohydrate eaten in 15 minutes, U of insulin), given at ``minute``: the change of interstitial
     glucose, mg/dL, in each of the minutes that follow; ``(minutes, people)``."""
-    setups = [setup for order in orders if (setup := prepare(order)[1]) is not None]
-    end = minute + round(hours * 60.0)
-    without = simulate([_from(s, minute, 0.0, 0.0) for s in setups], end)
-    found = []
-    for grams, units in plans:
-        given = simulate([_from(s, minute, grams, units) for s in setups], end)
-        apart = [g.interstitial[minute:] - w.interstitial[minute:] for g, w in zip(given, without, strict=True)]
-        found.append(np.stack(apart, axis=1))
-    return found
+    given = [Given(), *(Given(grams, units) for grams, units in plans)]
+    without, *lived = futures(orders, minute, hours, [[one] * len(orders) for one in given])
+    return [one - without for one in lived]
 
 
-def _from(setup: Setup, minute: int, grams: float, units: float) -> Setup:
+def _from(setup: Setup, minute: int, given: Given) -> Setup:
     chances = setup.chances.copy()
     chances[minute // READING_MINUTES :, :2] = 1.0  # nobody corrects, nobody notices a low
     eaten = [meal for meal in setup.plan.meals if meal.minute < minute]
-    if grams > 0.0:
+    if given.grams > 0.0:
         usual = eaten[-1].gut_factor if eaten else 1.0
-        eaten.append(Meal("planned", minute, grams, 15, usual, grams, None, None, None))
-    plan = replace(setup.plan, meals=tuple(eaten))
-    return replace(setup, plan=plan, chances=chances, given=((minute, units),) if units > 0.0 else ())
+        eaten.append(Meal("planned", minute, given.grams, 15, usual, given.grams, None, None, None))
+    heart = setup.heart_rate
+    if given.walk is not None:
+        later, length, rise = given.walk
+        heart = heart + risen(len(heart), minute + later, length, rise)
+    return replace(
+        setup, plan=replace(setup.plan, meals=tuple(eaten)), chances=chances, heart_rate=heart,
+        given=((minute, given.units),) if given.units > 0.0 else (),
+    )  # fmt: skip
+
+
+def risen(minutes: int, begin: int, length: int, rise: float) -> Array:
+    """The rise of heart rate (1/min, each minute) of a walk: of first order, two minutes."""
+    since = np.arange(minutes) - begin + 1.0
+    keep = 1.0 - FOLLOWS
+    return rise * (1.0 - keep ** np.maximum(since, 0.0)) - rise * (1.0 - keep ** np.maximum(since - length, 0.0))
 
 
 def redosed(

@@ -160,7 +160,7 @@ def lived(
         seen = np.asarray(futures[place], np.float64)
         since = LEAD.total_seconds() / 3600.0 + day.minute / 60.0
         for k in range(len(alternatives)):
-            effect = with_model_error(seen[:, :, k + 1] - seen[:, :, 0], since)
+            effect = with_model_error(seen[:, :, k + 1] - seen[:, :, 0], since, twin.model.name)
             made[k].append(np.clip(day.glucose[:, None] + effect, LOWEST, HIGHEST))
         if progress is not None:
             progress(n + 1, len(every))
