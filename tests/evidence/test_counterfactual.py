@@ -94,7 +94,7 @@ def test_the_committed_page_grades_every_question():
 
 @pytest.mark.slow
 def test_a_small_study():
-    found = counterfactual.hovorka(1, 5, 3)
+    found = counterfactual.hovorka(1, 5, 3, "glucose_meals")
     assert len(found) == (len(counterfactual.ORIGINS) * 2 + 3) * len(ASKED)
     late = [a for a in found if a.hours in (2, 3)]
     assert all(a.median > 0 and a.truth > 0 for a in late if a.question != WALKED)

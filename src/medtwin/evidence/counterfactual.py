@@ -33,7 +33,7 @@ from medtwin.evidence import black_box, simglucose_people
 from medtwin.evidence.other_equations import START, ingested
 from medtwin.record import Event, Intent, Moment, Record, Source, SourcePatient
 from medtwin.statistics.coverage import share
-from medtwin.twin.choice import choose
+from medtwin.twin.choice import STRUCTURES, choose
 from medtwin.twin.contrast import contrast
 from medtwin.twin.snapshot import MemoryShelf
 from medtwin.twin.twin import assimilate
@@ -95,11 +95,11 @@ def planned(one: Given, begin: datetime, heart_rate: float) -> tuple[Event, ...]
 
 def answers(
     person: int, record: Record, shelf: MemoryShelf, at: datetime, plans: Sequence[Given], walking: float,
-    questions: Sequence[str], truths: Sequence[np.ndarray],
+    questions: Sequence[str], truths: Sequence[np.ndarray], model: str,
 ) -> list[Answer]:  # fmt: skip
     """Twin and black box asked at ``at``. ``truths``: glucose of each of ``PLANS``, by minute since it began."""
     known = record.known_by(at)
-    choice = choose(known)
+    choice = choose(known, model=model)
     twin, _ = assimilate(record.patient, choice, known, at, shelf)
     reach = [60.0 * h + LATER for h in ASKED]
     other = black_box.learn(known, at, reach)
@@ -117,8 +117,8 @@ def answers(
     return found
 
 
-def hovorka(people: int, days: int, seed: int, kind: str = "type_1") -> list[Answer]:
-    """All questions to people of the worlds."""
+def hovorka(people: int, days: int, seed: int, model: str, kind: str = "type_1") -> list[Answer]:
+    """All questions to people of the worlds; that of a walk where the ``model`` knows exercise."""
     now = START + timedelta(days=days)
     longer = days * 1440 + 360  # so that the last question's lives can be lived
     orders = [Order(seed, i, kind, START, now, longer, ZONE, NAMES[i % len(NAMES)]) for i in range(people)]
@@ -131,12 +131,12 @@ def hovorka(people: int, days: int, seed: int, kind: str = "type_1") -> list[Ans
         minute = round((days - before) * 1440 + hour * 60)
         plans = [[given(_ratio(p), plan, p.habits.walk_rise) for p in made] for plan in PLANS]
         lived = futures(orders, minute + LATER, max(ASKED) + 0.5, plans)
-        asked = list(QUESTIONS) if hour == LUNCH else [HALF, MORE]
+        asked = list(QUESTIONS) if hour == LUNCH and model == "glucose_meals" else [HALF, MORE]
         for k, (person, record) in enumerate(zip(made, records, strict=True)):
             at = START + timedelta(minutes=minute)
             walking = person.habits.resting_heart_rate + 12.0 + person.habits.walk_rise
             own = [plan[k] for plan in plans]
-            found += answers(k, record, shelves[k], at, own, walking, asked, [one[:, k] for one in lived])
+            found += answers(k, record, shelves[k], at, own, walking, asked, [one[:, k] for one in lived], model)
     return found
 
 
@@ -146,7 +146,7 @@ def _ratio(person: Person) -> float:
     return person.dosing.ratio
 
 
-def simglucose(adults: int, days: int, seed: int) -> list[Answer]:
+def simglucose(adults: int, days: int, seed: int, model: str) -> list[Answer]:
     """The questions without a walk to adults of simglucose."""
     stops = [round((days - before) * 1440 + hour * 60) for before, hour in ORIGINS]
     found = []
@@ -159,7 +159,7 @@ def simglucose(adults: int, days: int, seed: int) -> list[Answer]:
                 simglucose_people.fork(adult, stop, LATER, LATER + 270, one.grams, one.units)[LATER:] for one in plans
             ]
             at = START + timedelta(minutes=stop)
-            found += answers(k, adult.record, shelf, at, plans, 0.0, [HALF, MORE], lived)
+            found += answers(k, adult.record, shelf, at, plans, 0.0, [HALF, MORE], lived, model)
     return found
 
 
@@ -222,7 +222,7 @@ def page(worlds: dict[str, list[Answer]], command: str) -> str:
         f"mg/dL. *{HALF}*: 60 g with the bolus for 30 g, against 60 g with that for 60 g. *{MORE}*: with the bolus for 30 g "
         f"in both. *{WALKED}*: 60 g with its bolus, and {WALK[1]} minutes of walking from {WALK[0]} minutes on, against none.",
         "",
-        "Twin: the multi-meal minimal model, its median and its 90 % interval. Black box: ridge regression on the same person's "
+        "Twin: its median and its 90 % interval, of each structure that may speak. Black box: ridge regression on the same person's "
         "same facts, which is also told what was eaten, injected and walked after each past origin. Answers of one person go "
         "together: intervals of the ratio draw people anew; those of coverage do not, and are too narrow.",
     ]
@@ -268,10 +268,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=211)
     parser.add_argument("--report", type=Path, default=Path("docs/evidence/counterfactuals.md"))
     asked = parser.parse_args(argv)
-    worlds = {"Hovorka": hovorka(asked.people, asked.days, asked.seed)}
-    print(f"Hovorka: {asked.people} people done", file=sys.stderr, flush=True)
-    if asked.adults:
-        worlds["simglucose"] = simglucose(asked.adults, asked.days, asked.seed)
+    worlds = {}
+    for model in STRUCTURES:
+        worlds[f"Hovorka, asked of {model}"] = hovorka(asked.people, asked.days, asked.seed, model)
+        if asked.adults:
+            worlds[f"simglucose, asked of {model}"] = simglucose(asked.adults, asked.days, asked.seed, model)
+        print(f"{model} done", file=sys.stderr, flush=True)
     command = (
         f"python -m medtwin.evidence.counterfactual --people {asked.people} --adults {asked.adults} --days {asked.days} "
         f"--seed {asked.seed}"
