@@ -25,9 +25,13 @@ Covariates = tuple[tuple[str, float], ...]
 
 
 class Layout:
-    """Where the parts of a mixture of this kind stand in a row. Made of any belief of one patient."""
+    """Where the parts of a mixture stand in a row, for people of whom the same covariates are known.
+
+    A covariate that is not known is inferred, so others make another vector. Made of any such patient's belief.
+    """
 
     def __init__(self, one: Mixture) -> None:
+        self.differing: set[int] = set()  #: see :func:`together`
         self.names, self.hypotheses = one.names, one.hypotheses
         self.shapes = {part: tuple(np.shape(getattr(one, part))) for part in _PARTS}
         sizes = [math.prod(shape) for shape in self.shapes.values()]
