@@ -112,7 +112,9 @@ class Fleet:
             self.sequence = looked
         return done
 
-    def bring(self, patients: Iterable[str], progress: Progress | None = None, done: Followed | None = None) -> Followed:
+    def bring(
+        self, patients: Iterable[str], progress: Progress | None = None, done: Followed | None = None
+    ) -> Followed:
         """Make the beliefs of these patients from their records, the ordinary way or, where histories are short, in batches."""
         done = done if done is not None else Followed()
         wanted = list(patients)
@@ -278,13 +280,17 @@ class Fleet:
         }
         begin = first * axis.steps
         sequence = max((event.recorded for event in record.history), default=0)
-        member = Member(patient, axis, begin, goal, np.zeros(0), dict(known.doses), (), first, sequence, waiting, changing)
+        member = Member(
+            patient, axis, begin, goal, np.zeros(0), dict(known.doses), (), first, sequence, waiting, changing
+        )
         if axis.piece(goal - 1) - first < SHORT:
             member.waiting = {q: [row for row in rows if row[0] > begin] for q, rows in waiting.items()}
             covariates = member.known(first)
             member.row = self.fold.layout(covariates).row(self.fold.beginning(covariates))
             return member
-        at = max(axis.moment(goal), *(e.instant for e in record.of(*self.model.observes) if axis.boundary(e.instant) == goal))
+        at = max(
+            axis.moment(goal), *(e.instant for e in record.of(*self.model.observes) if axis.boundary(e.instant) == goal)
+        )
         twin, _ = assimilate(patient, choice, record, at, StoreShelf(self.store, patient, self.grant))
         assert isinstance(twin.belief, Mixture)
         member.row = self.fold.layout(member.known(axis.piece(goal))).row(twin.belief)

@@ -7,6 +7,7 @@ patient's own step. Patients whose readings fall on like steps go together, so t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Fold:
     def __init__(self, model: Model, update: Update, threads: int = 2) -> None:
         self.model, self.update = model, update
         self._layouts: dict[tuple[str, ...], Layout] = {}
+        self.spent = {"cpu_s": 0.0, "wall_s": 0.0}  #: in :meth:`carry`, of this process
         self.pool = ThreadPoolExecutor(threads, "medtwin-fleet")
         self.threads = threads
 
@@ -65,6 +67,7 @@ class Fold:
         self, members: Sequence[Member], now: Callable[[Member], int], progress: Callable[[int], None] | None = None
     ) -> list[Met]:
         """Fold every member up to the newest reading by ``now`` (a boundary)."""
+        begun = time.process_time(), time.monotonic()
         goals = [(member, goal) for member in members if (goal := member.target(now(member))) > member.step]
         size = SIZES[-1] if len(goals) > SIZES[0] * self.threads else SIZES[0]
         interval = self.update.interval
@@ -83,6 +86,8 @@ class Fold:
                 found += done
                 if progress is not None:
                     progress(len(lot))
+        self.spent["cpu_s"] += time.process_time() - begun[0]
+        self.spent["wall_s"] += time.monotonic() - begun[1]
         return found
 
     def _lot(self, lot: Sequence[tuple[Member, int]]) -> list[Met]:
@@ -117,7 +122,9 @@ class Fold:
                     found.append(Met(members[i].patient, quantity, boundary, *numbers))
         for i, (member, end) in enumerate(zip(members, ends, strict=True)):
             member.row = moved[i].copy()
-            last = max((row[0] for rows in member.waiting.values() for row in rows if row[0] <= end), default=member.last)
+            last = max(
+                (row[0] for rows in member.waiting.values() for row in rows if row[0] <= end), default=member.last
+            )
             member.moved(end, last)
         return found
 
