@@ -155,7 +155,8 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
             label = "made: " if turn == 0 else ""
             with watch.stage(f"{label}record"):
                 report = ingest([file], store, grant)
-                assert not report.not_stored and sum(row.new for row in report.sources) == people, report.not_stored
+                assert not report.not_stored, report.not_stored
+                assert sum(row.new for row in report.sources) == people
             with watch.stage(f"{label}record meals"):
                 meals = [e for i in range(turn, people, 10) for e in eaten(i, turn)] if turn else []
                 store.append(meals, grant)
@@ -166,7 +167,7 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
             with watch.stage(f"{label}keep"):
                 kept = fleet.keep()
             wall, cpu = time.monotonic() - began[0], time.process_time() - began[1]
-            assert kept == people and done.quick == (people if turn else 0), (kept, done.quick, done.anew)
+            assert (kept, done.quick) == (people, people if turn else 0), done.anew
             if turn:
                 figures["rounds"].append(
                     {

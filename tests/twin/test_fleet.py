@@ -9,8 +9,7 @@ import pytest
 from medtwin.errors import AccessDenied
 from medtwin.record import Moment, SourcePatient, Status
 from medtwin.record.home import open_store
-from medtwin.twin.choice import choose, glucose
-from medtwin.twin.choice import Choice
+from medtwin.twin.choice import Choice, choose, glucose
 from medtwin.twin.fleet import Fleet
 from medtwin.twin.twin import assimilate
 from twin.people import NOW, event
