@@ -161,4 +161,4 @@ def idle(given: Doses, now: float) -> bool:
         return False
     if registry.get(given.quantity).kind is not Kind.AMOUNT:
         return not len(given.time)
-    return not len(given.time) or float(given.until.max()) <= now and float(given.time[-1]) < now
+    return not len(given.time) or (float(given.until.max()) <= now and float(given.time[-1]) < now)
