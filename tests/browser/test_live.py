@@ -46,7 +46,7 @@ def test_the_worklist_shows_everybody_labelled(running, page_guard):
     expect(page.get_by_text("Research software. Not a medical device")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["timeline", "knows", "what-if", "record", "disagreements", "about"])
+@pytest.mark.parametrize("view", ["timeline", "knows", "what-if", "decisions", "record", "disagreements", "about"])
 @pytest.mark.parametrize("patient", ["ada", "deniz", "clara"])
 def test_every_view_of_everybody_opens(running, page_guard, patient, view):
     page = page_guard.open(f"{running.url}#/patients/{patient}/{view}", width=390, height=844, scheme="dark")
@@ -100,3 +100,45 @@ def test_from_a_fact_down_to_its_bytes(running, page_guard):
     page.locator("table tbody tr a").first.click()
     expect(page.get_by_text(re.compile("dexcom_clarity.csv|message")).first).to_be_visible()
     expect(page.locator("mark")).to_be_visible()
+
+
+@pytest.mark.parametrize("patient", ["ada", "deniz"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_glucose_report(running, page_guard, patient, width):
+    page = page_guard.open(f"{running.url}#/patients/{patient}/report", width=width, height=900)
+    expect(page.get_by_role("heading", name=re.compile("Glucose report"))).to_be_visible()
+    expect(page.get_by_role("rowheader", name="in range, 70-180 mg/dL")).to_be_visible()
+    for number in range(3):
+        picture = page.locator("figure img").nth(number)
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.get_by_label("Unit").select_option("mmol/L")
+    expect(page.get_by_role("rowheader", name="in range, 3.9-10.0 mmol/L")).to_be_visible()
+    assert "unit=mmol%2FL" in page.url
+
+
+def test_who_has_no_sensor_has_no_report(running, page_guard):
+    page = page_guard.open(f"{running.url}#/patients/clara/timeline")
+    expect(page.get_by_role("link", name="Record", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Report", exact=True)).to_have_count(0)
+
+
+def test_a_decision_is_kept_from_the_what_if(running, page_guard):
+    page = page_guard.open(f"{running.url}#/patients/ada/what-if")
+    slider = page.get_by_role("slider").first
+    expect(slider).to_be_visible()
+    slider.focus()
+    with page.expect_response(re.compile("what-if")) as answered:
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+    assert answered.value.status == 200
+    against = page.get_by_role("button", name="I decide against it")
+    expect(against).to_be_disabled()  # why?
+    page.get_by_label("Why").fill("seen-on-the-page")
+    expect(against).to_be_enabled()
+    against.click()
+    expect(page.get_by_text("See what comes of it")).to_be_visible()
+    page.get_by_role("link", name="See what comes of it").click()
+    expect(page.get_by_text("seen-on-the-page")).to_be_visible()
+    expect(page.get_by_text("refused")).to_be_visible()

@@ -124,3 +124,82 @@ def test_stated_coverage_can_fall_short():
     apart = calm + 2.0 * folds - 6.0
     assert abs(residual._held_out_coverage(calm, equal, folds) - 0.9) < 0.02
     assert abs(residual._held_out_coverage(apart, equal, folds) - 0.73) < 0.03
+
+
+def doubled(series, cut):
+    """The same series whose movements are twice as large from ``cut`` on."""
+    value = series.value.copy()
+    value[cut:] = value[cut] + 2.0 * (value[cut:] - value[cut])
+    return Readings(series.time, value)
+
+
+def test_bands_that_follow_hold_where_days_change():
+    """Twice the movement after learning: fixed bands fall far short of 90 %; followed ones are back after a day."""
+    cut = 8 * 288
+    series = doubled(autoregression(7, days=14), cut)
+    learnt = fit(series.until(cut), np.arange(30, cut), HORIZONS).horizons[0]
+    index = np.arange(cut, len(series.time) - 20)
+    known, after = outcomes(series, index, learnt.seconds)
+    x, now, after, time = (
+        columns(series, index)[known],
+        series.value[index][known],
+        after[known],
+        series.time[index][known],
+    )
+    width = residual.followed(learnt, x, now, after, time)
+    low, high = np.searchsorted(LEVELS, [0.05 - 1e-9, 0.95 - 1e-9])
+    inside = []
+    for w in (np.full(len(now), learnt.width), width[:-1]):
+        bands = learnt.predict(x, now, w)[1]
+        inside.append(((after >= bands[:, low]) & (after <= bands[:, high]))[288:].mean())
+    assert inside[0] < 0.8
+    assert 0.86 < inside[1] < 0.93
+    assert width[-1] > 1.3 * width[0]
+
+
+def test_a_width_knows_no_outcome_that_was_still_to_come():
+    series = autoregression(8, days=6)
+    learnt = fit(series.until(1000), np.arange(30, 1000), HORIZONS).horizons[1]
+    index = np.arange(1000, 1500)
+    _, after = outcomes(series, index, 3600.0)
+    x, now, time = columns(series, index), series.value[index], series.time[index]
+    first = residual.followed(learnt, x, now, after, time)
+    changed = np.where(np.arange(500) >= 300, after + 900.0, after)
+    second = residual.followed(learnt, x, now, changed, time)
+    # the outcome of origin 300 is known at origin 312
+    np.testing.assert_array_equal(first[:312], second[:312])
+    assert second[320] > first[320]
+
+
+def test_the_mean_of_the_learners_is_what_is_forecast():
+    """Without a penalty's pull the three learners are linear, and so is their mean."""
+    series = autoregression(9, days=8)
+    index = np.arange(30, len(series.time) - 20)
+    whole = fit(series, index, HORIZONS).horizons[0]
+    single = [fit(series, index, HORIZONS, prefixes=(n,)).horizons[0] for n in residual.PREFIXES]
+    x, now = columns(series, index[:50]), series.value[index[:50]]
+    each = [h.centre_and_size(x, now)[0] for h in single]
+    np.testing.assert_allclose(whole.centre_and_size(x, now)[0], np.mean(each, axis=0), rtol=1e-9)
+
+
+def test_a_forecast_forgets_no_meal_and_sees_none_to_come():
+    """Meals that raise glucose 40 min later: the forecast right after one is higher, and none is foreseen."""
+    random = np.random.default_rng(0)
+    time = 300.0 * np.arange(12 * 288)
+    meals = np.sort(random.choice(np.arange(100, len(time) - 100), 45, replace=False)) * 300.0
+    value = np.full(len(time), 120.0) + np.cumsum(random.normal(0.0, 0.5, len(time)))
+    for meal in meals:
+        ago = np.maximum(time - meal, 0.0) / 2400.0
+        value += 60.0 * ago * np.exp(1.0 - ago)
+    eaten = np.column_stack([meals, meals, np.full(len(meals), 50.0)])
+    series = Readings(time, value, eaten=eaten)
+    cut = 10 * 288
+    learnt = fit(series.until(cut), np.arange(30, cut), HORIZONS).horizons[0]
+    late = meals[(meals > time[cut]) & (np.diff(meals, prepend=0.0) > 3 * 3600.0)]
+    at = np.searchsorted(time, late)
+    rise = [
+        learnt.centre_and_size(columns(series, at + k), series.value[at + k])[0] - series.value[at + k] for k in (-1, 0)
+    ]
+    assert (rise[1] - rise[0]).mean() > 8.0
+    gone = Readings(time, np.where(np.arange(len(time)) > at[0], 0.0, value), eaten=eaten[eaten[:, 0] <= late[0]])
+    np.testing.assert_array_equal(columns(series, at[:1]), columns(gone, at[:1]))

@@ -60,6 +60,7 @@ def register(app: typer.Typer) -> None:
         app, what_if,
         "medtwin what-if anna --carbs 45 --bolus 3.5 --in 20m",
         "medtwin what-if anna --plan 'insulin_bolus=2 U' --in 5m --hours 4",
+        "medtwin what-if anna --carbs 45 --bolus 3.5 --decide accepted",
         "medtwin what-if anna --scenario lunch.yaml --as-of last",
         name="what-if", before=EXAMPLE,
     )  # fmt: skip
@@ -117,6 +118,11 @@ def what_if(
     ] = None,
     start: Annotated[str, typer.Option("--in", metavar="SPAN", help="How far from now (20m, 1h).")] = "0m",
     scenario: ScenarioFile = None,
+    decide: Annotated[
+        str | None,
+        typer.Option("--decide", metavar="accepted|refused", help="Keep a decision; see `medtwin decisions`."),
+    ] = None,
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; asked for of a refusal.")] = "",
     hours: Hours = 6.0,
     as_of: AsOf = None,
     clock: ClockName = "available",
@@ -138,10 +144,16 @@ def what_if(
         if not equals:
             raise FormatError(f"the plan {text[:40]!r}", expected="QUANTITY=VALUE, such as 'insulin_bolus=2 U'")
         pairs.append((quantity.strip(), value.strip()))
+    if decide not in (None, "accepted", "refused"):
+        raise typer.BadParameter("accepted or refused", param_hint="--decide")
+    if decide is not None and as_of is not None:
+        raise typer.BadParameter("a decision is about the present: without --as-of", param_hint="--decide")
     if bool(pairs) == (scenario is not None):
         raise typer.BadParameter("say what is planned: --carbs, --bolus, --plan, or --scenario FILE.yaml")
     meant = scenarios.load(scenario) if scenario else scenarios.planned(pairs, f"+{start.lstrip('+')}")
-    effect, planned, at, notes = _effect(home, patient, hours, meant, as_of, clock, quiet=as_json)
+    effect, planned, at, notes = _effect(
+        home, patient, hours, meant, as_of, clock, quiet=as_json, decision=(decide, because) if decide else None
+    )
     one, other = effect.baseline, effect.scenario
     if not one.physiological and not one.withheld:
         raise InferenceError(
@@ -185,7 +197,15 @@ def what_if(
 
 
 def _effect(
-    home: Path | None, patient: str, hours: float, plan: Scenario | None, as_of: str | None, clock: str, *, quiet: bool
+    home: Path | None,
+    patient: str,
+    hours: float,
+    plan: Scenario | None,
+    as_of: str | None,
+    clock: str,
+    *,
+    quiet: bool,
+    decision: tuple[str, str] | None = None,
 ) -> tuple[Effect, tuple[Event, ...], datetime, list[str]]:
     with opened(home) as (store, grant):
         moment, newest, zone = moment_of(store, grant, patient, as_of)
@@ -214,7 +234,19 @@ def _effect(
                 note(f"Plans cannot be judged: {life.choice.reason}.")
         texts = [text for one in (plan.events if plan is not None else ()) for text in (one.at, one.until)]
         notes = read_as_utc(patient, zone, as_of, *texts)
-        return door.forecast(patient, life, hours=hours, planned=planned), planned, at, notes
+        effect = door.forecast(patient, life, hours=hours, planned=planned)
+        if decision is not None:
+            from medtwin.applications.decisions.decision import decide, facts
+
+            made = decide(
+                life.record, effect, planned, decision[0], grant.who, datetime.now(UTC), because=decision[1],  # type: ignore[arg-type]
+                snapshot=life.twin.snapshot if life.twin is not None else "",
+            )  # fmt: skip
+            store.append(facts(store, grant, patient, made), grant)
+            notes = [*notes, f"kept as decision {made.id}; `medtwin decisions {patient}` will show what came of it"]
+            if not quiet:
+                note(notes[-1])
+        return effect, planned, at, notes
 
 
 def _future(forecast: Forecast) -> dict[str, Any]:

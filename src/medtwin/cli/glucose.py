@@ -25,8 +25,14 @@ def register(app: typer.Typer) -> None:
         "medtwin glucose report anna",
         "medtwin glucose report anna --days 28 --until 2026-05-01T00:00+02:00",
         "medtwin glucose report anna --out anna.html",
-        "medtwin glucose report anna --out anna.pdf --goals older",
+        "medtwin glucose report anna --out anna.pdf --goals older --unit mmol/L",
         "medtwin glucose report anna --json",
+    )  # fmt: skip
+    command(
+        glucose_app, plan,
+        "medtwin glucose plan deniz",
+        "medtwin glucose plan deniz --out deniz.html",
+        "medtwin glucose plan deniz --json",
     )  # fmt: skip
     command(glucose_app, grid, "medtwin glucose grid pairs.csv", "medtwin glucose grid pairs.csv --json")
     app.add_typer(glucose_app, name="glucose")
@@ -44,6 +50,7 @@ def report(
     goals: Annotated[
         str, typer.Option("--goals", metavar="adult|older", help="Whose goals: older is for those at high risk too.")
     ] = "adult",
+    unit: Annotated[str, typer.Option("--unit", metavar="mg/dL|mmol/L", help="In which glucose is shown.")] = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -54,10 +61,13 @@ def report(
     """
     from medtwin.applications.glucose_report.content import content
     from medtwin.applications.glucose_report.report import glucose_report
+    from medtwin.applications.glucose_report.unit import UNITS
     from medtwin.sources.times import instant
 
     if goals not in ("adult", "older"):
         raise typer.BadParameter("adult or older", param_hint="--goals")
+    if unit not in UNITS:
+        raise typer.BadParameter(" or ".join(UNITS), param_hint="--unit")
     if out is not None and out.suffix.lower() not in (".html", ".pdf"):
         raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
     with opened(home) as (store, grant):
@@ -65,7 +75,7 @@ def report(
         entry = next((one for one in store.patients(grant) if one.id == patient), None)
     end = instant(until, datetime.now(UTC), record.zone) if until else None
     said = read_as_utc(patient, record.zone, until)
-    made = glucose_report(record, end, days, goals=goals, synthetic=bool(entry and entry.synthetic))
+    made = glucose_report(record, end, days, goals=goals, synthetic=bool(entry and entry.synthetic), unit=unit)
     if out is not None:
         from medtwin.applications.glucose_report.write import save
 
@@ -91,6 +101,53 @@ def _show(made: GlucoseReport) -> None:
     table("Glucose", ("", "value", "unit", "95 % interval", "goal", "before"), rows(made), right=(1, 3, 5))
     for one in made.notes:
         note(one)
+
+
+def plan(
+    patient: PatientId,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="As of then; without it the newest reading.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the plan here: .html or .pdf.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Rank a person's own meals by the rise of glucose that is expected, and say what changes it.
+
+    For people who inject no insulin, who logged meals while they wore a sensor. A person's own meals correct what other
+    people's showed; what the record does not tell (a walk, sleep) is called unknown. Research output, no advice.
+    """
+    from medtwin.applications.day_plan.plan import day_plan
+    from medtwin.applications.day_plan.write import content, effect_rows, headline, meal_rows, save
+    from medtwin.sources.times import instant
+
+    if out is not None and out.suffix.lower() not in (".html", ".pdf"):
+        raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
+    with opened(home) as (store, grant):
+        record = store.record(patient, grant)
+        entry = next((one for one in store.patients(grant) if one.id == patient), None)
+    made = day_plan(
+        record,
+        instant(until, datetime.now(UTC), record.zone) if until else None,
+        synthetic=bool(entry and entry.synthetic),
+    )
+    if out is not None:
+        save(made, out)
+    if as_json:
+        emit("glucose-plan", {**content(made), "file": str(out) if out else None})
+        return
+    typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
+    typer.echo(headline(made))
+    head = ("meal", "hour", "carbs, g", "expected rise", "next time", "> 140", "> 180", "with a walk", "measured")
+    table("Meals, rise in mg/dL (90 %), mildest first", head, meal_rows(made), right=(2, 5, 6))
+    table("What changes the rise", ("what", "per", "mg/dL (90 %)", "rests on"), effect_rows(made))
+    for one in made.notes:
+        note(one)
+    note("research output, no advice on treatment or diet")
+    if out is not None:
+        note(f"wrote {out}")
 
 
 def grid(

@@ -23,6 +23,10 @@ Mappings = Annotated[
     list[Path] | None,
     typer.Option("--mapping", metavar="FILE", help="A mapping file (YAML) for tables; may be repeated."),
 ]
+Units = Annotated[
+    list[str] | None,
+    typer.Option("--unit", metavar="QUANTITY=UNIT", help="The unit of a quantity, where a source writes a wrong one."),
+]
 Owner = Annotated[str | None, typer.Option("--patient", metavar="ID", help="Whose, where a file names nobody.")]
 
 Resolved = Annotated[bool, typer.Option("--resolved", help="Resolved items too.")]
@@ -72,6 +76,7 @@ def ingest(
     timezone: Zone = None,
     source: SourceName = None,
     mapping: Mappings = None,
+    unit: Units = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -84,9 +89,30 @@ def ingest(
 
     with opened(home, make=True) as (store, grant), progress("reading", quiet=as_json, unit="bytes") as tell:
         report = take(
-            paths, store, grant, patient=patient, zone=timezone, source=source, mapping=mapping or None, progress=tell
+            paths,
+            store,
+            grant,
+            patient=patient,
+            zone=timezone,
+            source=source,
+            mapping=mapping or None,
+            progress=tell,
+            units=_stated(unit),
         )
     _finish("ingest", report, as_json)
+
+
+def _stated(units: list[str] | None) -> dict[str, str]:
+    """``glucose=mmol/L`` by quantity."""
+    made = {}
+    for one in units or ():
+        quantity, equals, unit = one.partition("=")
+        if not equals or not unit:
+            raise typer.BadParameter(
+                f"found {one[:40]!r}; expected QUANTITY=UNIT, such as glucose=mmol/L", param_hint="--unit"
+            )
+        made[quantity] = unit
+    return made
 
 
 def _finish(name: str, report: Report, as_json: bool) -> None:
@@ -124,6 +150,7 @@ def replay(
     timezone: Zone = None,
     source: SourceName = None,
     mapping: Mappings = None,
+    unit: Units = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +161,13 @@ def replay(
         raise typer.BadParameter("name items, or --all")
     with opened(home) as (store, grant):
         report = again(
-            None if everything else items, store, grant, zone=timezone, source=source, mapping=mapping or None
+            None if everything else items,
+            store,
+            grant,
+            zone=timezone,
+            source=source,
+            mapping=mapping or None,
+            units=_stated(unit),
         )
     _finish("replay", report, as_json)
 

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from medtwin.cli import demo, futures, glucose, intake, keeping, moving, people, serve, study, trial
+from medtwin.cli import (
+    decisions,
+    demo,
+    futures,
+    glucose,
+    identify,
+    intake,
+    keeping,
+    moving,
+    people,
+    population,
+    serve,
+    study,
+    trial,
+)
 from medtwin.cli.common import Commands, examples
 
 # Our matrices are small and many: more threads of the linear algebra only wait for each other, on a busy machine for minutes.
@@ -50,7 +64,9 @@ def root(
     """Options of every command stand after its name."""
 
 
-for group in (intake, people, futures, glucose, study, trial, keeping, moving, serve, demo):
+for group in (
+    intake, people, futures, decisions, glucose, identify, study, trial, population, keeping, moving, serve, demo,
+):  # fmt: skip
     group.register(app)
 
 

@@ -11,9 +11,10 @@ Beside it, in the same run, on the same origins and outcomes:
 ``ridge``        the reading and its 24 lags of 5 min, ridge-penalised; bands from the training part's own errors
 ``persistence``  the reading itself; bands from the changes seen in the training part, weighted by recency
 
-RMSE and MAE are of the medians. CRPS is the integral of the quantile score over 101 levels
-(:func:`medtwin.statistics.scores.crps`). Intervals of coverage are exact binomial ones; since forecasts of neighbouring
-origins share most of their outcome's past, they know less than their number says, and the true intervals are wider.
+RMSE is of the means of the forecasts' distributions, MAE of their medians: each is what that score asks for. CRPS is the
+integral of the quantile score over 101 levels (:func:`medtwin.statistics.scores.crps`). Intervals of coverage are exact
+binomial ones; since forecasts of neighbouring origins share most of their outcome's past, they know less than their number
+says, and the true intervals are wider.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from medtwin.statistics.scores import crps, rmse
 from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice, choose
 from medtwin.twin.forecast import THIN
+from medtwin.twin.population import Population, shipped
 from medtwin.twin.readings import exact_readings
 from medtwin.twin.residual import LEVELS, Horizon, Readings
 
@@ -96,10 +98,11 @@ class Evaluation:
 
 def evaluate(
     records: Sequence[Record], quantity: str = "glucose", horizons: Sequence[timedelta] = HORIZONS, *,
-    train: float = 0.7, progress: Progress | None = None,
+    train: float = 0.7, progress: Progress | None = None, population: Population | None = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluate each person's record by itself. ``train`` is the share of time before the test part.
 
+    ``population``: towards which weights are drawn. It must not have been learnt from these people, so none is taken unasked.
     ``progress`` is called with (patient, origins done, origins in all). Raises :class:`InferenceError` for a person with
     too few readings, and :class:`FormatError` for a share or horizon that makes no sense.
     """
@@ -112,7 +115,7 @@ def evaluate(
     results: list[Result] = []
     notes: list[str] = []
     for record in records:
-        found, said = _person(record, quantity, seconds, train, progress)
+        found, said = _person(record, quantity, seconds, train, progress, population)
         results.extend(found)
         notes.extend(said)
     return Evaluation(quantity, train, tuple(results), tuple(notes))
@@ -139,7 +142,12 @@ def prompt_readings(record: Record, quantity: str) -> tuple[tuple[Event, ...], i
 
 
 def _person(
-    record: Record, quantity: str, horizons: np.ndarray, train: float, progress: Progress | None
+    record: Record,
+    quantity: str,
+    horizons: np.ndarray,
+    train: float,
+    progress: Progress | None,
+    population: Population | None,
 ) -> tuple[list[Result], list[str]]:
     notes = []
     patient = record.patient
@@ -153,6 +161,8 @@ def _person(
         )  # fmt: skip
     alone = Record(patient, events, record.zone, record.epoch)
     readings, start = exact_readings(alone, quantity, events[-1].instant)
+    given, _ = exact_readings(record, quantity, events[-1].instant)
+    readings = replace(readings, eaten=given.eaten, injected=given.injected)
     by_time = {e.instant: e.available for e in events}
     moments = tuple(start + timedelta(seconds=float(s)) for s in readings.time)
     # microseconds are lost in seconds since 1970: find the reading's own instant again
@@ -170,12 +180,17 @@ def _person(
     elif choice.physiological:
         notes.append(f"{patient}: the model forecasts {choice.headline}; {quantity} is forecast statistically")
     known = np.array([a.timestamp() for a in origins.available])
-    predicted = _rolled(readings, known, horizons, first, physiology)
+    predicted = _rolled(readings, known, horizons, first, physiology, population)
     return [_result(patient, quantity, choice, h, *predicted[h]) for h in horizons], notes
 
 
 def _rolled(
-    readings: Readings, known: np.ndarray, horizons: np.ndarray, first: int, physiology: np.ndarray | None
+    readings: Readings,
+    known: np.ndarray,
+    horizons: np.ndarray,
+    first: int,
+    physiology: np.ndarray | None,
+    population: Population | None = None,
 ) -> dict[float, tuple[dict[str, np.ndarray], np.ndarray]]:
     """By horizon: quantiles ``(n, levels)`` of each method and the outcomes ``(n,)``, over the test part."""
     collected: dict[float, tuple[dict[str, list[np.ndarray]], list[np.ndarray]]] = {
@@ -189,7 +204,7 @@ def _rolled(
             continue
         # what was known when the day's first reading was
         end = int(np.searchsorted(known, known[low], side="right"))
-        past = Readings(readings.time[:end], readings.value[:end], readings.midnight)
+        past = readings.until(end)
         slots = (past.time[enough:] // THIN).astype(np.int64)
         index = enough + np.flatnonzero(np.diff(slots, prepend=-1) > 0)
         today = np.arange(low, high)
@@ -200,7 +215,7 @@ def _rolled(
                 real &= np.isfinite(ahead[today])
             if not real.any():
                 continue
-            made = _methods(past, index, readings, today[real], float(seconds), ahead)
+            made = _methods(past, index, readings, today[real], float(seconds), ahead, population)
             if made is None:
                 continue
             into, outcomes = collected[float(seconds)]
@@ -219,19 +234,19 @@ def _rolled(
 
 def _methods(
     past: Readings, index: np.ndarray, readings: Readings, today: np.ndarray, seconds: float,
-    physiology: np.ndarray | None,
+    physiology: np.ndarray | None, population: Population | None,
 ) -> dict[str, np.ndarray] | None:  # fmt: skip
     """Quantiles of each method for the origins ``today``, learnt from ``index`` of ``past``; None: too little past."""
     only = np.array([seconds])
     now = readings.value[today]
-    without = residuals.fit(past, index, only)
+    without = residuals.fit(past, index, only, population=population)
     if without is None or not without.horizons:
         return None
     statistical = _bands(without.horizons[0], readings, today, None)
     best = statistical
     if physiology is not None:
         mine = index[np.isfinite(physiology[index])]
-        with_it = residuals.fit(past, mine, only, physiology[mine][:, None])
+        with_it = residuals.fit(past, mine, only, physiology[mine][:, None], population)
         if with_it is not None and with_it.horizons:
             best = _bands(with_it.horizons[0], readings, today, physiology[today])
     real, after = residuals.outcomes(past, index, seconds)
@@ -278,6 +293,12 @@ def _result(
     return Result(patient, quantity, known.unit, seconds / 60.0, physiological, choice.reason, scores)
 
 
+def mean(quantiles: np.ndarray) -> np.ndarray:
+    """Mean ``(n,)`` of distributions ``quantiles (n, LEVELS)``, by the trapezoid rule over the levels."""
+    inner = ((quantiles[:, 1:] + quantiles[:, :-1]) / 2.0) @ np.diff(LEVELS)
+    return np.asarray(inner + quantiles[:, 0] * LEVELS[0] + quantiles[:, -1] * (1.0 - LEVELS[-1]))
+
+
 def score(method: str, quantiles: np.ndarray, outcomes: np.ndarray) -> Score:
     """The scores of forecasts ``quantiles (n, LEVELS)`` against ``outcomes``."""
 
@@ -287,10 +308,10 @@ def score(method: str, quantiles: np.ndarray, outcomes: np.ndarray) -> Score:
         return lower, upper, (outcomes >= lower) & (outcomes <= upper)
 
     n = len(outcomes)
-    errors = quantiles[:, len(LEVELS) // 2] - outcomes
+    errors, of_mean = quantiles[:, len(LEVELS) // 2] - outcomes, mean(quantiles) - outcomes
     inner, (lower, upper, outer) = held(0.25, 0.75)[2], held(0.05, 0.95)
     return Score(
-        method, n, rmse(errors), float(np.mean(np.abs(errors))), float(np.mean(crps(quantiles, LEVELS, outcomes))),
+        method, n, rmse(of_mean), float(np.mean(np.abs(errors))), float(np.mean(crps(quantiles, LEVELS, outcomes))),
         float(inner.mean()), exact_interval(int(inner.sum()), n), float(outer.mean()),
         exact_interval(int(outer.sum()), n), float(np.mean(upper - lower)),
     )  # fmt: skip
@@ -324,7 +345,8 @@ def markdown(evaluation: Evaluation, title: str, command: str) -> str:
     if evaluation.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in evaluation.notes), ""]
     lines += [
-        "`medtwin` is the shipped forecast; `statistical` is the same machine without the column that physiology adds. "
+        "`medtwin` is the shipped forecast (with `--alone`: drawn towards no other people's weights); `statistical` is the same "
+        "machine without the column that physiology adds. "
         "Intervals of coverage take outcomes for independent; neighbouring ones are not, so the true intervals are wider.",
         "",
     ]
@@ -363,6 +385,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mapping", type=Path, required=True)
     parser.add_argument("--quantity", default="glucose")
     parser.add_argument("--train", type=float, default=0.7)
+    parser.add_argument("--alone", action="store_true", help="draw no weights towards other people's: for those that the "
+                        "shipped population was learnt from")  # fmt: skip
     parser.add_argument("--title", default="Forecasts of people's own data")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
@@ -370,8 +394,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grant = store.issue_grant()
         report = ingest([given.folder], store, grant, mapping=given.mapping)
         records = [store.record(patient, grant) for patient in sorted(report.patients)]
-    found = evaluate(records, given.quantity, train=given.train)
+    population = None if given.alone else shipped(given.quantity)
+    found = evaluate(records, given.quantity, train=given.train, population=population)
     command = f"python -m medtwin.evidence.evaluation {given.folder.name}/ --mapping {given.mapping}"
+    command += " --alone" if given.alone else ""
     page = markdown(found, given.title, command)
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)

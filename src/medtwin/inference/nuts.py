@@ -6,7 +6,7 @@ coordinates u, z = mean + root u, of a Gaussian that is near the posterior (Lapl
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import blackjax
 import equinox as eqx
@@ -14,8 +14,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from medtwin.inference.posterior import Posterior, forward
+from medtwin.inference.posterior import forward
 from medtwin.inference.reanchor import Anchored
+
+
+class Target(Protocol):
+    """What can be sampled: :class:`medtwin.inference.posterior.Posterior`, or any other density with a Gaussian prior."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def prior(self) -> tuple[Array, Array]: ...
+    def __call__(self, z: Array) -> Array: ...
 
 
 class Draws(eqx.Module):
@@ -29,7 +38,7 @@ class Draws(eqx.Module):
 
 
 def nuts(
-    posterior: Posterior,
+    posterior: Target,
     key: PRNGKeyArray,
     *,
     around: Anchored | None = None,
@@ -55,7 +64,7 @@ def nuts(
 
 @eqx.filter_jit
 def _sample(
-    posterior: Posterior, mean: Array, root: Array, key: PRNGKeyArray, chains: int, warm_up: int, draws: int
+    posterior: Target, mean: Array, root: Array, key: PRNGKeyArray, chains: int, warm_up: int, draws: int
 ) -> tuple[Array, Array]:
     density = forward(lambda u: posterior(mean + root @ u))
 

@@ -11,6 +11,7 @@ from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
 from medtwin.physiology.coupled import Coupled
+from medtwin.physiology.glucose_counter_regulation import GlucoseCounterRegulation
 from medtwin.physiology.glucose_insulin import GlucoseInsulin
 from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.glucose_type_2 import GlucoseType2
@@ -44,6 +45,7 @@ def all_models() -> tuple[Model, ...]:
     """Every model, in the order in which they are shown."""
     return (
         GlucoseInsulin(),
+        GlucoseCounterRegulation(),
         Hovorka(),
         GlucoseMeals(),
         GlucoseType2(),

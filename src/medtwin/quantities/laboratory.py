@@ -54,6 +54,8 @@ QUANTITIES = (
              loinc=("1986-9",), molar_mass=3020.3, source="LOINC 1986-9"),
     Quantity(name="insulin_concentration", meaning="Insulin in serum or plasma", unit="u[iU]/mL", low=0, high=3000,
              error_cv=0.08, loinc=("20448-7",), molar_mass=5808.0, activity=6.0, source="LOINC 20448-7; 6 nmol/IU"),
+    Quantity(name="glucagon_concentration", meaning="Glucagon in plasma", unit="pg/mL", low=0, high=100000, error_cv=0.15,
+             molar_mass=3483.0, source="label of glucagon for injection: molecular weight 3483; error: judgement"),
     Quantity(name="nt_probnp", meaning="N-terminal pro-B-type natriuretic peptide", unit="pg/mL", low=1, high=400000,
              error_cv=0.1, loinc=("33762-6", "83107-3"), molar_mass=8460.0, source="LOINC 33762-6"),
     Quantity(name="albumin", meaning="Albumin in serum or plasma", unit="g/dL", low=0.5, high=8, error_cv=0.04,

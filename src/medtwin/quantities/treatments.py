@@ -20,6 +20,8 @@ QUANTITIES = (
     Quantity(name="insulin_long_acting", meaning="Long-acting insulin injected", unit="[iU]", kind=Kind.AMOUNT, low=0,
              high=500, rxnorm=("274783", "139825", "1670007"), activity=6.0,
              source="diary; RxNorm ingredients glargine, detemir, degludec"),
+    Quantity(name="glucagon_dose", meaning="Glucagon given under the skin", unit="mg", kind=Kind.AMOUNT, low=0, high=10,
+             rxnorm=("4832",), source="diary, pump log; RxNorm ingredient glucagon 4832 (from memory)"),
     Quantity(name="step_count", meaning="Steps taken in an interval", unit="{steps}", kind=Kind.AMOUNT, low=0,
              high=150000, loinc=("55423-8", "41950-7"), source="LOINC 55423-8"),
     Quantity(name="distance_travelled", meaning="Distance moved in an interval", unit="m", kind=Kind.AMOUNT, low=0,

@@ -23,9 +23,11 @@ from medtwin import __version__
 from medtwin.governance.grant import Grant
 from medtwin.record.sql import SqlStore
 from medtwin.server import (  # noqa: F401  (each registers its routes)
+    decisions,
     disagreements,
     facts,
     forecast,
+    glucose_report,
     openapi,
     parameters,
     quarantine,

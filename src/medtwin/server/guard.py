@@ -24,6 +24,10 @@ POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+#: of a report as one HTML file: it has its style within and no script at all
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -69,7 +73,9 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = [(n, v) for n, v in message.get("headers", []) if n.lower() not in dict(HEADERS)]
-                own.extend(HEADERS)
+                report = api and any(n.lower() == b"content-type" and v.startswith(b"text/html") for n, v in own)
+                policy = (b"content-security-policy", (REPORT_POLICY if report else POLICY).encode())
+                own.extend((policy, *HEADERS[1:]))
                 if api and not any(n.lower() == b"cache-control" for n, _ in own):
                     own.append((b"cache-control", b"no-store"))
                 message["headers"] = own

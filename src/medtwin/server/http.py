@@ -83,12 +83,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """A route as the description of the API states it. ``answers`` None: Server-Sent Events."""
+    """A route as the description of the API states it. ``answers`` None: Server-Sent Events, or a file of type ``media``."""
 
     path: str
     summary: str
     answers: type | None
     method: str = "GET"
+    media: str = ""
     takes: type | None = None
     takes_any: bool = False  #: the body is a file of any dialect
     query: tuple[Query, ...] = ()

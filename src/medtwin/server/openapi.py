@@ -100,6 +100,9 @@ def _operation(about: Described, by_kind: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _success(about: Described, by_kind: dict[Any, Any]) -> dict[str, Any]:
+    if about.media:
+        whole: dict[str, Any] = {"type": "string"} | ({"format": "binary"} if about.media == "application/pdf" else {})
+        return {"description": about.summary, "content": {about.media: {"schema": whole}}}
     if about.answers is None:
         told = ", ".join(f"`{kind}`: {by_kind[shape]['$ref'].rpartition('/')[2]}" for kind, shape in MESSAGES.items())
         return {

@@ -40,7 +40,7 @@ async def what_if(request: Request) -> Response:
     quantity = standing.choice.headline if asked.quantity is UNSET else asked.quantity
     if quantity != standing.choice.headline:
         raise Refusal(422, "Not forecast", f"found {quantity[:60]!r}; expected {standing.choice.headline}")
-    planned = [_event(standing, plan, asked.hours, number) for number, plan in enumerate(_plans(standing, asked))]
+    planned = [event(standing, plan, asked.hours, number) for number, plan in enumerate(_plans(standing, asked))]
     effect = await here.living.effect(standing, asked.hours, planned)
     return answer(_shown(effect, standing, asked.planned, here.clock()))
 
@@ -51,7 +51,7 @@ def _plans(standing: Standing, asked: WhatIfRequest) -> list[PlannedEvent]:
     return asked.planned
 
 
-def _event(standing: Standing, plan: PlannedEvent, hours: float, number: int) -> Event:
+def event(standing: Standing, plan: PlannedEvent, hours: float, number: int) -> Event:
     """A planned event: a fact that has not happened yet."""
     model = standing.choice.model
     if model is None or standing.twin is None:

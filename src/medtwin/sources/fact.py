@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import isfinite
 
 from medtwin.errors import UnitError
+from medtwin.quantities import registry
 from medtwin.quantities.quantity import Quantity
 from medtwin.quantities.units import conversion
 from medtwin.record.event import Basis, Code, Comparator, Event, Flag, Intent, Source, SourcePatient, Status
@@ -42,10 +44,17 @@ def amount(text: str) -> tuple[float, Comparator | None, str] | None:
     return None if read is None or found is None else (*read, (found[2] or "").strip())
 
 
+def stated_units(units: Mapping[str, str]) -> dict[str, str]:
+    """Units that a user states, each checked against its quantity; raises for one that is not known or cannot be."""
+    for name, unit in units.items():
+        conversion(unit, registry.get(name))
+    return dict(units)
+
+
 class Facts:
     """Makes the events of one part: all share owner, sending system, dialect and raw bytes."""
 
-    __slots__ = ("_dialect", "_file", "_now", "_raw", "latency", "owner", "system")
+    __slots__ = ("_dialect", "_file", "_now", "_raw", "_units", "latency", "owner", "system")
 
     def __init__(
         self, owner: SourcePatient, system: str, dialect: str, origin: Origin, intake: Intake,
@@ -53,6 +62,7 @@ class Facts:
     ) -> None:  # fmt: skip
         self.owner, self.system, self.latency = owner, system, latency
         self._dialect, self._raw, self._file, self._now = dialect, origin.raw, origin.file, intake.now
+        self._units = intake.units
 
     def number(
         self, quantity: Quantity, text: str, unit: str | None, time: Moment, key: str, where: str, *,
@@ -62,7 +72,8 @@ class Facts:
     ) -> Event | Reason:  # fmt: skip
         """A measured or given amount. ``value`` is given only where ``text`` is no number ("Low") or another scale.
 
-        ``assumed`` says that ``unit`` is the dialect's or mapping's own, not the source's.
+        ``assumed`` says that ``unit`` is the dialect's or mapping's own, not the source's. A unit that the user states at
+        intake overrules the written one, and is flagged so.
         """
         if value is None:
             read = number(text)
@@ -70,6 +81,8 @@ class Facts:
                 return Reason(found=f"the value {text[:40]!r}", expected=f"a number ({quantity.name})", where=where)
             value, written = read
             comparator = comparator or written
+        if quantity.name in self._units and number(text) is not None:
+            unit, assumed = self._units[quantity.name], True
         if not unit:
             return Reason(
                 found=f"{quantity.name} without a unit", expected=f"a unit such as {quantity.unit}", where=where,

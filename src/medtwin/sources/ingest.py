@@ -28,16 +28,17 @@ Progress = Callable[[str, int, int], None]
 def ingest(
     paths: Iterable[Path | str], store: Store, grant: Grant, *, patient: str | None = None, zone: str | None = None,
     source: str | None = None, mapping: Mapping | Sequence[Mapping] | None = None, progress: Progress | None = None,
-    now: datetime | None = None,
+    now: datetime | None = None, units: dict[str, str] | None = None,
 ) -> Report:  # fmt: skip
     """Take in files, folders and archives.
 
     ``patient`` is whose the facts are where an export names nobody; ``zone`` is the IANA zone of wall clocks that came
-    without an offset; ``source`` names the sending system; ``mapping`` says how tables are read. ``progress`` is called
+    without an offset; ``source`` names the sending system; ``mapping`` says how tables are read;
+    ``units`` overrules, by quantity, the unit that a source writes. ``progress`` is called
     with (name, bytes done, bytes in all). Raises :class:`FormatError` for a wrong mapping or zone, and
     :class:`AccessDenied`; everything else ends in the report.
     """
-    run = Run(store, grant, patient, zone, source, _tables(mapping), now)
+    run = Run(store, grant, patient, zone, source, _tables(mapping), now, units=units)
     known, missing = _sized(paths)
     for name in missing:
         run.report.not_stored.append(NotStored(file=name, reason="found no such file"))
@@ -68,13 +69,14 @@ def ingest_bytes(
 def replay(
     ids: Iterable[int] | None, store: Store, grant: Grant, *, patient: str | None = None, zone: str | None = None,
     source: str | None = None, mapping: Mapping | Sequence[Mapping] | None = None, now: datetime | None = None,
+    units: dict[str, str] | None = None,
 ) -> Report:  # fmt: skip
     """Read quarantined bytes again with the present readers and mappings (``ids`` None: all of them).
 
     An item is resolved when its bytes are read without the reason at its place. What was understood the first time is
     a duplicate now.
     """
-    run = Run(store, grant, patient, zone, source, _tables(mapping), now)
+    run = Run(store, grant, patient, zone, source, _tables(mapping), now, units=units)
     wanted = None if ids is None else set(ids)
     items_of: dict[str, list[tuple[int, str, str]]] = {}
     files: dict[str, str] = {}

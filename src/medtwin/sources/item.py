@@ -6,7 +6,7 @@ is a pure function of its bytes and of :class:`Origin`, which names where those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -52,6 +52,9 @@ class Intake:
     source: str | None = None  #: name of the sending system, when the user states one
     anonymous: str = ""  #: key of the person of a payload that names none
     tables: tuple[Table, ...] = ()  #: mappings of tables
+    units: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: quantity -> unit that the user states against the source's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

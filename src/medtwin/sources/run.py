@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain
@@ -13,11 +14,13 @@ from medtwin.record.event import Event, SourcePatient
 from medtwin.record.store import QUARANTINE, RawKept, RawPending, Store
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
+from medtwin.sources.fact import stated_units
 from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
 from medtwin.sources.links import Links
 from medtwin.sources.mapping import Table
 from medtwin.sources.recognise import recognise
 from medtwin.sources.report import NotStored, Report, SourceRow
+from medtwin.sources.suspicions import Suspicions
 
 _UNKNOWN = "unknown"
 _BINARY = "application/octet-stream"
@@ -36,8 +39,10 @@ class Run:
     def __init__(
         self, store: Store, grant: Grant, patient: str | None, zone: str | None, source: str | None,
         tables: tuple[Table, ...], now: datetime | None, *, cached: bool = False,
+        units: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.store, self.grant, self.patient, self.source, self.tables = store, grant, patient, source, tables
+        self.units = stated_units(units or {})
         self.zone = known_zone(zone) if zone else None
         self.now = now or datetime.now(UTC)
         self.report = Report()
@@ -102,7 +107,7 @@ class Run:
         return (
             Intake(
                 file=payload.name, now=self.now, zone=self.zone, source=self.source, tables=self.tables,
-                anonymous=anonymous,
+                anonymous=anonymous, units=self.units,
             ),
             dialect,
         )  # fmt: skip
@@ -160,9 +165,11 @@ class Run:
             self.flush()
             self.row = row
         reasons: dict[str, int] = {}
+        suspicions = Suspicions()
         for item in part.read(Origin(raw=raw, file=payload.name)):
             if isinstance(item, Event):
                 row.read += 1
+                suspicions.saw(item)
                 row.quantities[item.quantity] = row.quantities.get(item.quantity, 0) + 1
                 if linked is None:
                     row.unassigned += 1
@@ -178,6 +185,7 @@ class Run:
                     self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
+        self.report.notes += [f"{payload.name}: {sentence}" for sentence in suspicions.said()]
         for expected, count in reasons.items():
             if count > _SAME_REASON:
                 rest = Reason(

@@ -185,7 +185,11 @@ class _Reading:
                 if self.cell(row, title) not in MISSING:
                     unmapped[title] += 1
             text = "\x1f".join(cell.strip() for cell in row.cells)
-            for item in self.row(row, time, until):
+            told = list(self.row(row, time, until))
+            if not told and self.table.group:  # a meal that nobody measured: no fact, and not nothing
+                empty = f"{self.table.group} without figures"
+                unmapped[empty] = unmapped.get(empty, 0) + 1
+            for item in told:
                 if isinstance(item, Event):
                     events.append((item, text))
                 else:
@@ -199,7 +203,7 @@ class _Reading:
         yield from settle(events)
         for title, count in unmapped.items():
             if count:
-                yield Unmapped(f"column {title[:60]}", count)
+                yield Unmapped(title if title.endswith(" without figures") else f"column {title[:60]}", count)
 
     def time(self, row: Row) -> Moment:
         time = self.table.time

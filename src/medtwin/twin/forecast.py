@@ -25,6 +25,7 @@ from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice
 from medtwin.twin.effects import with_model_error
 from medtwin.twin.fit import misfit
+from medtwin.twin.population import shipped
 from medtwin.twin.readings import exact_readings
 from medtwin.twin.residual import LEVELS, Readings, Residual
 from medtwin.twin.rolling import changes
@@ -32,7 +33,8 @@ from medtwin.twin.twin import Twin
 
 HORIZONS = np.array([15.0, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420]) * 60.0
 MEMBERS = 200
-THIN = 900.0  #: seconds between the origins that a residual learns from
+THIN = 300.0  #: least seconds between the origins that a residual learns from
+FOLLOWED = 255  #: origins at most since it was learnt, that the bands follow
 LATE, SILENT = timedelta(minutes=20), timedelta(hours=3)
 SHOWN = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
@@ -76,15 +78,15 @@ def learn(twin: Twin | None, choice: Choice, record: Record, at: datetime) -> Re
     readings, start = exact_readings(record, choice.headline, at)
     if len(readings.time) < residuals.FEWEST:
         return None
-    index = _origins(readings)
+    index, population = _origins(readings), shipped(choice.headline)
     if twin is None:
-        return residuals.fit(readings, index, HORIZONS)
+        return residuals.fit(readings, index, HORIZONS, population=population)
     moments = [start + timedelta(seconds=float(s)) for s in readings.time[index]]
     origins = np.array([twin.axis.boundary(m) for m in moments])
     ends = (HORIZONS / twin.axis.length).astype(int)
     physiology = changes(twin, choice.headline, origins, ends)
     kept = np.isfinite(physiology).all(1)
-    return residuals.fit(readings, index[kept], HORIZONS, physiology[kept])
+    return residuals.fit(readings, index[kept], HORIZONS, physiology[kept], population)
 
 
 def _origins(readings: Readings) -> np.ndarray:
@@ -189,20 +191,27 @@ def _baseline(
         return _uncalibrated(twin, quantity, at, times, label, widened, patient)
     if age > SILENT:
         return withhold(f"the last reading is {_span(age)} old")
-    index = np.array([len(readings.time) - 1])
+    # the origins since it was learnt, whose outcomes move the width of the bands, and the present one
+    since = np.flatnonzero(residuals.settled(readings)[:-1] & (readings.time[:-1] > residual.until))[-FOLLOWED:]
+    index = np.append(since, len(readings.time) - 1)
     reach = np.array([h.seconds for h in residual.horizons])
     physiology = None
     if residual.physiological:
         assert twin is not None
-        origin = np.array([twin.axis.boundary(last)])
+        moments = [start + timedelta(seconds=float(s)) for s in readings.time[index]]
         ends = (reach / twin.axis.length).astype(int)
-        physiology = changes(twin, quantity, origin, ends)
-        if not np.isfinite(physiology).all():
+        physiology = changes(twin, quantity, np.array([twin.axis.boundary(m) for m in moments]), ends)
+        believed = np.isfinite(physiology).all(1)
+        if not believed[-1]:
             return withhold("the filter has no belief at the last reading")
+        index, physiology = index[believed], physiology[believed]
     rows = []
     for j, horizon in enumerate(residual.horizons):
         x = residuals.columns(readings, index, None if physiology is None else physiology[:, j])
-        rows.append(horizon.predict(x, readings.value[index])[1][0])
+        real, after = residuals.outcomes(readings, index, horizon.seconds)
+        value, time = readings.value[index], readings.time[index]
+        width = residuals.followed(horizon, x[real], value[real], after[real], time[real])[-1:]
+        rows.append(horizon.predict(x[-1:], value[-1:], width)[1][0])
     now = np.full(len(LEVELS), readings.value[-1])
     grid, bands = np.concatenate([[0.0], reach]), np.vstack([now, rows])
     wanted = np.array([(t - last).total_seconds() for t in times])

@@ -33,4 +33,16 @@ def exact_readings(record: Record, quantity: str, until: datetime) -> tuple[Read
     if record.zone and len(time):
         local = datetime.fromtimestamp(time[-1], UTC).astimezone(ZoneInfo(record.zone)).utcoffset()
         offset = local.total_seconds() if local else 0.0
-    return Readings(time, value, -offset), EPOCH
+    if quantity != "glucose":
+        return Readings(time, value, -offset), EPOCH
+    return Readings(time, value, -offset, _given(record, "carbohydrate_intake"), _given(record, "insulin_bolus")), EPOCH
+
+
+def _given(record: Record, quantity: str) -> np.ndarray:
+    """When it was, when it could be known (s) and how much of it, ``(n, 3)``; what was only planned is not in it."""
+    rows = [
+        ((event.instant - EPOCH).total_seconds(), (event.available - EPOCH).total_seconds(), event.value)
+        for event in record.of(quantity)
+        if event.intent is Intent.HAPPENED and isinstance(event.value, float) and Flag.IMPLAUSIBLE not in event.flags
+    ]
+    return np.array(rows, float).reshape(-1, 3)

@@ -75,8 +75,10 @@ class Facts:
 
     def tape(self, piece: int, until: int | None = None) -> Tape:
         """The tape of a piece; steps from boundary ``until`` on do not happen."""
-        steps = self.axis.steps
-        first = piece * steps
+        return self.window(piece * self.axis.steps, self.axis.steps, until)
+
+    def window(self, first: int, steps: int, until: int | None = None) -> Tape:
+        """The tape of ``steps`` steps from boundary ``first`` on; those from boundary ``until`` on do not happen."""
         made = tapes.blank(self.model, steps, start=self.axis.since_midnight(first), first=first % (1 << 30))
         for quantity, given in self.doses.items():
             made.inputs[quantity][:] = given.held(first, steps)

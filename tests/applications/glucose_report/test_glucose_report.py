@@ -170,7 +170,9 @@ def test_one_reading_is_reported_without_a_false_number():
     assert math.isnan(made.now.standard_deviation)
 
 
-@pytest.mark.parametrize("draw", [overview, lambda r: day(r.profile, r.now.days), lambda r: days(r.daily)])
+@pytest.mark.parametrize(
+    "draw", [overview, lambda r: day(r.profile, r.now.days, r.unit), lambda r: days(r.daily, r.unit)]
+)
 def test_figures_are_well_formed_and_stay_within_their_frame(fortnight, draw):
     scene = draw(glucose_report(fortnight))
     root = ElementTree.fromstring(svg(scene))
@@ -186,10 +188,10 @@ def test_figures_are_well_formed_and_stay_within_their_frame(fortnight, draw):
 def test_a_gap_is_a_gap_in_the_daily_view():
     events = [e for e in wave(4) if not (e.time.local.day == 3 and 8 <= e.time.local.hour < 14)]
     made = glucose_report(record(events), days=4)
-    lines = [s for s in days(made.daily).shapes if getattr(s, "key", "") == f"day {made.daily[1].day}"]
+    lines = [s for s in days(made.daily, made.unit).shapes if getattr(s, "key", "") == f"day {made.daily[1].day}"]
     assert len(lines) == 2
     missing = [e for e in wave(4) if e.time.local.day != 3]
-    names = [getattr(s, "words", "") for s in days(glucose_report(record(missing), days=4).daily).shapes]
+    names = [getattr(s, "words", "") for s in days(glucose_report(record(missing), days=4).daily, made.unit).shapes]
     assert "no readings" in names
 
 
@@ -232,3 +234,25 @@ def test_hostile_names_stay_words():
     assert "<script>" not in html
     assert "<b>" not in html
     assert io.BytesIO(paginated(document(hostile, STAMP))).read(4) == b"%PDF"
+
+
+def test_the_same_in_millimoles(fortnight):
+    """Every figure of glucose and every limit is in the unit; what has no glucose in it stays."""
+    milligrams, millimoles = (content(glucose_report(fortnight, unit=name)) for name in ("mg/dL", "mmol/L"))
+    was, now = milligrams["period"], millimoles["period"]
+    for name in ("mean", "standard_deviation", "mage", "modd", "conga_24h"):
+        assert now[name]["unit"] == "mmol/L"
+        assert now[name]["value"] == pytest.approx(was[name]["value"] / 18.0156)
+    assert now["mean"]["lower"] == pytest.approx(was["mean"]["lower"] / 18.0156)
+    assert now["ranges"] == was["ranges"]
+    assert now["coefficient_of_variation"] == was["coefficient_of_variation"]
+    assert millimoles["changes"]["mean"]["value"] == pytest.approx(milligrams["changes"]["mean"]["value"] / 18.0156)
+    assert millimoles["changes"]["in_range"] == milligrams["changes"]["in_range"]
+    assert "time in range (3.9-10.0 mmol/L) rose" in millimoles["summary"]
+    shown = page(document(glucose_report(fortnight, unit="mmol/L"), STAMP))
+    body = shown[: shown.rindex("How it was calculated")]
+    assert "mg/dL" not in body
+    for limit in ("above 13.9", "10.1-13.9", "3.9-10.0", "3.0-3.8", "below 3.0", "3.9-7.8 mmol/L"):
+        assert limit in body, limit
+    with pytest.raises(AnalysisError, match="mg/dL or mmol/L"):
+        glucose_report(fortnight, unit="g/L")

@@ -583,6 +583,104 @@ export interface TrialPlan {
   file: string; // the plan file (YAML), as `medtwin trial plan` reads it
 }
 
+// -------------------------------------------------------------- GET and POST /patients/{id}/decisions
+
+export interface DecisionRequest {
+  hours: number;
+  suggested: PlannedEvent[];
+  verdict: 'accepted' | 'changed' | 'refused';
+  planned?: PlannedEvent[]; // what it was changed to; of another verdict nothing
+  because?: string; // asked for where the verdict is changed or refused
+}
+
+/** A reading after the decision, in what was promised. */
+export interface OutcomePoint {
+  time: Time;
+  measured: number;
+  lower: number;
+  median: number;
+  upper: number;
+  place: number; // in the promised distribution, 0 to 1
+}
+
+export interface DecisionShown {
+  id: string;
+  question: string;
+  verdict: string;
+  by: string;
+  because: string;
+  suggested_by: string;
+  decided_at: Time;
+  unit: string;
+  planned: PlannedEvent[];
+  carried: string; // "carried out", "not recorded", "otherwise" or "open"
+  why: string;
+  promised: Value | null; // two hours later
+  measured: Value | null;
+  counted: boolean;
+  inside: number | null; // share of readings within the promised 90 %
+  readings: OutcomePoint[];
+}
+
+export interface PromisesKept {
+  decisions: number;
+  counted: number;
+  inside: number;
+  lower: number | null; // exact 95 % interval of the share
+  upper: number | null;
+}
+
+export interface Decisions {
+  now: Time;
+  patient: string;
+  decisions: DecisionShown[];
+  kept: PromisesKept;
+}
+
+// ------------------------------ GET /patients/{id}/glucose-report?days=14&unit=mg/dL&until=TIME&goals=adult  (also .html, .pdf)
+
+/** One metric in words, as the printed report has it. */
+export interface ReportRow {
+  name: string;
+  value: string;
+  unit: string;
+  interval: string; // 95 %
+  goal: string;
+  before: string; // the period before
+}
+
+export interface ReportFigure {
+  path: string; // of its SVG
+  title: string;
+  description: string;
+  caption: string;
+  width: number;
+  height: number;
+}
+
+export interface ReportFile {
+  path: string;
+  label: string;
+}
+
+export interface GlucoseReportPage {
+  now: Time;
+  patient: string;
+  synthetic: boolean;
+  since: Time;
+  until: Time;
+  days: number;
+  unit: string;
+  units: string[];
+  active: number; // % of the period with readings
+  summary: string;
+  rule: string | null; // why these numbers may not speak for the person
+  rows: ReportRow[];
+  figures: ReportFigure[];
+  files: ReportFile[];
+  notes: string[];
+}
+
 // --------------------------------------------------- GET /stream  (Server-Sent Events; `id:` on each; resumable)
 
 /** event: belief. The twin's belief after assimilating `event`. */
@@ -705,6 +803,10 @@ export const api = {
     call<Timeline>(`${at(id)}/timeline${query(options)}`, { signal }),
   forecast: (id: string, options: { quantity?: string; hours?: number }, signal?: AbortSignal) =>
     call<Forecast>(`${at(id)}/forecast${query(options)}`, { signal }),
+  decisions: (id: string) => call<Decisions>(`${at(id)}/decisions`),
+  decide: (id: string, decision: DecisionRequest) => post<Decisions>(`${at(id)}/decisions`, decision),
+  glucoseReport: (id: string, options: { days: number; unit: string }, signal?: AbortSignal) =>
+    call<GlucoseReportPage>(`${at(id)}/glucose-report${query(options)}`, { signal }),
   parameters: (id: string) => call<Parameters>(`${at(id)}/parameters`),
   events: (id: string, options: { offset?: number; limit?: number; quantity?: string }) =>
     call<EventPage>(`${at(id)}/events${query(options)}`),

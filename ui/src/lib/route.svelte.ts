@@ -8,7 +8,7 @@ export type Route =
   | { view: 'trials'; search: URLSearchParams }
   | { view: 'unknown'; path: string };
 
-export const TABS = ['timeline', 'knows', 'what-if', 'record', 'disagreements', 'about'] as const;
+export const TABS = ['timeline', 'knows', 'what-if', 'decisions', 'report', 'record', 'disagreements', 'about'] as const;
 export type Tab = (typeof TABS)[number];
 
 function parse(hash: string): Route {

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from medtwin.applications.glucose_report.readings import EPOCH, Told, told
+from medtwin.applications.glucose_report.unit import Unit, unit_of
 from medtwin.errors import AnalysisError
 from medtwin.record import Basis, Event, Intent, Record
 from medtwin.statistics.glucose.episodes import Episodes, episodes
@@ -74,14 +75,17 @@ class GlucoseReport:
     daily: tuple[DailyView, ...]
     gap: GlycationGap | None
     notes: tuple[str, ...]
+    unit: Unit  #: in which glucose is shown; the numbers held here are mg/dL
 
 
 def glucose_report(
-    record: Record, until: datetime | None = None, days: int = 14, *, goals: str = "adult", synthetic: bool = False
-) -> GlucoseReport:
+    record: Record, until: datetime | None = None, days: int = 14, *, goals: str = "adult", synthetic: bool = False,
+    unit: str = "mg/dL",
+) -> GlucoseReport:  # fmt: skip
     """Of the ``days`` up to ``until`` (the newest reading). Raises :class:`AnalysisError` where no reading is in them."""
     if goals not in GOALS:
         raise AnalysisError(f"goals of {goals!r}", expected=f"of {', '.join(GOALS)}", where="the glucose report")
+    shown = unit_of(unit)
     if days < 1:
         raise AnalysisError(f"a period of {days} days", expected="one day or more", where="the glucose report")
     newest = next((e for e in reversed(record.of("glucose")) if _happened(e)), None)
@@ -105,7 +109,7 @@ def glucose_report(
     return GlucoseReport(
         patient=record.patient, synthetic=synthetic, zone=record.zone, days=days, goals=goals, now=now, before=before,
         changes=changes(drawn_before, drawn), profile=profile(held.trace), daily=view,
-        gap=_gap(record, end), notes=_notes(held, record),
+        gap=_gap(record, end), notes=_notes(held, record), unit=shown,
     )  # fmt: skip
 
 

@@ -6,31 +6,40 @@ import math
 
 from medtwin.applications.glucose_report.report import GlucoseReport, Period
 from medtwin.applications.glucose_report.sentences import interval_words
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.statistics.glucose.intervals import Interval
 from medtwin.statistics.glucose.ranges import GOALS, met
 
 Row = tuple[str, str, str, str, str, str]
 
-_SHARES = (
-    ("above_250", "very high, above 250 mg/dL"), ("above_180", "high or very high, above 180 mg/dL"),
-    ("in_range", "in range, 70-180 mg/dL"), ("tight", "in tight range, 70-140 mg/dL"),
-    ("below_70", "low or very low, below 70 mg/dL"), ("below_54", "very low, below 54 mg/dL"),
-)  # fmt: skip
-_EPISODES = (
-    ("hypo_1", "episodes below 70"), ("hypo_2", "episodes below 54"), ("hypo_extended", "below 70 for more than 120 min"),
-    ("hyper_1", "episodes above 180"), ("hyper_2", "episodes above 250"),
-)  # fmt: skip
+
+def _shares(unit: Unit) -> tuple[tuple[str, str], ...]:
+    low, target, tight, high, top = (unit.words(limit) for limit in (54.0, 70.0, 140.0, 180.0, 250.0))
+    return (
+        ("above_250", f"very high, above {top} {unit.name}"), ("above_180", f"high or very high, above {high} {unit.name}"),
+        ("in_range", f"in range, {target}-{high} {unit.name}"), ("tight", f"in tight range, {target}-{tight} {unit.name}"),
+        ("below_70", f"low or very low, below {target} {unit.name}"), ("below_54", f"very low, below {low} {unit.name}"),
+    )  # fmt: skip
+
+
+def _episodes(unit: Unit) -> tuple[tuple[str, str], ...]:
+    low, target, high, top = (unit.words(limit) for limit in (54.0, 70.0, 180.0, 250.0))
+    return (
+        ("hypo_1", f"episodes below {target}"), ("hypo_2", f"episodes below {low}"),
+        ("hypo_extended", f"below {target} for more than 120 min"),
+        ("hyper_1", f"episodes above {high}"), ("hyper_2", f"episodes above {top}"),
+    )  # fmt: skip
 
 
 def rows(report: GlucoseReport) -> tuple[Row, ...]:
     """Every number of the report."""
-    now, before = report.now, report.before
+    now, before, unit = report.now, report.before, report.unit
     made = [_row(report, "sensor active", "active", "%", "", "at least 70")]
-    made.append(_row(report, "mean", "mean", "mg/dL", "mean"))
+    made.append(_level(report, "mean", "mean"))
     made.append(_row(report, "GMI", "management_indicator", "%", "management_indicator", places=2))
-    made.append(_row(report, "standard deviation", "standard_deviation", "mg/dL", "standard_deviation"))
+    made.append(_level(report, "standard deviation", "standard_deviation"))
     made.append(_row(report, "coefficient of variation", "variation", "%", "variation", "at most 36"))
-    for name, words in _SHARES:
+    for name, words in _shares(unit):
         value = getattr(now.ranges, name)
         made.append((
             words, _fixed(value), "%", _interval(now.intervals.get(name)), goal(name, value, report.goals),
@@ -42,12 +51,11 @@ def rows(report: GlucoseReport) -> tuple[Row, ...]:
     made.append(_row(report, "LBGI", "low_index", "", "low_index", places=2))
     made.append(_row(report, "HBGI", "high_index", "", "high_index", places=2))
     made.append(_row(report, "J index", "j_index", "", "j_index"))
-    made.append(
-        ("MAGE", _fixed(now.excursions.average), "mg/dL", "", "", _fixed(before.excursions.average) if before else "")
-    )
-    made.append(_row(report, "MODD", "day_to_day", "mg/dL", "day_to_day"))
-    made.append(_row(report, "CONGA, 24 h", "overlapping_action", "mg/dL", ""))
-    made += [(words, *_episode(now, name), "", _was(before, name)) for name, words in _EPISODES]
+    was = _shown(unit, before.excursions.average) if before else ""
+    made.append(("MAGE", _shown(unit, now.excursions.average), unit.name, "", "", was))
+    made.append(_level(report, "MODD", "day_to_day"))
+    made.append(_level(report, "CONGA, 24 h", "overlapping_action"))
+    made += [(words, *_episode(now, name), "", _was(before, name)) for name, words in _episodes(unit)]
     if report.gap is not None:
         gap = report.gap
         made.append(("laboratory HbA1c", f"{gap.laboratory:.1f}", "%", "", "", ""))
@@ -72,6 +80,21 @@ def _row(
     was = _fixed(getattr(before, attribute), places) if before else ""
     held = _interval(now.intervals.get(interval), places)
     return words, _fixed(getattr(now, attribute), places), unit, held, aim, was
+
+
+def _level(report: GlucoseReport, words: str, attribute: str) -> Row:
+    """A row of glucose itself, in the unit of the report."""
+    now, before, unit = report.now, report.before, report.unit
+    was = _shown(unit, getattr(before, attribute)) if before else ""
+    held = now.intervals.get(attribute)
+    limits = ""
+    if held is not None and math.isfinite(held.low):
+        limits = f"{unit.words(held.low, 1)} to {unit.words(held.high, 1)}"
+    return words, _shown(unit, getattr(now, attribute)), unit.name, limits, "", was
+
+
+def _shown(unit: Unit, value: float) -> str:
+    return unit.words(value, 1) if math.isfinite(value) else "not known"
 
 
 def _episode(period: Period, name: str) -> tuple[str, str, str]:

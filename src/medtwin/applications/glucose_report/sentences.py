@@ -12,7 +12,7 @@ import math
 from medtwin.applications.glucose_report.report import LEAST_ACTIVE, LEAST_DAYS, GlucoseReport
 from medtwin.statistics.glucose.intervals import Interval
 
-HEADLINES = (("in_range", "time in range (70-180 mg/dL)"), ("below_70", "time below 70 mg/dL"))
+HEADLINES = ("in_range", "below_70")
 
 
 def change(report: GlucoseReport) -> str:
@@ -22,7 +22,7 @@ def change(report: GlucoseReport) -> str:
         return f"{_level(report)} No comparison: the {report.days} days before hold too few readings."
     parts = [
         _part(words, getattr(before.ranges, name), getattr(report.now.ranges, name), report.changes[name])
-        for name, words in HEADLINES
+        for name, words in zip(HEADLINES, _headlines(report), strict=True)
     ]
     said = f"Against the {report.days} days before, {parts[0]}; {parts[1]}."
     least = min(before.active, report.now.active)
@@ -52,8 +52,13 @@ def interval_words(interval: Interval, places: int = 1, sign: bool = False) -> s
 
 
 def _level(report: GlucoseReport) -> str:
-    share = report.now.ranges
-    return f"Time in range (70-180 mg/dL) was {share.in_range:.1f} %, time below 70 mg/dL {share.below_70:.1f} %."
+    share, (inside, below) = report.now.ranges, _headlines(report)
+    return f"T{inside[1:]} was {share.in_range:.1f} %, {below} {share.below_70:.1f} %."
+
+
+def _headlines(report: GlucoseReport) -> tuple[str, str]:
+    unit = report.unit
+    return f"time in range ({unit.span(70.0, 180.0)} {unit.name})", f"time below {unit.words(70.0)} {unit.name}"
 
 
 def _part(words: str, was: float, now: float, moved: Interval) -> str:

@@ -9,6 +9,7 @@ import medtwin
 from medtwin.applications.glucose_report.figures.day import day
 from medtwin.applications.glucose_report.figures.days import MOST, days, name_of
 from medtwin.applications.glucose_report.figures.overview import overview
+from medtwin.applications.glucose_report.figures.scale import HIGH, LOW
 from medtwin.applications.glucose_report.readings import offset_of
 from medtwin.applications.glucose_report.report import GlucoseReport
 from medtwin.applications.glucose_report.rows import rows
@@ -18,7 +19,6 @@ from medtwin.reports.save import write
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin glucose report. Research software: not a medical device, and no advice on treatment."
-_PROFILE = "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. Green: 70 to 180 mg/dL. Beyond 350: at the edge."
 _WHOSE = {
     "adult": "Ranges and data rules: international consensus (Battelino et al., Diabetes Care 2019), goals for adults with "
     "type 1 or type 2 diabetes; for older people, those at high risk and in pregnancy other goals hold.",
@@ -56,11 +56,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
     blocks.append(Paragraph(change(report), strong=True))
     if rule := sufficiency(report):
         blocks.append(Box("Not enough data", (rule,), "caution"))
-    blocks.append(Figure(overview(report), "Key numbers, times in ranges with the goals of the consensus, risk."))
-    blocks.append(Figure(
-        day(report.profile, now.days), _PROFILE
-    ))  # fmt: skip
-    blocks.append(Figure(days(report.daily), _days_caption(report)))
+    blocks += figures(report)
     blocks += [PageBreak(), Heading("The same in numbers"), _numbers(report), _profile(report), _daily(report)]
     if report.notes:
         blocks += [Heading("About these readings"), Listing(report.notes)]
@@ -70,6 +66,15 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
         title=f"Glucose report: {report.patient}", label=SYNTHETIC if report.synthetic else "", footer=FOOTER,
         made_at=f"{stamp:%Y-%m-%dT%H:%M:%SZ}", version=medtwin.__version__, blocks=tuple(blocks),
     )  # fmt: skip
+
+
+def figures(report: GlucoseReport) -> tuple[Figure, Figure, Figure]:
+    """The head with the key numbers, the profile of the day, the days."""
+    return (
+        Figure(overview(report), "Key numbers, times in ranges with the goals of the consensus, risk."),
+        Figure(day(report.profile, report.now.days, report.unit), _profile_caption(report)),
+        Figure(days(report.daily, report.unit), _days_caption(report)),
+    )
 
 
 def save(report: GlucoseReport, path: Path, made_at: datetime | None = None) -> None:
@@ -90,10 +95,20 @@ def _local(moment: datetime, report: GlucoseReport) -> str:
     return f"{shown:%Y-%m-%d %H:%M}"
 
 
+def _profile_caption(report: GlucoseReport) -> str:
+    unit = report.unit
+    return (
+        "Line: median. Bands: 25 to 75 %, and 5 to 95 % (dotted) of readings. "
+        f"Green: {unit.words(70.0)} to {unit.words(180.0)} {unit.name}. Beyond {unit.words(HIGH)}: at the edge."
+    )
+
+
 def _days_caption(report: GlucoseReport) -> str:
+    unit = report.unit
     more = f" The period's other {len(report.daily) - MOST} days are in the table." if len(report.daily) > MOST else ""
     return (
-        f"Each day on the person's clock, 40 to 350 mg/dL (beyond: at the edge); a gap is a gap in the readings.{more}"
+        f"Each day on the person's clock, {unit.words(LOW)} to {unit.words(HIGH)} {unit.name} (beyond: at the edge); "
+        f"a gap is a gap in the readings.{more}"
     )
 
 
@@ -107,10 +122,12 @@ def _profile(report: GlucoseReport) -> Table:
     lines = []
     for hour in range(0, 24, 2):
         at = made.glucose[:, hour * 4].tolist()
-        words = [f"{value:.0f}" if value == value else "" for value in at]
+        words = [report.unit.words(value) if value == value else "" for value in at]
         lines.append((f"{hour:02d}:00", *words, str(int(made.days[hour * 4]))))
     head = ("time", *(f"{level:g} %" for level in made.levels), "days")
-    return Table(caption="Profile of the day, mg/dL", head=head, rows=tuple(lines), numbers=frozenset(range(1, 7)))
+    return Table(
+        caption=f"Profile of the day, {report.unit.name}", head=head, rows=tuple(lines), numbers=frozenset(range(1, 7))
+    )
 
 
 def _daily(report: GlucoseReport) -> Table:
@@ -121,7 +138,7 @@ def _daily(report: GlucoseReport) -> Table:
             lines.append((name_of(view.day), "0", "", "", "", ""))
             continue
         inside = 100.0 * float(((value >= 70.0) & (value <= 180.0)).mean())
-        lines.append((name_of(view.day), str(value.size), f"{value.mean():.0f}", f"{value.min():.0f}", f"{value.max():.0f}",
-                      f"{inside:.0f} %"))  # fmt: skip
+        mean, lowest, highest = (report.unit.words(float(one)) for one in (value.mean(), value.min(), value.max()))
+        lines.append((name_of(view.day), str(value.size), mean, lowest, highest, f"{inside:.0f} %"))
     head = ("day", "readings", "mean", "lowest", "highest", "in range")
-    return Table(caption="Days, mg/dL", head=head, rows=tuple(lines), numbers=frozenset(range(1, 6)))
+    return Table(caption=f"Days, {report.unit.name}", head=head, rows=tuple(lines), numbers=frozenset(range(1, 6)))

@@ -7,6 +7,7 @@ may be left out altogether is ``UNSET`` by default). The OpenAPI description is 
 """
 
 from medtwin.server.shapes.common import Band, DisplayUnit, Freshness, Intended, Numbers, Problem, Target, Value
+from medtwin.server.shapes.decisions import DecisionRequest, Decisions, DecisionShown, OutcomePoint, PromisesKept
 from medtwin.server.shapes.disagreements import Answer, Answered, AnswerRequest, Disagreement, Disagreements, Hypothesis
 from medtwin.server.shapes.facts import (
     Accepted,
@@ -19,6 +20,7 @@ from medtwin.server.shapes.facts import (
     SurpriseShown,
 )
 from medtwin.server.shapes.forecast import Coverage, Forecast, ForecastBasis, Future
+from medtwin.server.shapes.glucose_report import GlucoseReportPage, ReportFigure, ReportFile, ReportRow
 from medtwin.server.shapes.live import BeliefMessage, DisagreementMessage, EventMessage, HelloMessage, QuarantineMessage
 from medtwin.server.shapes.parameters import IntervalEstimate, ParameterBelief, Parameters
 from medtwin.server.shapes.patient import (
@@ -60,13 +62,14 @@ from medtwin.server.shapes.worklist import (
 
 __all__ = [
     "Accepted", "Answer", "AnswerRequest", "Answered", "Band", "BeliefMessage", "Channel", "Coded", "Coverage",
-    "Difference", "Disagreement", "DisagreementMessage", "Disagreements", "DisplayUnit", "EventDetail",
-    "EventMessage", "EventPage", "EventRow", "Forecast", "ForecastBasis", "ForecastSummary", "Freshness", "Future",
-    "Headline", "HelloMessage", "Highlight", "Hypothesis", "Identifier", "InputMark", "Intended", "IntervalEstimate",
-    "LastChange", "LastDatum", "Measurements", "ModelDetail", "ModelStatus", "Numbers", "Outcome", "ParameterBelief",
-    "Parameters", "PatientDetail", "PatientSummary", "PlanCurve", "PlanFigure", "PlanInput", "PlanLook", "PlanMethod",
-    "PlanSaving", "PlannableInput", "PlannedEvent", "PlannedNumber", "PlausibleRange", "Problem", "Provenance",
-    "QuantityCount", "Quarantine", "QuarantineItem", "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent",
-    "ReplayResult", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target", "Timeline",
+    "DecisionRequest", "DecisionShown", "Decisions", "Difference", "Disagreement", "DisagreementMessage", "Disagreements",
+    "DisplayUnit", "EventDetail", "EventMessage", "EventPage", "EventRow", "Forecast", "ForecastBasis", "ForecastSummary",
+    "Freshness", "Future", "GlucoseReportPage", "Headline", "HelloMessage", "Highlight", "Hypothesis", "Identifier",
+    "InputMark", "Intended", "IntervalEstimate", "LastChange", "LastDatum", "Measurements", "ModelDetail", "ModelStatus",
+    "Numbers", "Outcome", "OutcomePoint", "ParameterBelief", "Parameters", "PatientDetail", "PatientSummary", "PlanCurve",
+    "PlanFigure", "PlanInput", "PlanLook", "PlanMethod", "PlanSaving", "PlannableInput", "PlannedEvent", "PlannedNumber",
+    "PlausibleRange", "Problem", "PromisesKept", "Provenance", "QuantityCount", "Quarantine", "QuarantineItem",
+    "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent", "ReplayResult", "ReportFigure", "ReportFile",
+    "ReportRow", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target", "Timeline",
     "TimelineChoice", "TrialPlan", "Value", "WhatIf", "WhatIfRequest", "Withheld", "Worklist", "Zone",
 ]  # fmt: skip

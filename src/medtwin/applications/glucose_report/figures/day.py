@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from medtwin.applications.glucose_report.figures.scale import background, held, upward
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.reports.figures.axis import Axis
 from medtwin.reports.figures.drawing import Line, Polygon, Polyline, Scene, Shape, Stroke, Text
 from medtwin.statistics.glucose.profile import Profile
 
 
-def day(profile: Profile, days: int, width: float = 720.0, height: float = 262.0) -> Scene:
-    """One day, midnight to midnight on the person's clock."""
+def day(profile: Profile, days: int, unit: Unit, width: float = 720.0, height: float = 262.0, whose: str = "") -> Scene:
+    """One day, midnight to midnight on the person's clock; ``whose``: words for more people than one."""
     left, right, top, floor = 40.0, width - 62.0, 26.0, height - 24.0
     axis, across = upward(top, floor), Axis(low=0.0, high=1440.0, start=left, end=right)
-    title = f"Ambulatory glucose profile of {days} day{'' if days == 1 else 's'}, mg/dL"
-    shapes: list[Shape] = [Text(4.0, 13.0, title, 11.0, bold=True), *background(axis, left, right)]
+    title = f"Ambulatory glucose profile of {days} day{'' if days == 1 else 's'}{whose}, {unit.name}"
+    shapes: list[Shape] = [Text(4.0, 13.0, title, 11.0, bold=True), *background(axis, left, right, unit)]
     known = np.all(np.isfinite(profile.glucose), axis=0)
     edge = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int)))
     for start, end in zip(edge[::2].tolist(), edge[1::2].tolist(), strict=True):
@@ -37,7 +38,7 @@ def day(profile: Profile, days: int, width: float = 720.0, height: float = 262.0
         x_at = across(60.0 * hour)
         shapes.append(Line(x_at, floor, x_at, floor + 4.0))
         shapes.append(Text(x_at, floor + 15.0, f"{hour:02d}:00", 9.0, "middle"))
-    return Scene(width=width, height=height, title=title, description=_described(profile), shapes=tuple(shapes))
+    return Scene(width=width, height=height, title=title, description=_described(profile, unit), shapes=tuple(shapes))
 
 
 def _names(profile: Profile, axis: Axis, right: float) -> list[Shape]:
@@ -52,10 +53,12 @@ def _names(profile: Profile, axis: Axis, right: float) -> list[Shape]:
     return made
 
 
-def _described(profile: Profile) -> str:
+def _described(profile: Profile, unit: Unit) -> str:
     said = []
     for hour in range(0, 24, 3):
         at = profile.glucose[:, int(hour * 60 / 15)]
         if np.isfinite(at).all():
-            said.append(f"{hour:02d}:00 median {at[2]:.0f}, half of readings {at[1]:.0f} to {at[3]:.0f}")
+            said.append(
+                f"{hour:02d}:00 median {unit.words(at[2])}, half of readings {unit.words(at[1])} to {unit.words(at[3])}"
+            )
     return "; ".join(said) if said else "Too few days for a profile."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from medtwin.applications.glucose_report.figures.scale import background, held, upward
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.reports.figures.axis import Axis
 from medtwin.reports.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text
 from medtwin.statistics.glucose.profile import DailyView
@@ -14,22 +15,22 @@ A_ROW, MOST = 8, 16
 GAP = 45.0  #: minutes
 
 
-def days(views: Sequence[DailyView], width: float = 720.0, panel: float = 74.0) -> Scene:
+def days(views: Sequence[DailyView], unit: Unit, width: float = 720.0, panel: float = 74.0) -> Scene:
     """The last sixteen days, eight a row: a fortnight that begins at noon has fifteen."""
     shown = tuple(views)[-MOST:]
     rows = -(-len(shown) // A_ROW)
     height = 24.0 + rows * (panel + 16.0) + 12.0
-    title = f"Daily views, the last {len(shown)} days, mg/dL"
+    title = f"Daily views, the last {len(shown)} days, {unit.name}"
     shapes: list[Shape] = [Text(4.0, 13.0, title, 11.0, bold=True)]
     left, each = 26.0, (width - 30.0) / A_ROW
     for number, view in enumerate(shown):
         row, column = divmod(number, A_ROW)
         x, top = left + column * each, 34.0 + row * (panel + 16.0)
-        shapes += _panel(view, x, x + each - 6.0, top, top + panel, words=column == 0)
+        shapes += _panel(view, unit, x, x + each - 6.0, top, top + panel, words=column == 0)
     shapes.append(
         Text(left, height - 3.0, "each panel: midnight to midnight, upright line at noon", 8.0, colour="muted")
     )
-    said = "; ".join(_described(view) for view in shown)
+    said = "; ".join(_described(view, unit) for view in shown)
     return Scene(width=width, height=height, title=title, description=said, shapes=tuple(shapes))
 
 
@@ -39,16 +40,19 @@ def name_of(day: int) -> str:
     return f"{at:%a} {at.day} {at:%b}"
 
 
-def _panel(view: DailyView, left: float, right: float, top: float, floor: float, *, words: bool) -> list[Shape]:
+def _panel(
+    view: DailyView, unit: Unit, left: float, right: float, top: float, floor: float, *, words: bool
+) -> list[Shape]:
     axis, across = upward(top, floor), Axis(low=0.0, high=1440.0, start=left, end=right)
     noon = across(720.0)
     shapes: list[Shape] = [
-        Text(left, top - 3.0, name_of(view.day), 8.0, bold=True), *background(axis, left, right, 7.0, words=False),
+        Text(left, top - 3.0, name_of(view.day), 8.0, bold=True), *background(axis, left, right, unit, 7.0, words=False),
         Line(noon, top, noon, floor, Stroke(colour="grid", width=0.6)),
     ]  # fmt: skip
     if words:
         shapes += [
-            Text(left - 3.0, axis(value) + 2.5, f"{value:.0f}", 7.0, "end", colour="muted") for value in (70.0, 180.0)
+            Text(left - 3.0, axis(value) + 2.5, unit.words(value), 7.0, "end", colour="muted")
+            for value in (70.0, 180.0)
         ]
     if not view.glucose.size:
         shapes.append(Text(noon, axis(200.0), "no readings", 8.0, "middle", colour="muted"))
@@ -61,7 +65,8 @@ def _panel(view: DailyView, left: float, right: float, top: float, floor: float,
     return shapes
 
 
-def _described(view: DailyView) -> str:
+def _described(view: DailyView, unit: Unit) -> str:
     if not view.glucose.size:
         return f"{name_of(view.day)}: no readings"
-    return f"{name_of(view.day)}: {view.glucose.min():.0f} to {view.glucose.max():.0f}, {view.glucose.size} readings"
+    lowest, highest = (unit.words(float(one)) for one in (view.glucose.min(), view.glucose.max()))
+    return f"{name_of(view.day)}: {lowest} to {highest}, {view.glucose.size} readings"

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import math
 
+from medtwin.applications.glucose_report.figures.risk import Place, risk_grid
 from medtwin.applications.glucose_report.report import GlucoseReport
 from medtwin.applications.glucose_report.rows import goal
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.reports.figures.drawing import Circle, Line, Polyline, Scene, Shape, Stroke, Text, rectangle
 from medtwin.statistics.glucose.risk import RiskIndex
 
 WIDTH, HEIGHT = 720.0, 222.0
-ACROSS, UPWARD = 30.0, 60.0  #: ends of the risk grid, weighted %
 
 
 def overview(report: GlucoseReport) -> Scene:
     """Three parts side by side."""
     shapes = [*_numbers(report), *_ranges(report), *_risk(report)]
-    now = report.now
+    now, unit = report.now, report.unit
     said = (
-        f"Mean {now.mean:.0f} mg/dL, GMI {now.management_indicator:.1f} %, CV {now.variation:.1f} %; in range "
+        f"Mean {unit.words(now.mean)} {unit.name}, GMI {now.management_indicator:.1f} %, CV {now.variation:.1f} %; in range "
         f"{now.ranges.in_range:.1f} %; glycaemia risk index {now.risk.value:.0f}, zone {now.risk.zone}."
     )
     return Scene(width=WIDTH, height=HEIGHT, title="Key numbers", description=said, shapes=tuple(shapes))
 
 
 def _numbers(report: GlucoseReport) -> list[Shape]:
-    now = report.now
+    now, unit = report.now, report.unit
     hypo, hyper = now.episodes["hypo_1"], now.episodes["hyper_1"]
     lines = [
-        ("sensor active", f"{now.active:.0f} %"), ("mean glucose", f"{now.mean:.0f} mg/dL"),
+        ("sensor active", f"{now.active:.0f} %"), ("mean glucose", _level(unit, now.mean)),
         ("GMI", f"{now.management_indicator:.1f} %"), ("CV (at most 36 %)", f"{now.variation:.1f} %"),
-        ("MAGE", _whole(now.excursions.average)), ("MODD", _whole(now.day_to_day)),
+        ("MAGE", _level(unit, now.excursions.average)), ("MODD", _level(unit, now.day_to_day)),
         ("LBGI / HBGI", f"{now.low_index:.1f} / {now.high_index:.1f}"),
-        ("episodes < 70 a day", f"{hypo.per_day:.1f}"), ("episodes > 180 a day", f"{hyper.per_day:.1f}"),
+        (f"episodes < {unit.words(70.0)} a day", f"{hypo.per_day:.1f}"),
+        (f"episodes > {unit.words(180.0)} a day", f"{hyper.per_day:.1f}"),
     ]  # fmt: skip
     if report.gap is not None:
         lines.append(("lab HbA1c", f"{report.gap.laboratory:.1f} %"))
@@ -47,33 +49,34 @@ def _numbers(report: GlucoseReport) -> list[Shape]:
     return made
 
 
-def _whole(value: float) -> str:
-    return f"{value:.0f} mg/dL" if math.isfinite(value) else "not known"
+def _level(unit: Unit, value: float) -> str:
+    return f"{unit.words(value)} {unit.name}" if math.isfinite(value) else "not known"
 
 
 def _ranges(report: GlucoseReport) -> list[Shape]:
     """A bar from very low to very high, its parts named beside it; patterns of the names, not colour alone, tell them apart."""
-    share = report.now.ranges
+    share, unit = report.now.ranges, report.unit
+    low, target, high, top = (unit.words(limit) for limit in (54.0, 70.0, 180.0, 250.0))
     parts = (
-        ("very high, above 250", share.above_250, "series2", 1.0, goal("above_250", share.above_250, report.goals)),
-        ("high, 181-250", share.above_180 - share.above_250, "series2", 0.5, ""),
-        ("in range, 70-180", share.in_range, "series3", 0.7, goal("in_range", share.in_range, report.goals)),
-        ("low, 54-69", share.below_70 - share.below_54, "series1", 0.5, ""),
-        ("very low, below 54", share.below_54, "series1", 1.0, goal("below_54", share.below_54, report.goals)),
+        (f"very high, above {top}", share.above_250, "series2", 1.0, goal("above_250", share.above_250, report.goals)),
+        (f"high, {unit.next(180.0, 1)}-{top}", share.above_180 - share.above_250, "series2", 0.5, ""),
+        (f"in range, {target}-{high}", share.in_range, "series3", 0.7, goal("in_range", share.in_range, report.goals)),
+        (f"low, {low}-{unit.next(70.0, -1)}", share.below_70 - share.below_54, "series1", 0.5, ""),
+        (f"very low, below {low}", share.below_54, "series1", 1.0, goal("below_54", share.below_54, report.goals)),
     )  # fmt: skip
-    left, top, tall = 240.0, 24.0, 160.0
-    made: list[Shape] = [Text(left, 13.0, "Time in ranges (mg/dL)", 11.0, bold=True)]
-    y, floors = top, []
+    left, start, tall = 240.0, 24.0, 160.0
+    made: list[Shape] = [Text(left, 13.0, f"Time in ranges ({unit.name})", 11.0, bold=True)]
+    y, floors = start, []
     for name, percent, colour, opacity, aim in parts:
-        high = tall * percent / 100.0
-        if high > 0.0:
-            made.append(rectangle(left, y, 34.0, high, colour, None, opacity, name))
+        size = tall * percent / 100.0
+        if size > 0.0:
+            made.append(rectangle(left, y, 34.0, size, colour, None, opacity, name))
             made.append(Line(left, y, left + 34.0, y, Stroke(colour="paper", width=1.0)))
-        floors.append((y + high / 2.0, name, percent, aim))
-        y += high
+        floors.append((y + size / 2.0, name, percent, aim))
+        y += size
     row = (tall - 8.0) / 4.0
     for number, (middle, name, percent, aim) in enumerate(floors):
-        at = top + 4.0 + row * number
+        at = start + 4.0 + row * number
         made.append(
             Polyline(((left + 36.0, middle), (left + 46.0, at), (left + 52.0, at)), Stroke(colour="muted", width=0.6))
         )
@@ -83,8 +86,8 @@ def _ranges(report: GlucoseReport) -> list[Shape]:
             made.append(Text(left + 106.0, at + 14.0, f"goal {aim}", 8.0, colour="muted"))
     below, above = goal("below_70", share.below_70, report.goals), goal("above_180", share.above_180, report.goals)
     for y, words, percent, aim in (
-        (208.0, "below 70", share.below_70, below),
-        (218.0, "above 180", share.above_180, above),
+        (208.0, f"below {target}", share.below_70, below),
+        (218.0, f"above {high}", share.above_180, above),
     ):
         said = f"{words} in all {percent:.1f} %{', goal ' + aim if aim else ''}"
         made.append(Text(left, y, said, 8.0, colour="muted"))
@@ -97,27 +100,8 @@ def _risk(report: GlucoseReport) -> list[Shape]:
     made: list[Shape] = [
         Text(left - 18.0, 13.0, f"Risk: GRI {report.now.risk.value:.0f}, zone {report.now.risk.zone}", 11.0, bold=True)
     ]
-    made.append(rectangle(left, top, right - left, floor - top, None, Stroke(colour="muted", width=0.8)))
-
-    def place(low: float, high: float) -> tuple[float, float]:
-        x, y = min(low, ACROSS) / ACROSS, min(high, UPWARD) / UPWARD
-        return left + x * (right - left), floor - y * (floor - top)
-
-    for number, zone in enumerate("ABCDE"):
-        edge = 20.0 * (number + 1)
-        if number < 4:
-            low_end = (0.0, edge / 1.6) if edge / 1.6 <= UPWARD else ((edge - 1.6 * UPWARD) / 3.0, UPWARD)
-            made.append(
-                Line(*place(*low_end), *place(edge / 3.0, 0.0), Stroke(colour="muted", width=0.8), f"edge {edge:g}")
-            )
-        middle = edge - 10.0
-        made.append(Text(*_moved(place(middle / 6.0, middle / 3.2)), zone, 10.0, "middle", colour="muted"))
-    for value in (0, 10, 20, 30):
-        made.append(Text(place(value, 0.0)[0], floor + 11.0, str(value), 8.0, "middle"))
-    for value in (0, 20, 40, 60):
-        made.append(Text(left - 3.0, place(0.0, value)[1] + 3.0, str(value), 8.0, "end"))
-    made.append(Text((left + right) / 2.0, floor + 21.0, "hypoglycaemia component, %", 8.0, "middle"))
-    made.append(Text(left - 17.0, (top + floor) / 2.0, "hyperglycaemia component, %", 8.0, "middle", turned=True))
+    grid, place = risk_grid(left, right, top, floor)
+    made += grid
     if report.before is not None:
         x, y = _at(place, report.before.risk)
         made.append(Circle(x, y, 4.0, "paper", Stroke(width=1.2), "before"))
@@ -128,11 +112,5 @@ def _risk(report: GlucoseReport) -> list[Shape]:
     return made
 
 
-def _at(place: object, risk: RiskIndex) -> tuple[float, float]:
-    assert callable(place)
-    x, y = place(risk.hypoglycaemia, risk.hyperglycaemia)
-    return float(x), float(y)
-
-
-def _moved(point: tuple[float, float]) -> tuple[float, float]:
-    return point[0], point[1] + 3.0
+def _at(place: Place, risk: RiskIndex) -> tuple[float, float]:
+    return place(risk.hypoglycaemia, risk.hyperglycaemia)

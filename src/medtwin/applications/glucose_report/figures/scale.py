@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.reports.figures.axis import Axis
 from medtwin.reports.figures.drawing import Line, Shape, Stroke, Text, rectangle
 
@@ -20,7 +21,7 @@ def held(value: float) -> float:
     return min(max(value, LOW), HIGH)
 
 
-def background(axis: Axis, left: float, right: float, size: float = 9.0, words: bool = True) -> list[Shape]:
+def background(axis: Axis, left: float, right: float, unit: Unit, size: float = 9.0, words: bool = True) -> list[Shape]:
     """The target range and the limits of the other ranges, with their numbers."""
     top, floor = axis(TARGET[1]), axis(TARGET[0])
     shapes: list[Shape] = [rectangle(left, top, right - left, floor - top, "series3", None, 0.12, "target range")]
@@ -31,5 +32,5 @@ def background(axis: Axis, left: float, right: float, size: float = 9.0, words: 
             Line(left, y, right, y, Stroke(colour="series3" if strong else "grid", width=1.2 if strong else 0.6))
         )
         if words:
-            shapes.append(Text(left - 5.0, y + 3.0, f"{value:.0f}", size, "end", bold=strong, colour="muted"))
+            shapes.append(Text(left - 5.0, y + 3.0, unit.words(value), size, "end", bold=strong, colour="muted"))
     return shapes
