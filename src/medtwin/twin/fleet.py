@@ -285,9 +285,7 @@ class Fleet:
         )
         if axis.piece(goal - 1) - first < SHORT:
             member.waiting = {q: [row for row in rows if row[0] > begin] for q, rows in waiting.items()}
-            covariates = member.known(first)
-            member.row = self.fold.layout(covariates).row(self.fold.beginning(covariates))
-            return member
+            return member  # its belief begins with the batch
         at = max(
             axis.moment(goal), *(e.instant for e in record.of(*self.model.observes) if axis.boundary(e.instant) == goal)
         )

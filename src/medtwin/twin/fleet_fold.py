@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from threading import Lock
 
+import equinox as eqx
 import numpy as np
 
 from medtwin.inference import tape as tapes
 from medtwin.inference.belief import Mixture
 from medtwin.inference.tape import Tape
-from medtwin.inference.update import Update, run, start
+from medtwin.inference.update import BLOCK, Update, run, start
 from medtwin.physiology.model import Model
 from medtwin.quantities import Kind, registry
 from medtwin.twin.doses import Doses
@@ -25,7 +28,10 @@ from medtwin.twin.fleet_member import Member
 from medtwin.twin.fleet_rows import Covariates, Layout, posed, together
 
 STRIDE = 2  #: intervals of the update in one tape
-SIZES = (64, 1024)  #: people of a batch: one compilation each
+SIZE = BLOCK  #: people of a batch, always: one compilation; more at once fall out of a core's cache
+#: XLA's batched Cholesky fans out into the pool of threads that executes it: two at once on two cores wait for each other
+#: for ever (jaxlib 0.10.2). So one batch computes at a time, while the next one is prepared.
+_ALONE = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +47,26 @@ class Met:
 
 
 class Fold:
-    """Carries members of one model on. ``threads`` batches run side by side."""
+    """Carries members of one model on. ``threads`` batches are at work: one computes, others are prepared or put away."""
 
     def __init__(self, model: Model, update: Update, threads: int = 2) -> None:
         self.model, self.update = model, update
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self.spent = {"cpu_s": 0.0, "wall_s": 0.0}  #: in :meth:`carry`, of this process
+        self._compiled: set[Layout] = set()
+        self._lock = Lock()
         self.pool = ThreadPoolExecutor(threads, "medtwin-fleet")
         self.threads = threads
-
-    def beginning(self, covariates: Covariates) -> Mixture:
-        """The belief of a person with these covariates before anything was measured."""
-        fresh = start(self.update, posed(self.model, covariates))
-        assert isinstance(fresh, Mixture)
-        return fresh
 
     def layout(self, covariates: Covariates) -> Layout:
         """The layout of rows of people of whom these covariates are known."""
         names = tuple(name for name, _ in covariates)
-        if names not in self._layouts:
-            self._layouts[names] = Layout(self.beginning(covariates))
-        return self._layouts[names]
+        with self._lock:
+            if names not in self._layouts:
+                like = eqx.filter_eval_shape(self.update.start, posed(self.model, covariates), ())
+                assert isinstance(like, Mixture)
+                self._layouts[names] = Layout(like)
+            return self._layouts[names]
 
     def carry(
         self, members: Sequence[Member], now: Callable[[Member], int], progress: Callable[[int], None] | None = None
@@ -69,20 +74,20 @@ class Fold:
         """Fold every member up to the newest reading by ``now`` (a boundary)."""
         begun = time.process_time(), time.monotonic()
         goals = [(member, goal) for member in members if (goal := member.target(now(member))) > member.step]
-        size = SIZES[-1] if len(goals) > SIZES[0] * self.threads else SIZES[0]
         interval = self.update.interval
         alike: dict[Layout, list[tuple[Member, int]]] = {}
         for member, goal in goals:
             layout = self.layout(member.known(member.axis.piece(member.step)))
             alike.setdefault(layout, []).append((member, goal))
-        lots = []
-        for mine in alike.values():
-            mine.sort(key=lambda one: (one[1] - one[0].step, one[0].step % interval))
-            lots += [mine[i : i + size] for i in range(0, len(mine), size)]
         found: list[Met] = []
-        for begin in range(0, len(lots), self.threads):
-            group = lots[begin : begin + self.threads]
-            for done, lot in zip(self.pool.map(self._lot, group), group, strict=True):
+        for layout, mine in alike.items():
+            mine.sort(key=lambda one: (one[1] - one[0].step, one[0].step % interval))
+            lots = [mine[i : i + SIZE] for i in range(0, len(mine), SIZE)]
+            alone = 0 if layout in self._compiled else 1  # compiled by one lot, before others run side by side
+            self._compiled.add(layout)
+            for done, lot in zip(
+                chain(map(self._lot, lots[:alone]), self.pool.map(self._lot, lots[alone:])), lots, strict=True
+            ):
                 found += done
                 if progress is not None:
                     progress(len(lot))
@@ -101,16 +106,21 @@ class Fold:
     def _stride(self, lot: Sequence[tuple[Member, int]]) -> list[Met]:
         members = [member for member, _ in lot]
         ends = [self._end(member, goal) for member, goal in lot]
-        size = next(size for size in SIZES if size >= len(lot))
-        tape = self._tape(members, ends, size)
-        fill = [*range(len(lot)), *([0] * (size - len(lot)))]
+        tape = self._tape(members, ends)
+        fill = [*range(len(lot)), *([0] * (SIZE - len(lot)))]
         covariates = [member.known(member.axis.piece(member.step)) for member in members]
         layout = self.layout(covariates[0])
-        problem = together(self.model, [covariates[i] for i in fill], layout.differing)
+        problem = together(self.model, [covariates[i] for i in fill])
+        if any(not len(member.row) for member in members):
+            with _ALONE:
+                begun = layout.rows(start(self.update, problem, (SIZE,)))  # type: ignore[arg-type]
+            for i, member in enumerate(members):
+                member.row = member.row if len(member.row) else begun[i].copy()
         rows = np.stack([members[i].row for i in fill])
         before = layout.batch(rows, np.asarray(tape.first))
-        after, trace = run(self.update, problem, before, tape)
-        moved = layout.rows(after)  # type: ignore[arg-type]
+        with _ALONE:
+            after, trace = run(self.update, problem, before, tape)
+            moved = layout.rows(after)  # type: ignore[arg-type]
         found: list[Met] = []
         for quantity, reading in tape.readings.items():
             met = trace.surprise[quantity]
@@ -134,11 +144,11 @@ class Fold:
         grid = (member.step // interval + STRIDE) * interval
         return min(goal, grid, (member.axis.piece(member.step) + 1) * steps)
 
-    def _tape(self, members: Sequence[Member], ends: Sequence[int], size: int) -> Tape:
+    def _tape(self, members: Sequence[Member], ends: Sequence[int]) -> Tape:
         steps = STRIDE * self.update.interval
-        made = tapes.blank(self.model, steps, (size,))
-        start, first = np.zeros(size), np.zeros(size, np.int32)
-        valid = np.zeros(size, np.int32)
+        made = tapes.blank(self.model, steps, (SIZE,))
+        start, first = np.zeros(SIZE), np.zeros(SIZE, np.int32)
+        valid = np.zeros(SIZE, np.int32)
         for i, (member, end) in enumerate(zip(members, ends, strict=True)):
             at = member.step
             start[i], first[i], valid[i] = member.axis.since_midnight(at), at % (1 << 30), end - at

@@ -7,8 +7,9 @@ Filters work batch-last; a store, a restart and a change of company ask for one 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,10 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from medtwin.errors import InferenceError
 from medtwin.inference.belief import Mixture
 from medtwin.inference.problem import Problem, problem
 from medtwin.physiology.model import Model
 
+_met: dict[Any, Any] = {}  #: structures of problems, each once
 _PARTS = ("log_probability", "mean", "memory", "root", "evidence")
 Covariates = tuple[tuple[str, float], ...]
 
@@ -27,13 +30,13 @@ Covariates = tuple[tuple[str, float], ...]
 class Layout:
     """Where the parts of a mixture stand in a row, for people of whom the same covariates are known.
 
-    A covariate that is not known is inferred, so others make another vector. Made of any such patient's belief.
+    A covariate that is not known is inferred, so others make another vector. Made of any such patient's belief, or of its
+    shapes.
     """
 
     def __init__(self, one: Mixture) -> None:
-        self.differing: set[int] = set()  #: see :func:`together`
         self.names, self.hypotheses = one.names, one.hypotheses
-        self.shapes = {part: tuple(np.shape(getattr(one, part))) for part in _PARTS}
+        self.shapes = {part: tuple(getattr(one, part).shape) for part in _PARTS}
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         self.width = sum(sizes)
         self._ends = np.cumsum(sizes)
@@ -52,7 +55,7 @@ class Layout:
         turned = np.ascontiguousarray(rows.T)
         parts, begin = {}, 0
         for (part, shape), end in zip(self.shapes.items(), self._ends, strict=True):
-            parts[part] = jnp.asarray(turned[begin:end].reshape(*shape, len(rows)))
+            parts[part] = turned[begin:end].reshape(*shape, len(rows))
             begin = int(end)
         return Mixture(names=self.names, hypotheses=self.hypotheses, step=jnp.asarray(step, jnp.int32), **parts)
 
@@ -71,20 +74,36 @@ def posed(model: Model, covariates: Covariates) -> Problem:
     return problem(model, dict(covariates))
 
 
-def together(model: Model, covariates: Sequence[Covariates], differing: set[int]) -> Problem:
-    """One problem for a batch of people: whatever differs between them gets a patient axis.
+@lru_cache(maxsize=1 << 18)
+def numbers(model: Model, covariates: Covariates) -> tuple[Any, Float[np.ndarray, " own"]]:
+    """The structure of a person's problem, and in one row the numbers of it that they may have to themselves."""
+    made = posed(model, covariates)
+    row = np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(_own(made))])
+    structure = jax.tree.structure(made)
+    return _met.setdefault(structure, structure), row
 
-    ``differing`` remembers, by number, which arrays ever did, so that a later batch has the same structure.
+
+def together(model: Model, covariates: Sequence[Covariates]) -> Problem:
+    """One problem for a batch of people of whom the same covariates are known.
+
+    Whatever covariates can decide has a patient axis, whether these people differ in it or not: every batch is one
+    compilation. Raises InferenceError where people differ in what is no number (a prior of a family of its own).
     """
-    place: Mapping[Covariates, int] = {one: i for i, one in enumerate(dict.fromkeys(covariates))}
-    problems = [eqx.partition(posed(model, one), eqx.is_array) for one in place]
-    leaves = [[np.asarray(leaf) for leaf in jax.tree.leaves(arrays)] for arrays, _ in problems]
-    differing |= {k for k in range(len(leaves[0])) if any(not np.array_equal(leaves[0][k], own[k]) for own in leaves)}
-    which = np.array([place[one] for one in covariates])
-    made = [
-        jnp.asarray(np.stack([own[k] for own in leaves], axis=-1)[..., which] if k in differing else leaves[0][k])
-        for k in range(len(leaves[0]))
-    ]
-    structure = jax.tree.structure(problems[0][0])
-    combined: Problem = eqx.combine(jax.tree.unflatten(structure, made), problems[0][1])
-    return combined
+    place = {one: i for i, one in enumerate(dict.fromkeys(covariates))}
+    structures, rows = zip(*(numbers(model, one) for one in place), strict=True)
+    if any(one is not structures[0] for one in structures):
+        raise InferenceError(f"covariates that decide more of {model.name} than numbers", expected="one structure")
+    table = np.stack(rows, axis=-1)[:, [place[one] for one in covariates]]
+    first = posed(model, covariates[0])
+    leaves, structure = jax.tree.flatten(_own(first))
+    made, begin = [], 0
+    for leaf in leaves:
+        made.append(table[begin : begin + leaf.size].reshape(*leaf.shape, len(covariates)))
+        begin += leaf.size
+    whole: Problem = eqx.tree_at(_own, first, jax.tree.unflatten(structure, made))
+    return whole
+
+
+def _own(problem: Problem) -> tuple[Any, ...]:
+    """What covariates can decide. The rest (scales, walks, correlations) is the model's."""
+    return problem.curves, problem.constants, problem.prior_mean
