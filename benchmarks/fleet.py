@@ -54,7 +54,7 @@ def told(number: int) -> list[Event]:
     day = BEGIN - timedelta(days=1)
     facts: list[tuple[str, Any, datetime]] = [
         ("diagnosis", TYPE_1, day),
-        ("body_weight", float(round(chance.gauss(75.0, 12.0))), day),
+        ("body_weight", float(max(40, round(chance.gauss(75.0, 12.0)))), day),
         ("insulin_basal_rate", round(chance.uniform(0.5, 1.5), 2), day),
     ]
     if chance.random() < 0.3:
@@ -80,7 +80,7 @@ def sent(number: int, turn: int) -> bytes:
             "code": {"coding": [{"system": "http://loinc.org", "code": "99504-3"}]},
             "subject": {"reference": f"Patient/p{number}"}, "effectiveDateTime": stamp, "issued": stamp,
             "valueQuantity": {
-                "value": round(120 + 30 * random.Random(number).gauss(0, 1) + 2 * turn + chance.gauss(0, 4)),
+                "value": max(45, round(120 + 30 * random.Random(number).gauss(0, 1) + 2 * turn + chance.gauss(0, 4))),
                 "unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "mg/dL",
             },
         },
@@ -179,6 +179,7 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
                 print(f"  round {turn}: {figures['rounds'][-1]}", file=sys.stderr, flush=True)
             else:
                 figures["made"] = watch.stages
+        fleet.members.clear()  # memory for one fleet at a time
         again = Fleet(store, grant, Choice("glucose", "benchmark", *glucose()), clock=lambda: present[0])
         watch = Watch()
         with watch.stage("restart"):
