@@ -43,7 +43,9 @@ def test_a_killed_fleet_loses_nothing_and_catches_up(own_home):
             store.link(SourcePatient("crash", patient), patient, store.issue_grant(), zone="Europe/Berlin")
             store.append(told(patient), store.issue_grant())
     victim, chance, last = Path(__file__).with_name("fleet_victim.py"), random.Random(5), -1
-    process = subprocess.Popen([sys.executable, str(victim), str(own_home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, str(victim), str(own_home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         for word, times, later in KILLS:
             process.stdin.write(b"%d\n" % (last + 1))

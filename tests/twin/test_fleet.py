@@ -16,7 +16,7 @@ from twin.people import NOW, event
 
 MODEL = Choice("glucose", "a test", *glucose())
 PATIENTS = ("ada", "bob", "cleo", "dan")
-HOURS = timedelta(hours=3)
+HOURS = timedelta(minutes=90)
 
 
 @pytest.fixture
@@ -108,7 +108,10 @@ def test_what_comes_late_or_is_mended_goes_the_ordinary_way(store, begun):
     assert np.abs(fleet.belief("ada").moments()[0] - before).max() > 1e-3
     assert_same(fleet, store, grant)
     feed(store, grant, begun, at, NOW)
-    assert fleet.follow().quick == 4
+    injected = event("insulin_long_acting", 8.0, NOW - timedelta(minutes=1))
+    store.append([replace(injected, subject=SourcePatient("world", "dan"))], grant)  # acts as a basal rate
+    done = fleet.follow()
+    assert (done.anew, done.quick) == (1, 3)
     assert_same(fleet, store, grant)
 
 

@@ -233,6 +233,8 @@ class Fleet:
         heard = told(self.model, Record(member.patient, tuple(events), member.axis.zone))
         ids = {event.id for event in heard}
         own = {a.quantity for a in self.model.accepts} | set(self.model.observes)
+        if any(event.quantity not in own for event in heard):  # a long-acting injection, which acts as a basal rate
+            return None
         for event in events:
             if event.id in ids:
                 continue

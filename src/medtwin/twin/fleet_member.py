@@ -133,7 +133,7 @@ def from_bytes(content: bytes, patient: str, stamp: str, like: Axis) -> Member |
     if (dialect, stamped) != (DIALECT, stamp):
         return None
     axis = Axis(like.length, like.steps, like.unit, zone)
-    given = {quantity: _doses(quantity, axis, own, steady) for quantity, own, steady in doses}
+    given = {quantity: _doses(axis, own, steady) for quantity, own, steady in doses}
     return Member(
         patient, axis, step, last, np.frombuffer(row, np.float64), given, tuple((name, value) for name, value in covariates),
         until, sequence, {q: [(b, v, s, k) for b, v, s, k in rows] for q, rows in waiting.items()},
@@ -146,8 +146,10 @@ def _packed(one: Doses | None) -> tuple[Any, ...] | None:
     return one.quantity, one.resting, one.time.tobytes(), one.amount.tobytes(), one.until.tobytes()
 
 
-def _doses(quantity: str, axis: Axis, own: Any, steady: Any) -> Doses:
-    def made(name: str, resting: float, *columns: bytes, steady: Doses | None = None) -> Doses:
-        return Doses(name, axis, resting, *(np.frombuffer(column, np.float64) for column in columns), steady)  # type: ignore[arg-type]
+def _doses(axis: Axis, own: Any, steady: Any) -> Doses:
+    def made(packed: Any, steady: Doses | None) -> Doses:
+        name, resting, *columns = packed
+        begun, amount, until = (np.frombuffer(column, np.float64) for column in columns)
+        return Doses(name, axis, resting, begun, amount, until, steady)
 
-    return made(*own, steady=None if steady is None else made(*steady))
+    return made(own, None if steady is None else made(steady, None))

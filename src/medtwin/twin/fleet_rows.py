@@ -53,7 +53,8 @@ class Layout:
     def batch(self, rows: Float[np.ndarray, "patient width"], step: np.ndarray) -> Mixture:
         """The mixture of some rows, patients last."""
         turned = np.ascontiguousarray(rows.T)
-        parts, begin = {}, 0
+        parts: dict[str, Any] = {}
+        begin = 0
         for (part, shape), end in zip(self.shapes.items(), self._ends, strict=True):
             parts[part] = turned[begin:end].reshape(*shape, len(rows))
             begin = int(end)
