@@ -40,6 +40,7 @@ from medtwin.twin.twin import RESTART, assimilate
 KIND = "fleet-standing"
 SHORT = 12  #: pieces of a history up to which it is folded in a batch; a longer one goes piece by piece, and is kept so
 LOT = 20_000  #: facts that are read at once
+TOGETHER = 250_000  #: facts that are folded together, about: a meal that came with a reading is not to come after it
 DECIDING = {"diagnosis", "glucose", "systolic_pressure", "diastolic_pressure", "insulin_bolus", "insulin_basal_rate"}
 Progress = Callable[[str, int, int], None]  #: stage, done, in all (0: not known)
 
@@ -105,12 +106,18 @@ class Fleet:
         self._check()
         done = Followed()
         while True:
-            changes, looked = self.store.changes(self.sequence, self.grant, LOT)
+            changes: list[Change] = []
+            looked = self.sequence
+            while len(changes) < TOGETHER:
+                more, upto = self.store.changes(looked, self.grant, LOT)
+                if upto == looked:
+                    break
+                changes += more
+                looked = upto
             if looked == self.sequence:
-                break
+                return done
             self._took(changes, looked, done, progress)
             self.sequence = looked
-        return done
 
     def bring(
         self, patients: Iterable[str], progress: Progress | None = None, done: Followed | None = None
