@@ -222,7 +222,8 @@ def page(worlds: dict[str, list[Answer]], command: str) -> str:
         f"mg/dL. *{HALF}*: 60 g with the bolus for 30 g, against 60 g with that for 60 g. *{MORE}*: with the bolus for 30 g "
         f"in both. *{WALKED}*: 60 g with its bolus, and {WALK[1]} minutes of walking from {WALK[0]} minutes on, against none.",
         "",
-        "Twin: its median and its 90 % interval, of each structure that may speak. Black box: ridge regression on the same person's "
+        "Twin: its median and its 90 % interval, of each structure that may speak. Black box: ridge regression on the "
+        "same person's "
         "same facts, which is also told what was eaten, injected and walked after each past origin. Answers of one person go "
         "together: intervals of the ratio draw people anew; those of coverage do not, and are too narrow.",
     ]

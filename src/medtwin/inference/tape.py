@@ -9,6 +9,9 @@ piece of every history. Step ``i`` runs from ``start + i dt`` to ``start + (i + 
 - only the first ``valid`` steps happen; what lies after them is not looked at, and the belief is that of the end of step
   ``valid - 1`` ("now" in the middle of a tape).
 
+People of a batch who do not stand at one step have a ``start`` and a ``first`` each: their settlings without a reading then
+fall on multiples of the update's interval on their own axes (:mod:`medtwin.inference.unscented` only).
+
 Shapes: ``(steps, *batch)``; batch is ``()`` for one person or ``(patients,)``.
 """
 
@@ -41,8 +44,8 @@ class Tape(eqx.Module):
 
     inputs: dict[str, Float[Array, "steps ..."]]
     readings: dict[str, Readings]
-    start: Float[Array, ""]  #: model time since local midnight at the beginning of step 0
-    first: Int[Array, ""]  #: absolute number of step 0 on this person's axis; random numbers are counted by it
+    start: Float[Array, "..."]  #: model time since local midnight at the beginning of step 0; ``()``, or one a person
+    first: Int[Array, "..."]  #: absolute number of step 0 on this person's axis; random numbers are counted by it
     valid: Int[Array, "..."]  #: steps that happen
 
     @property

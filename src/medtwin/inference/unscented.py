@@ -113,6 +113,8 @@ class Unscented(Update):
         flat = lambda tree, lead: jax.tree.map(lambda x: x.reshape(*x.shape[:lead], people), tree)  # noqa: E731
         inputs, given = flat(tape.inputs, 1), flat(tape.readings, 1)
         valid = jnp.broadcast_to(tape.valid, batch).reshape(people)
+        together = tape.first.ndim == 0  # else each of the batch stands at a step, and at an hour, of its own
+        begun = tape.start if tape.start.ndim == 0 else tape.start.reshape(1, 1, people)
         given = {q: eqx.tree_at(lambda r: r.present, r, r.present & jnp.isfinite(r.value)) for q, r in given.items()}
         dt = jnp.asarray(problem.model.clock.step, dtype=float)
         mean, memory, root = flat(belief.mean, 2), flat(belief.memory, 2), flat(belief.root, 3)
@@ -126,7 +128,8 @@ class Unscented(Update):
         count = jnp.arange(tape.steps, dtype=jnp.int32)[:, None]
         any_reading = jnp.stack([r.present for r in given.values()]).any(0)
         ends = valid[None]
-        due = (count < ends) & (any_reading | ((count + 1) % self.interval == 0) | (count + 1 == ends))
+        passed = count + 1 if together else tape.first.reshape(1, people) + count + 1
+        due = (count < ends) & (any_reading | (passed % self.interval == 0) | (count + 1 == ends))
         settles, last_step = due.any(1), valid.max()
 
         def propagate(going: tuple[Array, Any, Array], values: dict[str, Array]) -> tuple[Array, Any, Array]:
@@ -134,7 +137,7 @@ class Unscented(Update):
             alive = i < valid
             held = {name: value[i][None, None] for name, value in inputs.items()}
             parameters = problem.parameters(values, mean[0, :, None])
-            after = problem.model.step(tape.start + i.astype(dt.dtype) * dt, dt, state, parameters, held)
+            after = problem.model.step(begun + i.astype(dt.dtype) * dt, dt, state, parameters, held)
             kept = jax.tree.map(lambda new, old: algebra.choose(alive, new, old), after, state)
             return i + 1, kept, since + jnp.where(alive, dt, 0.0)
 
@@ -144,7 +147,7 @@ class Unscented(Update):
             i, state, since = jax.lax.while_loop(
                 lambda g: ~settles[g[0] - 1], lambda g: propagate(g, carry.values), first
             )
-            end = tape.start + i.astype(dt.dtype) * dt
+            end = begun + i.astype(dt.dtype) * dt
             now = jax.tree.map(lambda leaf: leaf[i - 1], given)
             carry, row = self._settle(problem, carry._replace(state=state, since=since), end, now, due[i - 1])
             return i, carry, jax.tree.map(lambda whole, part: whole.at[i - 1].set(part), trace, row)
@@ -162,7 +165,7 @@ class Unscented(Update):
             memory=shape(self._memory(problem, last)),
             root=shape(last.root),
             evidence=shape(last.evidence),
-            step=jnp.asarray(tape.first + last_step, jnp.int32),
+            step=jnp.asarray(tape.first + (last_step if together else valid.reshape(batch)), jnp.int32),
         )
         return moved, jax.tree.map(shape, trace)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from medtwin.errors import StoreError
+from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record import vault
 from medtwin.record.access import Access
@@ -13,7 +14,24 @@ from medtwin.record.database import marks
 from medtwin.record.event import SourcePatient
 from medtwin.record.schema import TABLES
 from medtwin.record.store import RawEntry, RawKept
-from medtwin.record.writer import Work
+from medtwin.record.writer import Job, Work
+
+
+@dataclass(frozen=True, slots=True)
+class RawLater:
+    """Raw bytes on their way to the disk, under the name that they will have."""
+
+    hash: str
+    _job: Job
+    _denied: Callable[[], None]
+
+    def wait(self) -> RawKept:
+        """Return when they are durable; raises what keeping them raised."""
+        try:
+            return RawKept(hash=self.hash, duplicate=self._job.wait())
+        except AccessDenied:
+            self._denied()
+            raise
 
 
 class RawVerbs:
@@ -25,6 +43,15 @@ class RawVerbs:
         self, content: bytes, owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
     ) -> RawKept:
         """Keep bytes encrypted under the owner's key. The same bytes of the same owner are counted, not kept twice."""
+        return self.keep_raw_later(content, owner, grant, media_type=media_type, file=file, source=source).wait()
+
+    def keep_raw_later(
+        self, content: bytes, owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
+    ) -> RawLater:
+        """As :meth:`keep_raw` without waiting: nothing is acknowledged before :meth:`RawLater.wait` has returned.
+
+        The hash is known at once. What is written after it by this process is not committed before it.
+        """
         hasher = vault.hasher(self._access.salt, owner)
         hasher.update(content)
         digest = hasher.digest()
@@ -40,8 +67,8 @@ class RawVerbs:
             self._access.audit(work, grant, "keep raw", whose.patient, count=len(content))
             return duplicate
 
-        duplicate = self._access.write(grant, "keep raw", job, weight=1 + len(content) // 500)
-        return RawKept(hash=digest.hex(), duplicate=duplicate)
+        queued = self._access.write(grant, "keep raw", job, weight=1 + len(content) // 500, wait=False)
+        return RawLater(digest.hex(), queued, lambda: self._access.denied(grant, "keep raw", None))
 
     def keep_raw_stream(
         self, chunks: Iterable[bytes], owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str

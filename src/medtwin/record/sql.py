@@ -1,7 +1,7 @@
 """SqlStore: the one implementation of :class:`~medtwin.record.store.Store`, over SQLite or PostgreSQL alike.
 
 Its verbs stand in siblings, by what they are about: :mod:`~medtwin.record.fact_verbs`, ``raw_verbs``, ``people_verbs``,
-``quarantine_verbs``, ``artifact_verbs``. Each verb is written once; no part changes another's.
+``quarantine_verbs``, ``artifact_verbs``, ``many_verbs``. Each verb is written once; no part changes another's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from medtwin.record.access import Access
 from medtwin.record.artifact_verbs import ArtifactVerbs
 from medtwin.record.codec import check_text
 from medtwin.record.fact_verbs import FactVerbs
+from medtwin.record.many_verbs import ManyVerbs
 from medtwin.record.people_verbs import PeopleVerbs
 from medtwin.record.quarantine_verbs import QuarantineVerbs
 from medtwin.record.raw_verbs import RawVerbs
@@ -25,7 +26,7 @@ from medtwin.record.writer import Job, Work
 
 
 @final
-class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs):
+class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs, ManyVerbs):
     """An open store. Open one with :func:`medtwin.record.home.open_store`; ``with`` closes it.
 
     Threads may share it. Reads run beside each other; writes are gathered into group commits.

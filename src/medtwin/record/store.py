@@ -32,6 +32,16 @@ class RawKept:
     duplicate: bool
 
 
+class RawPending(Protocol):
+    """Raw bytes on their way to the disk, under the name that they will have."""
+
+    @property
+    def hash(self) -> str: ...
+
+    def wait(self) -> RawKept:
+        """Return when they are durable; raises what keeping them raised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawEntry:
     """What is known of raw bytes besides themselves."""
@@ -110,6 +120,11 @@ class Store(Protocol):
         self, content: bytes, owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
     ) -> RawKept:
         """Keep bytes encrypted under the owner's key. The same bytes of the same owner are counted, not kept twice."""
+
+    def keep_raw_later(
+        self, content: bytes, owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str
+    ) -> RawPending:
+        """As :meth:`keep_raw` without waiting; nothing is acknowledged before the result's ``wait`` has returned."""
 
     def keep_raw_stream(
         self, chunks: Iterable[bytes], owner: SourcePatient, grant: Grant, *, media_type: str, file: str, source: str

@@ -11,7 +11,7 @@ from itertools import chain
 from medtwin.errors import AccessDenied, FormatError, MedtwinError, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, SourcePatient
-from medtwin.record.store import QUARANTINE, RawKept, Store
+from medtwin.record.store import QUARANTINE, RawKept, RawPending, Store
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
 from medtwin.sources.fact import stated_units
@@ -48,6 +48,8 @@ class Run:
         self.report = Report()
         self.links = Links.of(store, grant, fresh=not cached)
         self.waiting: list[Event] = []
+        self.keeping: list[RawPending] = []  #: raw bytes on their way to the disk, before the facts that wait
+        self.met: set[str] = set()  #: patients of the report
         self.row: SourceRow | None = None  #: of what waits
         self.refused: list[str] = []  #: locators of what was quarantined
         self.containers: set[str] = set()  #: archives kept for a member that could not be read
@@ -142,15 +144,20 @@ class Run:
                 ahead.append(following)
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
-        kept = self.store.keep_raw(
-            part.raw, part.owner, self.grant, media_type=part.media_type, file=payload.name, source=part.system
-        )
-        if kept.duplicate:
-            self.report.raw_duplicate += 1
-        else:
-            self.report.raw_kept += 1
+        stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
+        if part.owner in self.links.patients:  # many patients in one file go into few commits
+            later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
+            raw = later.hash
+            self.keeping.append(later)
+            if len(self.keeping) >= _BATCH:
+                self.settle()
+        else:  # a key that is new here may be one that no database can keep: that is told at once
+            kept = self.store.keep_raw(part.raw, part.owner, self.grant, **stated)
+            raw = kept.hash
+            self.count_raw(kept)
         linked = self.links.link(part.owner, part.named, patient, self.zone, self.report.notes)
-        if linked is not None and linked not in self.report.patients:
+        if linked is not None and linked not in self.met:
+            self.met.add(linked)
             self.report.patients.append(linked)
         for owner, said in part.people:
             self.links.describe(owner, said)
@@ -159,7 +166,7 @@ class Run:
             self.row = row
         reasons: dict[str, int] = {}
         suspicions = Suspicions()
-        for item in part.read(Origin(raw=kept.hash, file=payload.name)):
+        for item in part.read(Origin(raw=raw, file=payload.name)):
             if isinstance(item, Event):
                 row.read += 1
                 suspicions.saw(item)
@@ -175,7 +182,7 @@ class Run:
                 reasons[item.expected] = reasons.get(item.expected, 0) + 1
                 self.count(row, item.found)
                 if reasons[item.expected] <= _SAME_REASON:
-                    self.quarantine(kept.hash, payload.name, row.dialect, item, len(part.raw))
+                    self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
         self.report.notes += [f"{payload.name}: {sentence}" for sentence in suspicions.said()]
@@ -184,15 +191,34 @@ class Run:
                 rest = Reason(
                     found=f"{count - _SAME_REASON} more items of the same kind", expected=expected, where="further on"
                 )
-                self.quarantine(kept.hash, payload.name, row.dialect, rest, len(part.raw))
+                self.quarantine(raw, payload.name, row.dialect, rest, len(part.raw))
 
     # facts
 
     def flush(self) -> None:
-        """Append what waits; what cannot be stored is named in the report."""
+        """Append what waits, after the raw bytes; what cannot be stored is named in the report."""
         events, self.waiting = self.waiting, []
+        try:
+            self.settle()
+        except StoreError as error:
+            if events:
+                reason = f"{len(events)} facts from here on: {error}"
+                self.report.not_stored.append(NotStored(file=events[0].source.file, reason=reason))
+            return
         if events and self.row is not None:
             self.append(events, self.row)
+
+    def settle(self) -> None:
+        """Wait until the raw bytes so far are durable; raises what keeping one of them raised."""
+        keeping, self.keeping = self.keeping, []
+        for later in keeping:
+            self.count_raw(later.wait())
+
+    def count_raw(self, kept: RawKept) -> None:
+        if kept.duplicate:
+            self.report.raw_duplicate += 1
+        else:
+            self.report.raw_kept += 1
 
     def finish(self) -> Report:
         """Append the rest, settle the patients' zones; the report."""
@@ -266,10 +292,7 @@ class Run:
             self.report.not_stored.append(NotStored(file=payload.name, reason=str(failed)))
             return
         try:
-            if kept.duplicate:
-                self.report.raw_duplicate += 1
-            else:
-                self.report.raw_kept += 1
+            self.count_raw(kept)
             self.links.link(owner, False, self.patient, None, self.report.notes)
             row = self.report.row(system, name or _UNKNOWN)
             row.files += 0 if known else 1

@@ -16,7 +16,7 @@ YEAR = 365.25 * 86400.0  #: seconds
 @lru_cache(maxsize=64)
 def quantities(model: Model) -> frozenset[str]:
     """Quantities whose facts can change what the model's priors follow."""
-    names = frozenset(covariates(model))
+    names = frozenset(_asked(model))
     names = names | {"sex"} if "age" in names else names
     return names | {"diagnosis"} if "type_2_diabetes" in names else names
 
@@ -27,7 +27,7 @@ def known(model: Model, record: Record) -> Callable[[datetime], dict[str, float]
     Age is counted on, in whole years, from the newest statement of it, else from the birth that a FHIR Patient states
     (its administrative gender is a fact that holds from then on).
     """
-    names = covariates(model)
+    names = _asked(model)
     series = {n: [(e.instant, float(e.value)) for e in record.of(n) if isinstance(e.value, float)] for n in names}
     births = [e.instant for e in record.of("sex") if _dated_at_birth(e)] if "age" in names else []
 
@@ -46,6 +46,11 @@ def known(model: Model, record: Record) -> Callable[[datetime], dict[str, float]
         return found
 
     return at
+
+
+@lru_cache(maxsize=64)
+def _asked(model: Model) -> tuple[str, ...]:
+    return tuple(covariates(model))
 
 
 def _dated_at_birth(event: Event) -> bool:

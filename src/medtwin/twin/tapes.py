@@ -109,7 +109,8 @@ def facts(model: Model, axis: Axis, events: Iterable[Event]) -> Facts:
     return Facts(model, axis, readings, given)
 
 
-def _readings(axis: Axis, events: Sequence[Event]) -> tuple[np.ndarray, ...]:
+def placed(axis: Axis, events: Sequence[Event]) -> list[tuple[int, float, float, int]]:
+    """Readings of one quantity as (boundary, value, sd, kind), one a boundary, in order."""
     merged: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
     for event in events:
         value = float(event.value)  # type: ignore[arg-type]
@@ -124,5 +125,9 @@ def _readings(axis: Axis, events: Sequence[Event]) -> tuple[np.ndarray, ...]:
             rows.append((boundary, sum(v / sd**2 for v, sd, _ in exact) / weight, weight**-0.5, EXACT))
         else:
             rows.append((boundary, *sorted(merged[boundary])[0]))
-    columns = np.array(rows, float).reshape(-1, 4).T
+    return rows
+
+
+def _readings(axis: Axis, events: Sequence[Event]) -> tuple[np.ndarray, ...]:
+    columns = np.array(placed(axis, events), float).reshape(-1, 4).T
     return columns[0].astype(np.int64), columns[1], columns[2], columns[3].astype(np.int32)
