@@ -41,7 +41,10 @@ KIND = "fleet-standing"
 SHORT = 12  #: pieces of a history up to which it is folded in a batch; a longer one goes piece by piece, and is kept so
 LOT = 20_000  #: facts that are read at once
 TOGETHER = 250_000  #: facts that are folded together, about: a meal that came with a reading is not to come after it
-DECIDING = {"diagnosis", "glucose", "systolic_pressure", "diastolic_pressure", "insulin_bolus", "insulin_basal_rate"}
+DECIDING = {
+    "diagnosis", "glucose", "systolic_pressure", "diastolic_pressure", "insulin_bolus", "insulin_basal_rate",
+    "insulin_long_acting", "carbohydrate_intake",
+}  # fmt: skip
 Progress = Callable[[str, int, int], None]  #: stage, done, in all (0: not known)
 
 
