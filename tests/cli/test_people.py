@@ -195,6 +195,9 @@ def test_someone_for_whom_no_model_speaks(tmp_path, tmp_path_factory):
     assert future["quantiles"]
     done = run("what-if", "anna", "--carbs", 40, "--as-of", "last", code=1)
     assert "no model speaks" in done.stderr
+    done = run("what-if", "anna", "--carbs", 40, "--decide", "accepted", code=1)
+    assert "no model speaks" in done.stderr
+    assert run.json("decisions", "anna")["decisions"] == []  # nothing was kept of it
 
 
 LONDON = """dialect: medtwin-mapping/1

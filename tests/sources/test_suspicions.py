@@ -116,6 +116,59 @@ def test_milligrams_in_a_column_of_millimoles(taken):
     assert "--unit glucose=mg/dL" in note
 
 
+@pytest.mark.parametrize(
+    ("quantity", "unit", "value", "flags"),
+    [
+        ("glucose", "mmol/L", lambda n: 48 + n % 60, 300),  # 48 to 55 lie within the plausible range as mmol/L
+        ("blood_glucose", "mmol/L", lambda n: 48 + n % 60, 300),
+        ("blood_glucose", "mg/dL", lambda n: 11 + n % 9, 300),
+        ("glucose", "mmol/L", lambda n: 50 if n % 10 == 3 else 6, 30),
+        ("blood_glucose", "mg/dL", lambda n: 11 if n % 10 == 3 else 100, 30),
+    ],
+)
+def test_what_is_said_to_be_flagged_is_flagged_and_its_quantity_named(taken, quantity, unit, value, flags):
+    rows = "".join(f"{START + timedelta(minutes=5 * n):%Y-%m-%d %H:%M},{value(n)}\n" for n in range(300))
+    report, record = taken("when,value\n" + rows, mapped([("value", quantity, unit)]))
+    (note,) = said(report, "look like")
+    assert f"{flags} of 300 {quantity} values" in note
+    assert f"{flags} flagged implausible" in note
+    assert "reckoned with as they stand" not in note
+    if flags == 300:
+        assert f"--unit {quantity}=" in note
+    assert sum(Flag.IMPLAUSIBLE in e.flags for e in record.of(quantity)) == flags
+    assert all(e.flags.count(Flag.IMPLAUSIBLE) < 2 for e in record.of(quantity))
+
+
+def test_a_laboratory_may_measure_forty_and_it_is_said(taken):
+    """A crisis of 45 mmol/L in blood stays: said, counted, and reckoned with; 120 lies beyond the plausible range."""
+    odd = {10: 45, 20: 45, 30: 120}
+    rows = "".join(f"{START + timedelta(hours=n):%Y-%m-%d %H:%M},{odd.get(n, 8)}\n" for n in range(100))
+    report, record = taken("when,value\n" + rows, mapped([("value", "blood_glucose", "mmol/L")]))
+    (note,) = said(report, "look like mg/dL")
+    assert "1 flagged implausible so that nothing reckons with them, the other 2 reckoned with as they stand" in note
+    assert sum(Flag.IMPLAUSIBLE in e.flags for e in record.of("blood_glucose")) == 1
+
+
+def test_each_quantity_is_looked_at_by_itself(taken):
+    rows = "".join(f"{START + timedelta(hours=n):%Y-%m-%d %H:%M},120,6.{n % 10}\n" for n in range(50))
+    report, record = taken("when,a,b\n" + rows, mapped([("a", "glucose", "mg/dL"), ("b", "blood_glucose", "mg/dL")]))
+    (note,) = said(report, "look like")
+    assert "50 of 50 blood_glucose values" in note
+    assert "--unit blood_glucose=mmol/L" in note
+    assert not any(e.flags for e in record.of("glucose") if Flag.IMPLAUSIBLE in e.flags)
+
+
+def test_the_stated_unit_holds_for_a_decimal_comma_and_not_for_words(taken):
+    rows = "".join(f"{START + timedelta(minutes=5 * n):%Y-%m-%d %H:%M};6,{n % 10}\n" for n in range(30))
+    more = "decimal: ','\n    delimiter: ';'"
+    mapping = mapped([("value", "glucose", "mg/dL")], more=more).replace("mg/dL}", "mg/dL, words: {LO: '<40'}}")
+    _, record = taken(f"when;value\n{rows}2026-03-02 08:00;LO\n", mapping, units={"glucose": "mmol/L"})
+    values = [e.value for e in record.of("glucose")]
+    assert values[1] == pytest.approx(6.1 * 18.0156)
+    assert values[-1] == 40.0
+    assert record.of("glucose")[1].unit_text == "mmol/L"
+
+
 def test_low_readings_are_no_other_unit(taken):
     """Two low values are a low sensor, flagged each; no sentence about units."""
     report, _ = taken(clarity([18 if n < 2 else 100 for n in range(300)]))

@@ -204,6 +204,12 @@ def test_columns_that_nobody_named_are_counted_and_ignored_ones_are_not() -> Non
     assert unmapped(raw, TABLE, tables=mapping(ignore=["index"])) == {"column mood": 1}
 
 
+def test_a_column_that_is_called_like_a_meal_without_figures_is_a_column() -> None:
+    tables = mapping(match={"columns": ["when", "value", "meal without figures"]}, group="meal")
+    raw = b"when,value,meal without figures\n06/11/2023 00:01,7.4,yes\n06/11/2023 00:06,,\n"
+    assert unmapped(raw, TABLE, tables=tables) == {"column meal without figures": 1, "meal without figures": 1}
+
+
 def test_rows_that_are_cut_or_lie() -> None:
     raw = b"when,value\n06/11/2023 00:01,5\n31/02/2023 00:01,5\n06/11/2023 00:02,five\n06/11/2023 00:03\n06/11/2023 00:04,1,2\n"
     assert len(events(raw, TABLE, tables=mapping())) == 1

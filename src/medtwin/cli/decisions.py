@@ -36,24 +36,16 @@ def decisions(patient: PatientId, home: Home = None, as_json: Json = False) -> N
         return
     rows = []
     for one in found:
-        near = one.counted
-        told = (
-            "" if near is None else f"{near.value:.0f} of {near.lower:.0f} to {near.upper:.0f}, place {near.place:.2f}"
-        )
+        near, told = one.counted, ""
+        if near is not None:
+            unit = unit_shown(one.decision.quantity)
+            told = f"{near.value:.0f} of {near.lower:.0f} to {near.upper:.0f} {unit}, place {near.place:.2f}"
         because = f" ({one.decision.because})" if one.decision.because else ""
         rows.append((
             f"{one.decision.decided_at:%Y-%m-%d %H:%M}", one.decision.question, f"{one.decision.verdict}{because}",
             f"{one.carried}: {one.why}", told, "" if one.inside is None else f"{one.inside:.0%}",
         ))  # fmt: skip
-    unit = unit_shown(found[0].decision.quantity) if found else ""
-    head = (
-        "decided (UTC)",
-        "question",
-        "verdict",
-        "what happened",
-        f"after 2 h{f', {unit}' if unit else ''}",
-        "in 90 %",
-    )
+    head = ("decided (UTC)", "question", "verdict", "what happened", "after 2 h", "in 90 %")
     table("Decisions", head, rows, right=(5,))
     if held.interval is not None:
         low, high = held.interval

@@ -260,7 +260,7 @@ def _record(attributes: dict[str, str], metadata: dict[str, str], where: str, fa
     group = f"blood_pressure@{start.text}" if name in ("systolic_pressure", "diastolic_pressure") else None
     return facts.number(
         quantity, text, unit, start, _key(name, start, attributes), where, value=value, until=end, available=available,
-        group=group,
+        group=group, reckoned=value is not None,
     )  # fmt: skip
 
 
@@ -288,7 +288,9 @@ def _insulin(attributes: dict[str, str], metadata: dict[str, str], where: str, f
             where=where,
         )  # fmt: skip
     key = _key(quantity.name, start, attributes)
-    return facts.number(quantity, text, unit, start, key, where, value=value, until=end, available=available)
+    return facts.number(
+        quantity, text, unit, start, key, where, value=value, until=end, available=available, reckoned=value is not None
+    )
 
 
 def _sleep(attributes: dict[str, str], metadata: dict[str, str], where: str, facts: Facts) -> Item:
@@ -300,7 +302,7 @@ def _sleep(attributes: dict[str, str], metadata: dict[str, str], where: str, fac
     quantity = registry.get("sleep_duration")
     key = _key(quantity.name, start, attributes)
     return facts.number(
-        quantity, value, "h", start, key, where, value=_hours(start, end), until=end, available=available
+        quantity, value, "h", start, key, where, value=_hours(start, end), until=end, available=available, reckoned=True
     )
 
 
@@ -312,8 +314,8 @@ def _workout(attributes: dict[str, str], metadata: dict[str, str], where: str, f
     key = _key(quantity.name, start, attributes)
     if not text:
         return facts.number(
-            quantity, "", "h", start, key, where, value=_hours(start, end), until=end, available=available
-        )
+            quantity, "", "h", start, key, where, value=_hours(start, end), until=end, available=available, reckoned=True
+        )  # fmt: skip
     return facts.number(quantity, text, unit, start, key, where, until=end, available=available)
 
 

@@ -160,8 +160,8 @@ def _fact(row: Row, kind: str, time: Moment, columns: _Columns, facts: Facts) ->
     quantity = registry.get(name)
     if bound is not None and quantity.name in ("glucose", "blood_glucose"):
         return facts.number(
-            quantity, text, "mg/dL", time, key_of(name, time), row.where, value=bound[0], comparator=bound[1]
-        )
+            quantity, text, "mg/dL", time, key_of(name, time), row.where, value=bound[0], comparator=bound[1], reckoned=True
+        )  # fmt: skip
     return facts.number(quantity, text, columns.unit(column), time, key_of(name, time), row.where)
 
 
@@ -173,4 +173,6 @@ def _exercise(row: Row, time: Moment, columns: _Columns, facts: Facts) -> Item:
         return Unmapped("row exercise without a duration")
     minutes = int(found[1]) * 60 + int(found[2]) + int(found[3]) / 60
     quantity = registry.get("physical_activity")
-    return facts.number(quantity, text, "min", time, key_of(quantity.name, time), row.where, value=minutes)
+    return facts.number(
+        quantity, text, "min", time, key_of(quantity.name, time), row.where, value=minutes, reckoned=True
+    )

@@ -66,14 +66,15 @@ class Facts:
 
     def number(
         self, quantity: Quantity, text: str, unit: str | None, time: Moment, key: str, where: str, *,
-        value: float | None = None, assumed: bool = False, comparator: Comparator | None = None,
+        value: float | None = None, reckoned: bool = False, assumed: bool = False, comparator: Comparator | None = None,
         until: Moment | None = None, available: datetime | None = None, intent: Intent = Intent.HAPPENED,
         status: Status = Status.FINAL, basis: Basis = Basis.OBSERVED, group: str | None = None,
     ) -> Event | Reason:  # fmt: skip
-        """A measured or given amount. ``value`` is given only where ``text`` is no number ("Low") or another scale.
+        """A measured or given amount. ``value`` is given only where ``text`` is no plain number ("6,1", "Low") or another scale.
 
-        ``assumed`` says that ``unit`` is the dialect's or mapping's own, not the source's. A unit that the user states at
-        intake overrules the written one, and is flagged so.
+        ``reckoned`` says that ``value`` in ``unit`` is the reader's own (what "Low" stands for, the length of an interval):
+        no stated unit is its unit. ``assumed`` says that ``unit`` is the dialect's or mapping's own, not the source's. A unit
+        that the user states at intake overrules the written one, and is flagged so.
         """
         if value is None:
             read = number(text)
@@ -81,7 +82,7 @@ class Facts:
                 return Reason(found=f"the value {text[:40]!r}", expected=f"a number ({quantity.name})", where=where)
             value, written = read
             comparator = comparator or written
-        if quantity.name in self._units and number(text) is not None:
+        if quantity.name in self._units and not reckoned:
             unit, assumed = self._units[quantity.name], True
         if not unit:
             return Reason(

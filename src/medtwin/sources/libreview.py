@@ -153,8 +153,9 @@ def _number(
     bound = _BOUNDS.get(text.lower())
     if bound is not None and quantity.molar_mass and name != "ketone":
         return facts.number(
-            quantity, text, "mg/dL", time, key, row.where, value=bound[0], comparator=bound[1], available=available
-        )
+            quantity, text, "mg/dL", time, key, row.where, value=bound[0], comparator=bound[1], available=available,
+            reckoned=True,
+        )  # fmt: skip
     value = number(text.replace(",", ".")) if "," in text else None  # a decimal comma, by the account's language
     return facts.number(
         quantity, text, _WRITTEN.get(unit.lower(), unit), time, key, row.where, available=available,

@@ -4,7 +4,7 @@
 suspicion                 what it rests on
 ========================  =====================================================================================
 another unit              glucose stated in mg/dL that lies where only mmol/L can (below 20 mg/dL no sensor reads and
-                          nobody is awake), or stated in mmol/L above any that was measured
+                          nobody is awake), or stated in mmol/L above any that a sensor measured; flagged, by :func:`flagged`
 day and month exchanged   the dates of a file go on by a month from one to the next, on the same day of it
 a clock that was set      in a file that goes on in time, times that step back by minutes or hours
 a rate that is a dose     basal rates whose day adds up to more than anybody takes; long-acting injections as often
@@ -18,14 +18,15 @@ Each becomes a sentence with what was found, where first, and what to do. Limits
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from medtwin.quantities import registry
-from medtwin.record.event import Event, Intent
+from medtwin.record.event import Event, Flag, Intent
 
 GLUCOSE = ("glucose", "blood_glucose")
 MILLIGRAMS, MILLIMOLES = "mg/dl", "mmol/l"
@@ -38,6 +39,74 @@ INJECTIONS = 6.0  #: long-acting injections a day that nobody takes
 _LINE = re.compile(r"(?:line|row) (\d+)")
 
 
+class _Glucose(NamedTuple):
+    """One glucose value as it was written; ``unit`` in small letters."""
+
+    line: int
+    quantity: str
+    unit: str
+    number: float
+    where: str
+    implausible: bool
+
+
+class _Odd(NamedTuple):
+    """Values of one quantity that look like another unit; ``whole`` where nearly all do."""
+
+    unit: str
+    other: str
+    stated: list[_Glucose]
+    values: list[_Glucose]
+    whole: bool
+
+    @property
+    def doubted(self) -> list[_Glucose]:
+        """Those to flag: a whole column, or the odd ones; a laboratory does measure 40 mmol/L now and then."""
+        if self.whole:
+            return self.stated
+        measured = self.unit == MILLIMOLES and self.values[0].quantity == "blood_glucose"
+        return [] if measured else self.values
+
+
+def _glucose(event: Event) -> _Glucose | None:
+    found = _LINE.match(event.source.locator)
+    if (
+        found is None or event.quantity not in GLUCOSE or event.intent is not Intent.HAPPENED or event.comparator is not None
+        or not isinstance(event.value, float) or not event.text or not event.unit_text
+    ):  # fmt: skip
+        return None
+    try:
+        number = float(event.text.replace(",", "."))
+    except ValueError:  # a word, whose number is not the source's
+        return None
+    unit, implausible = event.unit_text.strip().lower(), Flag.IMPLAUSIBLE in event.flags
+    return _Glucose(int(found[1]), event.quantity, unit, number, event.source.locator, implausible)
+
+
+def _other_units(values: Sequence[_Glucose]) -> Iterator[_Odd]:
+    for quantity in GLUCOSE:
+        for unit, other in ((MILLIGRAMS, "mmol/L"), (MILLIMOLES, "mg/dL")):
+            stated = sorted(one for one in values if (one.quantity, one.unit) == (quantity, unit))
+            odd = [
+                one for one in stated
+                if (LEAST_MILLIMOLES <= one.number <= MOST_MILLIMOLES if unit == MILLIGRAMS else one.number >= LEAST_MILLIGRAMS)
+            ]  # fmt: skip
+            if len(odd) >= FEW:
+                yield _Odd(unit, other, stated, odd, len(odd) >= 0.9 * len(stated))
+
+
+def flagged(found: Iterable[tuple[Event, str]]) -> list[tuple[Event, str]]:
+    """The facts of one table, each with the text of its row: those that look like another unit flagged implausible."""
+    kept = list(found)
+    seen = [_glucose(event) for event, _ in kept]
+    doubted = {one for odd in _other_units([one for one in seen if one is not None]) for one in odd.doubted}
+    return [
+        (replace(event, flags=(Flag.IMPLAUSIBLE, *event.flags)), row)
+        if one in doubted and not one.implausible else (event, row)
+        for (event, row), one in zip(kept, seen, strict=True)
+    ]  # fmt: skip
+
+
 @dataclass
 class Suspicions:
     """Sees the facts of one part in any order; :meth:`said` gives the sentences.
@@ -45,7 +114,7 @@ class Suspicions:
     Only facts of tables are looked at: the other dialects write codes, units and offsets, and may be streamed.
     """
 
-    _glucose: list[tuple[int, str, float, str]] = field(default_factory=list)  #: line, unit, number, where
+    _glucose: list[_Glucose] = field(default_factory=list)
     _times: list[tuple[int, str, datetime, date]] = field(default_factory=list)  #: line, quantity, instant, local day
     _basal: list[Event] = field(default_factory=list)
     _injections: list[Event] = field(default_factory=list)
@@ -59,12 +128,8 @@ class Suspicions:
         if found is None:
             return
         line = int(found[1])
-        if event.quantity in GLUCOSE and event.text and event.unit_text and event.comparator is None:
-            try:
-                number = float(event.text.replace(",", "."))
-            except ValueError:
-                number = float("nan")
-            self._glucose.append((line, event.unit_text.strip().lower(), number, event.source.locator))
+        if (one := _glucose(event)) is not None:
+            self._glucose.append(one)
         if event.until is None:
             self._times.append((line, event.quantity, event.instant, event.time.local.date()))
         if event.quantity == "insulin_basal_rate":
@@ -76,35 +141,28 @@ class Suspicions:
 
     def said(self) -> Iterator[str]:
         """A sentence for each suspicion."""
-        for look in (self._unit, self._months, self._clock, self._rates, self._figures):
+        for odd in _other_units(self._glucose):
+            yield self._other_unit(odd)
+        for look in (self._months, self._clock, self._rates, self._figures):
             if sentence := look():
                 yield sentence
 
-    def _unit(self) -> str:
-        for unit, other, alike in (
-            (MILLIGRAMS, "mmol/L", lambda number: LEAST_MILLIMOLES <= number <= MOST_MILLIMOLES),
-            (MILLIMOLES, "mg/dL", lambda number: number >= LEAST_MILLIGRAMS),
-        ):
-            if sentence := self._other_unit(unit, other, alike):
-                return sentence
-        return ""
-
-    def _other_unit(self, unit: str, other: str, alike: Callable[[float], bool]) -> str:
-        stated = sorted(one for one in self._glucose if one[1] == unit)
-        odd = [one for one in stated if alike(one[2])]
-        if len(odd) < FEW:
-            return ""
-        written = "mg/dL" if unit == MILLIGRAMS else "mmol/L"
-        middle = median(number for _, _, number, _ in odd)
-        kept = "kept as written and flagged implausible, so that nothing reckons with them"
-        if len(odd) >= 0.9 * len(stated):
+    def _other_unit(self, odd: _Odd) -> str:
+        quantity, count = odd.values[0].quantity, len(odd.values)
+        written = "mg/dL" if odd.unit == MILLIGRAMS else "mmol/L"
+        middle = median(one.number for one in odd.values)
+        flags = sum(one.implausible for one in odd.values)
+        kept = f"all kept as written, {flags} flagged implausible so that nothing reckons with them"
+        if flags < count:
+            kept += f", the other {count - flags} reckoned with as they stand"
+        if odd.whole:
             return (
-                f"{len(odd)} of {len(stated)} glucose values look like {other} though {written} is written beside them "
-                f"(median {middle:g}): {kept}; if they are, read the file again with --unit glucose={other}"
+                f"{count} of {len(odd.stated)} {quantity} values look like {odd.other} though {written} is written beside "
+                f"them (median {middle:g}): {kept}; if they are, read the file again with --unit {quantity}={odd.other}"
             )
         return (
-            f"{len(odd)} of {len(stated)} glucose values look like {other} among values in {written} (first at "
-            f"{odd[0][3]}, median {middle:g}): {kept}; a file with mixed units must be split, or its source mended"
+            f"{count} of {len(odd.stated)} {quantity} values look like {odd.other} among values in {written} (first at "
+            f"{odd.values[0].where}, median {middle:g}): {kept}; a file with mixed units must be split, or its source mended"
         )
 
     def _months(self) -> str:

@@ -162,6 +162,7 @@ class _Reading:
         events: list[tuple[Event, str]] = []
         timed: list[tuple[Row, Moment | Reason]] = []
         unmapped = dict.fromkeys(self.rest, 0)
+        empty: dict[str, int] = {}
         for row in rows:
             if len(row.cells) != len(self.header):
                 reason = Reason(
@@ -187,8 +188,7 @@ class _Reading:
             text = "\x1f".join(cell.strip() for cell in row.cells)
             told = list(self.row(row, time, until))
             if not told and self.table.group:  # a meal that nobody measured: no fact, and not nothing
-                empty = f"{self.table.group} without figures"
-                unmapped[empty] = unmapped.get(empty, 0) + 1
+                empty[self.table.group] = empty.get(self.table.group, 0) + 1
             for item in told:
                 if isinstance(item, Event):
                     events.append((item, text))
@@ -203,7 +203,9 @@ class _Reading:
         yield from settle(events)
         for title, count in unmapped.items():
             if count:
-                yield Unmapped(title if title.endswith(" without figures") else f"column {title[:60]}", count)
+                yield Unmapped(f"column {title[:60]}", count)
+        for group, count in empty.items():
+            yield Unmapped(f"{group} without figures", count)
 
     def time(self, row: Row) -> Moment:
         time = self.table.time
@@ -304,7 +306,7 @@ class _Reading:
         unit = value.unit or self.cell(row, value.unit_column or "")
         return self.facts.number(
             quantity, text, unit, time, key, row.where, value=read[0], comparator=read[1], until=until, intent=intent,
-            group=group, assumed=self.assumed.get(value.column, False),
+            group=group, assumed=self.assumed.get(value.column, False), reckoned=text in value.words,
         )  # fmt: skip
 
 

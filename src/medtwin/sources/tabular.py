@@ -11,6 +11,7 @@ from medtwin.quantities import registry
 from medtwin.quantities.quantity import Kind
 from medtwin.record.event import Event, Flag
 from medtwin.record.moment import Moment, Shown
+from medtwin.sources.suspicions import flagged
 
 
 def encoding_of(content: bytes, stated: str = "utf-8") -> str:
@@ -76,16 +77,16 @@ def key_of(quantity: str, time: Moment) -> str:
 def settle(found: Iterable[tuple[Event, str]]) -> Iterator[Event]:
     """Give each fact of one payload its final key.
 
-    ``found`` pairs an event with the text of its whole row. The same row twice collapses (the store counts it as a
-    duplicate). Where the same moment has several values of a level or a rate, the source contradicts itself: all are
-    kept under keys of their own, flagged. Several *amounts* at one moment are several (two foods, two boluses in a
-    minute): kept apart, unflagged. Ordinals follow the content, not the order of rows.
+    ``found`` pairs an event with the text of its whole row. Glucose that looks like another unit is flagged. The same row
+    twice collapses (the store counts it as a duplicate). Where the same moment has several values of a level or a rate, the
+    source contradicts itself: all are kept under keys of their own, flagged. Several *amounts* at one moment are several
+    (two foods, two boluses in a minute): kept apart, unflagged. Ordinals follow the content, not the order of rows.
 
     A time of day that is shown twice is two moments. Those of the first hour have odd ordinals and those of the second
     even ones, so that they take the places of two values that contradicted each other when no zone was known yet.
     """
     by_key: dict[str, list[tuple[Event, str]]] = {}
-    for event, row in found:
+    for event, row in flagged(found):
         by_key.setdefault(event.key, []).append((event, row))
     for key, events in by_key.items():
         settled = any(event.time.settled for event, _ in events)

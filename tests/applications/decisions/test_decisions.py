@@ -1,5 +1,6 @@
 """The loop: promised, decided, carried out or not, and the place of what happened in what was promised."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -8,8 +9,8 @@ import pytest
 
 from medtwin.applications.decisions.decision import DIALECT, LEVELS, decide, decisions, facts
 from medtwin.applications.decisions.outcome import kept, outcome
-from medtwin.errors import FormatError
-from medtwin.record import Event, Intent, Moment, Record, Source, SourcePatient
+from medtwin.errors import FormatError, InferenceError
+from medtwin.record import Code, Event, Intent, Moment, Record, Source, SourcePatient
 from medtwin.record.home import open_store
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -23,13 +24,14 @@ def fact(quantity, value, at, **more):
     )  # fmt: skip
 
 
-def forecast(middle, sd=20.0, withheld=None):
-    """A normal forecast every five minutes for four hours."""
+def forecast(middle, sd=20.0, withheld=None, physiological=True, hours=4.0):
+    """A normal forecast every five minutes for some hours."""
     from scipy.stats import norm
 
-    times = tuple(NOW + timedelta(minutes=5 * n) for n in range(1, 49))
+    times = tuple(NOW + timedelta(minutes=5 * n) for n in range(1, round(12 * hours) + 1))
     return SimpleNamespace(
         quantity="glucose", made_at=NOW, label="test", times=() if withheld else times, withheld=withheld,
+        physiological=physiological,
         at=lambda level: np.full(len(times), middle + sd * norm.ppf(level)),
     )  # fmt: skip
 
@@ -37,10 +39,14 @@ def forecast(middle, sd=20.0, withheld=None):
 PLAN = (fact("insulin_bolus", 4.0, NOW + timedelta(minutes=10), intent=Intent.PLANNED),)
 
 
-def decided(verdict="accepted", because="", planned=None, middle=(200.0, 140.0)):
-    effect = SimpleNamespace(baseline=forecast(middle[0]), scenario=forecast(middle[1]))
+def decided(verdict="accepted", because="", planned=None, middle=(200.0, 140.0), plan=PLAN, hours=4.0):
+    effect = SimpleNamespace(baseline=forecast(middle[0], hours=hours), scenario=forecast(middle[1], hours=hours))
     record = Record("anna", (), None)
-    return decide(record, effect, PLAN, verdict, "tester", NOW, planned=planned, because=because)
+    return decide(record, effect, plan, verdict, "tester", NOW, planned=planned, because=because)
+
+
+def plan_of(quantity, value, minutes):
+    return (fact(quantity, value, NOW + timedelta(minutes=minutes), intent=Intent.PLANNED),)
 
 
 def after(readings, *given):
@@ -82,6 +88,61 @@ def test_what_was_not_carried_out_is_told_and_not_counted(given, carried):
     assert (found.counted is not None) is (carried == "carried out")
 
 
+@pytest.mark.parametrize(("quantity", "value"), [("insulin_long_acting", 10.0), ("insulin_basal_rate", 1.2)])
+def test_all_that_can_be_planned_is_looked_for(quantity, value):
+    made = decided(plan=plan_of(quantity, value, 10))
+    done = fact(quantity, value, NOW + timedelta(minutes=12))
+    found = outcome(after([(120, 140)], done), made, LATER)
+    assert (found.carried, found.counted is not None) == ("carried out", True)
+    other = fact(quantity, 2 * value, NOW + timedelta(minutes=12))
+    assert outcome(after([(120, 140)], other), made, LATER).carried == "otherwise"
+
+
+def test_long_acting_insulin_that_nobody_planned_is_another_day():
+    given = [("insulin_bolus", 4.0, 10), ("insulin_long_acting", 20.0, 30)]
+    events = [fact(quantity, value, NOW + timedelta(minutes=minute)) for quantity, value, minute in given]
+    found = outcome(after([(120, 140)], *events), decided(), LATER)
+    assert (found.carried, found.why, found.counted) == ("otherwise", "a dose that nobody planned", None)
+
+
+def test_a_pump_that_states_its_rate_is_nothing_more():
+    rates = [fact("insulin_basal_rate", 0.8, NOW + timedelta(minutes=30 * n)) for n in range(5)]
+    record = after([(120, 140)], fact("insulin_bolus", 4.0, NOW + timedelta(minutes=10)), *rates)
+    assert outcome(record, decided(), LATER).carried == "carried out"
+
+
+def test_a_dose_just_before_the_futures_is_the_planned_one_unless_it_was_known():
+    made = decided(plan=plan_of("insulin_bolus", 4.0, 0))
+    dose = fact("insulin_bolus", 4.0, NOW - timedelta(minutes=2))
+    note = replace(fact("note", 0.0, NOW), key=made.id, value=Code("urn:medtwin:decision", "accepted"))
+    late = after([(120, 140)], replace(note, recorded=5), replace(dose, recorded=6))
+    assert outcome(late, made, LATER).carried == "carried out"
+    known = after([(120, 140)], replace(note, recorded=5), replace(dose, recorded=4))  # in both futures already
+    assert outcome(known, made, LATER).carried == "not recorded"
+    early = fact("insulin_bolus", 4.0, NOW - timedelta(minutes=40))
+    assert outcome(after([(120, 140)], early), made, LATER).carried == "not recorded"
+    # a dose from before that nobody planned is no dose too many
+    both = after([(120, 140)], replace(dose, value=1.0), fact("insulin_bolus", 4.0, NOW + timedelta(minutes=1)))
+    assert outcome(both, made, LATER).carried == "carried out"
+
+
+def test_a_meal_at_the_last_promised_time_may_be_late():
+    made = decided(plan=plan_of("carbohydrate_intake", 30.0, 240))
+    meal = fact("carbohydrate_intake", 30.0, NOW + timedelta(minutes=245))
+    assert outcome(after([(120, 140)], meal), made, NOW + timedelta(hours=8)).carried == "carried out"
+    assert outcome(after([(120, 140)], meal), made, NOW + timedelta(minutes=242)).carried == "open"
+
+
+def test_a_promise_too_short_to_count_says_so():
+    bolus = fact("insulin_bolus", 4.0, NOW + timedelta(minutes=10))
+    found = outcome(after([(50, 140)], bolus), decided(hours=1.0), LATER)
+    assert found.counted is None
+    assert found.why == "as decided; promised for less than one and a half hours: not counted"
+    found = outcome(after([(95, 140)], bolus), decided(hours=1.75), LATER)
+    assert found.counted is not None
+    assert found.why == "as decided"
+
+
 def test_a_refusal_is_held_against_the_future_without():
     found = outcome(after([(120, 200)]), decided("refused", "not hungry"), LATER)
     assert found.carried == "carried out"
@@ -118,6 +179,9 @@ def test_promises_that_are_honest_are_kept_in_nine_of_ten():
 def test_nothing_is_decided_without_a_promise_or_a_reason():
     effect = SimpleNamespace(baseline=forecast(1.0, withheld="stale"), scenario=forecast(1.0, withheld="stale"))
     with pytest.raises(FormatError, match="withheld"):
+        decide(Record("anna", (), None), effect, PLAN, "accepted", "tester", NOW)
+    effect = SimpleNamespace(baseline=forecast(1.0, physiological=False), scenario=forecast(1.0, physiological=False))
+    with pytest.raises(InferenceError, match="no model speaks"):
         decide(Record("anna", (), None), effect, PLAN, "accepted", "tester", NOW)
     with pytest.raises(FormatError, match="without a reason"):
         decided("refused", "  ")

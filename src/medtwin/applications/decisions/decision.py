@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from medtwin.errors import FormatError, MedtwinError
+from medtwin.errors import FormatError, InferenceError, MedtwinError
 from medtwin.governance.grant import Grant
 from medtwin.quantities import registry
 from medtwin.record import Code, Event, Moment, Record, Source, SourcePatient
@@ -73,13 +73,19 @@ def decide(
 ) -> Decision:  # fmt: skip
     """A decision about ``effect``, which is that of ``planned`` (of a refusal: of ``suggested``).
 
-    Raises :class:`FormatError` where nothing was promised, or a change or a refusal states no reason.
+    Raises :class:`FormatError` where nothing was promised, or a change or a refusal states no reason, and
+    :class:`InferenceError` where no physiological model speaks, so that both futures are the same.
     """
     because = " ".join(because.split())
     if effect.baseline.withheld or not effect.baseline.times:
         raise FormatError(
             "a forecast that was withheld", expected="two futures to decide between", where=f"patient {record.patient}",
             remedy="decide when the twin can answer",
+        )  # fmt: skip
+    if not effect.baseline.physiological:
+        raise InferenceError(
+            "a person for whom no model speaks, so that a plan cannot be judged", expected="a physiological model",
+            where=f"patient {record.patient}", remedy="see `medtwin show` for the reason",
         )  # fmt: skip
     if verdict != "accepted" and not because:
         raise FormatError(f"a decision that is {verdict!r} without a reason", expected="why, in a few words")

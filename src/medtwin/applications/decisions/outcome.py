@@ -2,11 +2,13 @@
 
 Of an accepted or changed decision the promise is the future with the plan, if the record shows that the plan was carried out;
 of a refusal it is the future without. Where the record shows something else, or other food or insulin within the hours
-that were promised, the outcome is told and not counted: the promise was of another day.
+that were promised, the outcome is told and not counted: the promise was of another day. A planned dose may have been given
+up to NEAR before the futures were made, if it was recorded after the decision: one recorded earlier is in both futures.
 
 The surprise is the place of each reading in its promised distribution (0 to 1, the probability integral transform), by linear
 interpolation between the promised quantiles; beyond 5 and 95 % it says so and no more. Readings of one decision belong
-together, so the sum over decisions counts one reading of each: that nearest two hours.
+together, so the sum over decisions counts one reading of each: that nearest two hours. A promise that ends before one and a
+half hours has none.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from medtwin.statistics.binomial import exact_interval
 
 NEAR = timedelta(minutes=30)  #: within which a dose counts as the planned one
 LIKE = 0.15  #: relative difference of a dose from the planned one
-GIVEN = ("carbohydrate_intake", "insulin_bolus")
+GIVEN = ("carbohydrate_intake", "insulin_bolus", "insulin_long_acting")  #: of which nothing more may be given
 COUNTED = timedelta(hours=2)
+APART = timedelta(minutes=30)  #: of the counted reading from two hours, at most
+_NAMES = {"carbohydrate_intake": "a meal", "insulin_basal_rate": "a basal rate"}
 Carried = Literal["carried out", "not recorded", "otherwise", "open"]
 
 
@@ -84,8 +88,10 @@ def outcome(record: Record, decision: Decision, at: datetime) -> Outcome:
     counted = None
     if carried == "carried out" and readings:
         nearest = min(readings, key=lambda one: abs(one.time - decision.made_at - COUNTED))
-        if abs(nearest.time - decision.made_at - COUNTED) <= timedelta(minutes=30):
+        if abs(nearest.time - decision.made_at - COUNTED) <= APART:
             counted = nearest
+    if carried == "carried out" and promise.times[-1] < decision.made_at + COUNTED - APART:
+        why += "; promised for less than one and a half hours: not counted"
     return Outcome(decision, carried, why, readings, counted)
 
 
@@ -97,10 +103,7 @@ def kept(outcomes: Sequence[Outcome]) -> Kept:
 
 
 def _carried(record: Record, decision: Decision, end: datetime, at: datetime) -> tuple[Carried, str]:
-    given = [
-        e for e in record.of(*GIVEN, since=decision.made_at, until=end + timedelta(seconds=1))
-        if _usable(e) and e.instant > decision.made_at
-    ]  # fmt: skip
+    given = _given(record, decision, end, at)
     missing, matched = [], set()
     for dose in decision.planned:
         found = next((e for e in given if e.id not in matched and _matches(e, dose)), None)
@@ -116,11 +119,27 @@ def _carried(record: Record, decision: Decision, end: datetime, at: datetime) ->
         if other:
             return "otherwise", f"{_many(other)} of another size or at another time"
         return "not recorded", "the record shows nothing of it"
-    if more := [e for e in given if e.id not in matched]:
+    more = [
+        e for e in given
+        if e.id not in matched and e.quantity in GIVEN and decision.made_at < e.instant <= end
+    ]  # fmt: skip
+    if more:
         return "otherwise", f"{_many(more)} that nobody planned"
     if at < decision.made_at + COUNTED:
         return "open", "two hours are not over"
     return "carried out", "as decided" if decision.planned else "nothing was given, as decided"
+
+
+def _given(record: Record, decision: Decision, end: datetime, at: datetime) -> list[Event]:
+    """What may be the planned doses, or more than them, as far as known at ``at``."""
+    last = max((dose.time + NEAR for dose in decision.planned), default=end)
+    until = min(max(end, last), at) + timedelta(seconds=1)
+    kinds = {*GIVEN, *(dose.quantity for dose in decision.planned)}
+    kept = max((e.recorded for e in record.of("note") if e.key == decision.id), default=None)
+    return [
+        e for e in record.of(*kinds, since=decision.made_at - NEAR, until=until)
+        if _usable(e) and (e.instant > decision.made_at or kept is None or e.recorded > kept)
+    ]  # fmt: skip
 
 
 def _matches(event: Event, dose: PlannedDose) -> bool:
@@ -149,5 +168,9 @@ def _usable(event: Event) -> bool:
 
 
 def _many(events: Sequence[Event]) -> str:
-    kinds = sorted({"a meal" if e.quantity == "carbohydrate_intake" else "a dose" for e in events})
-    return " and ".join(kinds)
+    return " and ".join(sorted({_name(e.quantity) for e in events}))
+
+
+def _name(quantity: str) -> str:
+    plain = "a dose" if quantity.startswith("insulin_") else quantity.replace("_", " ")
+    return _NAMES.get(quantity, plain)
