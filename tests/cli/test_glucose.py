@@ -59,11 +59,21 @@ def test_doses(anna):
     assert said["limit"] == {"below_70": 0.05, "below_54": 0.01}
     named = [one for one in said["options"] if one["units"] == said["named_U"]]
     assert all(one["within"] for one in named)
+    assert (said["synthetic"], said["research_only"]) == (False, True)
     shown = anna("glucose", "doses", "anna", "--carbs", "40", "--units", "2", "--hours", "2")
     assert "no dose is named" in shown.stdout
+    assert "SYNTHETIC" not in shown.stdout
+    assert "not a prescription" in shown.stderr
     anna("glucose", "doses", "anna", "--units", "two", code=1)
     anna("glucose", "doses", "anna", "--units", "nan", code=1)
     anna("glucose", "doses", "anna", "--units", "2", "--bolus-in", "soon", code=1)
+
+
+def test_doses_for_a_made_up_person_are_labelled(anna, monkeypatch):
+    monkeypatch.setattr("medtwin.cli.glucose.is_synthetic", lambda store, grant, patient: patient == "anna")
+    asked = ("glucose", "doses", "anna", "--units", "2", "--hours", "2")
+    assert json.loads(anna(*asked, "--json").stdout)["synthetic"] is True
+    assert "anna (SYNTHETIC DATA)" in anna(*asked).stdout
 
 
 def test_review_asks_for_a_week(anna):

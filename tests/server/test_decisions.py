@@ -25,9 +25,12 @@ def test_what_is_no_decision_is_refused(served):
 
 
 def test_from_a_plan_to_what_came_of_it(served, people):
-    assert served.get("/patients/ada/decisions")["decisions"] == []
+    empty = served.get("/patients/ada/decisions")
+    assert empty["decisions"] == []
+    assert empty["synthetic"] is True
     asked = {"hours": 4, "suggested": [plan()], "verdict": "accepted", "because": "hungry"}
     made = served.post("/patients/ada/decisions", asked)
+    assert made["synthetic"] is True
     (one,) = made["decisions"]
     assert one["question"].startswith("30 g carbohydrate")
     assert one["verdict"] == "accepted"

@@ -1,15 +1,18 @@
 """A patient's days: what is too little is withheld with its reason, what is enough becomes a window of the right length."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from medtwin.inference.identification import replay_of, window
+from medtwin.inference.problem import problem
 from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.record import Record
-from medtwin.twin.identify import HEART, LEAD, identify_patient, tape_of, told_window
-from medtwin.twin.responses import disagree, responses
+from medtwin.twin.identify import HEART, LEAD, identify_patient, most_readings, tape_of, told_window
+from medtwin.twin.responses import disagree, paths, responses
 from twin.people import TYPE_1, committed, event
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -84,6 +87,49 @@ def test_readings_that_crowd_count_once_and_a_heart_rate_does_not_run_on():
     tape, *_ = tape_of(known, since, size)
     assert tape.readings["glucose"].present.sum() <= 3 * 361
     assert (tape.inputs["heart_rate"] > 100.0).sum() == HEART / 60.0
+    held = window(tape, dt=GlucoseMeals().clock.step, readings=most_readings(3))
+    assert held.present.sum() == tape.readings["glucose"].present.sum() > 3 * 288 + 48
+
+
+def test_a_window_is_as_long_as_was_asked():
+    """Eight days are eight, in a size class of ten: what came before is not read, and nothing lies after."""
+    record = days_of(12)
+    known, since, until, size = told_window(GlucoseMeals(), record, START + timedelta(days=12), 8)
+    assert (until - since, size) == (timedelta(days=8), 10)
+    tape, first, steps = tape_of(known, since, size)
+    assert steps == 10 * 1440 + LEAD * 60
+    at = np.flatnonzero(tape.readings["glucose"].present)
+    assert len(at) == 8 * 288
+    assert (at[0] + 1 + first, at[-1] + 1 + first) == (known.axis.boundary(since) + 5, known.axis.boundary(until))
+    found = identify_patient(days_of(12, diagnosis=False), GlucoseMeals(), days=8)
+    assert (found.days, found.meals) == (8, 24)
+
+
+def test_what_was_not_known_then_is_not_used():
+    """Boluses that were told a week late are not there as of the day itself."""
+    record = days_of(5)
+    late = tuple(
+        replace(e, available=e.available + timedelta(days=7)) if e.quantity == "insulin_bolus" else e
+        for e in record.history
+    )
+    at = START + timedelta(days=4, hours=12)
+    found = identify_patient(Record("ada", late, record.zone), GlucoseMeals(), at=at)
+    assert "boluses on 0 of" in found.withheld
+
+
+def test_each_draw_is_at_rest_until_something_is_given():
+    """Ten people of the prior, each with the basal rate that holds them: their glucose stays where it is."""
+    replay = replay_of(problem(GlucoseMeals(), {"body_weight": 70.0}))
+    z = np.random.default_rng(1).normal(0.0, 0.5, (len(replay.names), 10))
+    z[-1] = 0.0
+    path, length = paths(replay, z, [("carbohydrate_intake", 20.0, "breakfast"), ("insulin_bolus", 1.0, "lunch")])
+    assert np.ptp(path[..., -1], axis=0) == pytest.approx(0.0, abs=0.5)
+    assert np.ptp(path[0, :, -1]) > 5.0  # they are not one person
+    change = path - path[..., -1:]
+    lunch = round(13.0 * 60.0 / length)
+    assert (change[:, :, 0].max(0) > 2.0).all()
+    assert (change[lunch:, :, 1].min(0) < -2.0).all()
+    assert change[:lunch, :, 1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_disagreement_is_when_both_medians_lie_outside():

@@ -119,6 +119,16 @@ def opened(home: Path | None, *, make: bool = False) -> Iterator[tuple[SqlStore,
         yield store, store.issue_grant()
 
 
+def is_synthetic(store: SqlStore, grant: Grant, patient: str) -> bool:
+    """Whether the patient is a made-up person; False for one who is not here."""
+    return any(one.synthetic for one in store.patients(grant) if one.id == patient)
+
+
+def titled(name: str, synthetic: bool) -> None:
+    """A bold line that names the patient, and says so of a made-up one."""
+    typer.secho(f"{name}{' (SYNTHETIC DATA)' if synthetic else ''}", bold=True)
+
+
 def emit(command: str, content: dict[str, Any], version: int = 1) -> None:
     """One JSON document with its schema first."""
     typer.echo(json.dumps({"schema": f"medtwin/{command}/{version}", **content}, default=_plain, allow_nan=False))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from medtwin.cli.common import Home, Json, PatientId, command, emit, opened, table
+from medtwin.cli.common import Home, Json, PatientId, command, emit, is_synthetic, note, opened, table, titled
 from medtwin.cli.people import unit_shown
 
 
@@ -26,14 +26,16 @@ def decisions(patient: PatientId, home: Home = None, as_json: Json = False) -> N
 
     with opened(home) as (store, grant):
         record = store.record(patient, grant)
+        synthetic = is_synthetic(store, grant, patient)
         found = [outcome(record, one, datetime.now(UTC)) for one in found_in(store, grant, record)]
     held = kept(found)
     if as_json:
         emit("decisions", {
-            "patient": patient, "decisions": found,
+            "patient": patient, "synthetic": synthetic, "research_only": True, "decisions": found,
             "kept": {"decisions": held.decisions, "counted": held.counted, "inside": held.inside, "interval": held.interval},
         })  # fmt: skip
         return
+    titled(patient, synthetic)
     rows = []
     for one in found:
         near, told = one.counted, ""
@@ -53,3 +55,4 @@ def decisions(patient: PatientId, home: Home = None, as_json: Json = False) -> N
             f"{held.inside} of {held.counted} counted outcomes within the promised 90 % (exact 95 % interval of the share: "
             f"{low:.0%} to {high:.0%})."
         )
+    note("research output, no treatment decision")

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import AsOf, Home, Json, PatientId, command, emit, note, opened, progress, table
+from medtwin.cli.common import (
+    AsOf,
+    Home,
+    Json,
+    PatientId,
+    command,
+    emit,
+    is_synthetic,
+    note,
+    opened,
+    progress,
+    table,
+    titled,
+)
 from medtwin.cli.people import living, read_as_utc
 
 if TYPE_CHECKING:
@@ -250,6 +263,7 @@ def doses(
     except ValueError:
         raise FormatError(f"the doses {units[:40]!r}", expected="numbers with commas, such as 2,4,6") from None
     with opened(home) as (store, grant):
+        synthetic = is_synthetic(store, grant, patient)
         door, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
         if life.twin is None or "insulin_bolus" not in life.twin.facts.doses:
             raise InferenceError(life.choice.reason, expected="a person for whom a model takes insulin")
@@ -264,7 +278,8 @@ def doses(
         made = sweep(asked, ask, misfit(life.twin), given_in)
     if as_json:
         emit("glucose-doses", {
-            "patient": patient, "at": at, "carbs_g": carbs, "hours": hours, "label": made.label, "options": made.options,
+            "patient": patient, "synthetic": synthetic, "at": at,
+            "carbs_g": carbs, "hours": hours, "label": made.label, "options": made.options,
             "named_U": made.named, "why": made.why, "limit": {"below_70": LIMIT, "below_54": DEEP}, "research_only": True,
         })  # fmt: skip
         return
@@ -273,11 +288,13 @@ def doses(
          f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", f"{one.time_above_180:.0%}", one.words)
         for one in made.options
     ]  # fmt: skip
+    titled(patient, synthetic)
     head = ("U", "lowest median", "highest median", "< 70", "< 54", "> 180", "time > 180", "")
     table(
         f"{made.label}: glucose in {hours:g} h, mg/dL (90 %); chances at the worst moment", head, rows, right=range(7)
     )
     typer.echo(made.why)
+    note("research output, not a prescription")
 
 
 def grid(

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtwin.cli.common import AsOf, Home, Json, PatientId, command, emit, note, opened, progress, table
+from medtwin.cli.common import (
+    AsOf,
+    Home,
+    Json,
+    PatientId,
+    command,
+    emit,
+    is_synthetic,
+    note,
+    opened,
+    progress,
+    table,
+    titled,
+)
 from medtwin.cli.people import read_as_utc
 
 if TYPE_CHECKING:
@@ -56,6 +69,7 @@ def identify(
     asked = [by_name(name) for name in (model or ["glucose_meals"])]
     with opened(home) as (store, grant):
         record = store.record(patient, grant)
+        synthetic = is_synthetic(store, grant, patient)
     moment = None if as_of in (None, "last") else instant(str(as_of), datetime.now(UTC), record.zone)
     said = read_as_utc(patient, record.zone, as_of if moment else None)
     found: list[Identification] = []
@@ -69,14 +83,17 @@ def identify(
             "identify",
             {
                 "patient": patient,
+                "synthetic": synthetic,
+                "research_only": True,
                 "models": [_content(f, a) for f, a in zip(found, answers, strict=True)],
                 "notes": said,
             },
         )
         return
     for each in found:
-        _show(each)
+        _show(each, synthetic)
     _compare(found, answers)
+    note("research output, no treatment decision")
 
 
 def _content(one: Identification, answers: tuple[Response, ...]) -> dict[str, Any]:
@@ -104,8 +121,8 @@ def _three(values: tuple[float, float, float]) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def _show(one: Identification) -> None:
-    typer.secho(f"{one.patient}: {one.model.name}", bold=True)
+def _show(one: Identification, synthetic: bool) -> None:
+    titled(f"{one.patient}: {one.model.name}", synthetic)
     typer.echo(
         f"{one.since:%Y-%m-%d %H:%M} to {one.until:%Y-%m-%d %H:%M} UTC; {one.days} days with readings, {one.meals} meals"
     )

@@ -31,7 +31,8 @@ SHOWN = timedelta(days=90)
 @route("/patients/{patient}/decisions", "What was decided, what happened then, and how promises were kept.", Decisions)
 async def listed(request: Request) -> Response:
     here, standing = await context.standing(request)
-    return answer(await here.living.read(_list, here, standing))
+    synthetic = (await context.entry(request))[1].synthetic
+    return answer(await here.living.read(_list, here, standing, synthetic))
 
 
 @route(
@@ -40,6 +41,7 @@ async def listed(request: Request) -> Response:
 )  # fmt: skip
 async def keep(request: Request) -> Response:
     here, standing = await context.standing(request)
+    synthetic = (await context.entry(request))[1].synthetic
     asked = await body(request, DecisionRequest)
     if not 1.0 <= asked.hours <= 24.0:
         raise Refusal(400, "Out of range", f"found hours {asked.hours:g}; expected 1 to 24")
@@ -57,25 +59,25 @@ async def keep(request: Request) -> Response:
         standing.record, effect, suggested, asked.verdict, here.living.grant.who, here.clock(),
         planned=changed or None, because=asked.because, snapshot=snapshot,
     )  # fmt: skip
-    return answer(await here.living.read(_keep, here, standing, made))
+    return answer(await here.living.read(_keep, here, standing, made, synthetic))
 
 
-def _keep(here: context.Context, standing: Standing, made: Decision) -> Decisions:
+def _keep(here: context.Context, standing: Standing, made: Decision, synthetic: bool) -> Decisions:
     grant = here.living.grant
     with here.noting.noting():
         events = facts(here.store, grant, standing.patient, made)
         here.noting.append(events, grant)
     here.follower.wake()
-    return _list(here, standing)
+    return _list(here, standing, synthetic)
 
 
-def _list(here: context.Context, standing: Standing) -> Decisions:
+def _list(here: context.Context, standing: Standing, synthetic: bool) -> Decisions:
     now = here.clock()
     record = here.store.record(standing.patient, here.living.grant)
     found = [outcome(record, one, now) for one in decisions(here.store, here.living.grant, record)]
     held = kept(found)
     return Decisions(
-        now=now, patient=standing.patient,
+        now=now, patient=standing.patient, synthetic=synthetic,
         decisions=[_shown(one) for one in found if now - one.decision.decided_at <= SHOWN],
         kept=PromisesKept(
             decisions=held.decisions, counted=held.counted, inside=held.inside,

@@ -11,6 +11,7 @@ the edge of what is known of anybody (:mod:`medtwin.twin.fit` has the rule), by 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -118,7 +119,10 @@ def spoken_for(model: Model, record: Record, at: datetime) -> str | None:
 
 
 def told_window(model: Model, record: Record, at: datetime, days: int) -> tuple[Facts, datetime, datetime, int]:
-    """(facts, beginning, end, size class in days) of the last ``days`` days with readings up to ``at``."""
+    """(facts, beginning, end, size class in days) of the last ``days`` days with readings up to ``at``.
+
+    The size class, not shorter than the window, is for compiling alone: after the end nothing is read.
+    """
     axis = Axis.of(model, record.zone)
     events = [e for e in told(model, record) if e.instant <= at]
     seen = [e.instant for e in events if e.quantity == "glucose"]
@@ -129,7 +133,7 @@ def told_window(model: Model, record: Record, at: datetime, days: int) -> tuple[
     until = max(seen)
     span = (until - min(seen)) / timedelta(days=1)
     size = next((s for s in SIZES if s >= min(days, span) - 0.02), SIZES[-1])
-    since = until - timedelta(days=size)
+    since = until - timedelta(days=min(days, size))
     made = facts(model, axis, events)
     doses = dict(made.doses)
     if "heart_rate" in doses:
@@ -139,7 +143,10 @@ def told_window(model: Model, record: Record, at: datetime, days: int) -> tuple[
 
 
 def tape_of(known: Facts, since: datetime, size: int) -> tuple[Any, int, int]:
-    """(tape of batch one with the lead before it, its first step, its steps). Readings of the lead do not count."""
+    """(tape of ``size`` days from ``since``, of batch one, with the lead before it; its first step; its steps).
+
+    Readings of the lead do not count.
+    """
     axis = known.axis
     lead, steps = round(LEAD * 3600.0 / axis.length), round(size * 86400.0 / axis.length)
     first = axis.boundary(since) - lead
@@ -153,6 +160,11 @@ def tape_of(known: Facts, since: datetime, size: int) -> tuple[Any, int, int]:
     return _batched(made), first, lead + steps
 
 
+def most_readings(size: int) -> int:
+    """Room for readings that are ``SLOT`` minutes apart."""
+    return size * math.ceil(1440.0 / SLOT) + 96
+
+
 def _batched(tape: Any) -> Any:
     import jax
 
@@ -163,7 +175,8 @@ def _batched(tape: Any) -> Any:
 def identify_patient(
     record: Record, model: Model, *, days: int = 14, at: datetime | None = None, starts: int = 6, seed: int = 0
 ) -> Identification:
-    """The parameters of ``model`` for this patient from the last ``days`` days up to ``at`` (default: the newest reading).
+    """The parameters of ``model`` for this patient from the last ``days`` days up to ``at`` (default: the newest reading), from
+    what was known then.
 
     Withheld, with the reason, where too little is told. Raises InferenceError for a record without any reading.
     """
@@ -172,6 +185,7 @@ def identify_patient(
     from medtwin.inference import identification as method
     from medtwin.inference.problem import problem
 
+    record = record if at is None else record.known_by(at)
     now = at or max((e.instant for e in record.of("glucose")), default=datetime.now(UTC))
     known, since, until, size = told_window(model, record, now, days)
     events = tuple(e for e in told(model, record) if e.instant <= now)
@@ -183,7 +197,7 @@ def identify_patient(
     covariates = known_covariates(model, record)(until)
     posed = problem(model, covariates)
     replay = method.replay_of(posed)
-    held = method.window(tape, dt=model.clock.step, readings=size * 288 + 96)
+    held = method.window(tape, dt=model.clock.step, readings=most_readings(size))
     found = method.identify(replay, held, jax.random.PRNGKey(seed), starts=starts)
     return Identification(
         record.patient, model, since, until, counted, meals, int(found.readings[0]),

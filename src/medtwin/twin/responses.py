@@ -7,6 +7,7 @@ same days and differ here show what the days cannot decide: model-form uncertain
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +30,7 @@ class Response:
 
 def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
     """Responses to the inputs that the model accepts; empty where nothing was identified."""
-    import jax
-    import jax.numpy as jnp
-
-    from medtwin.inference.identification import Window, draws, started
+    from medtwin.inference.identification import draws
 
     if found.withheld or found.replay is None:
         return ()
@@ -43,21 +41,9 @@ def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
         if any(a.quantity == quantity for a in model.accepts)
         for meal in HOURS
     ]
-    length = model.clock.step * model.clock.unit / 60.0  # minutes a step
-    steps = round((max(HOURS.values()) + AHEAD) * 60.0 / length)
     z = draws(found.identified, 0, DRAWS, seed)
     z[-1] = 0.0  # from rest, not from where the window began
-    wide = jnp.broadcast_to(jnp.asarray(z)[:, :, None], (len(z), DRAWS, len(asked) + 1))
-    _, parameters = started(replay, wide)
-    rest: dict[str, Any] = {k: float(np.median(np.asarray(v))) for k, v in model.resting(parameters).items()}
-    inputs = {k: np.full((steps, len(asked) + 1), v) for k, v in rest.items()}
-    for j, (quantity, amount, meal) in enumerate(asked):
-        begin = round(HOURS[meal] * 60.0 / length)
-        lasts = max(1, round((4.0 if quantity == "carbohydrate_intake" else 1.0) / length))
-        inputs[quantity][begin : begin + lasts, j] += amount / (lasts * model.clock.step)
-    none = jnp.zeros((1, len(asked) + 1))
-    held = Window({k: jnp.asarray(v) for k, v in inputs.items()}, jnp.asarray(0.0), *(none,) * 5)
-    path = np.asarray(jax.jit(lambda z: replay(held, z))(wide))
+    path, length = paths(replay, z, asked)
     made = []
     for j, (quantity, amount, meal) in enumerate(asked):
         begin = round(HOURS[meal] * 60.0 / length)
@@ -67,6 +53,35 @@ def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
         what = f"{amount:g} g carbohydrate" if quantity == "carbohydrate_intake" else f"{amount:g} U rapid insulin"
         made.append(Response(what, f"{meal}, {HOURS[meal]:g} h", (low, middle, high)))
     return tuple(made)
+
+
+def paths(replay: Any, z: np.ndarray, asked: Sequence[tuple[str, float, str]]) -> tuple[np.ndarray, float]:
+    """(glucose ``[step, draw, asked + 1]`` in mg/dL, the last after nothing; minutes a step) for deviates ``z [named, draw]``.
+
+    Each draw is given its own resting inputs (its own basal rate), so that nothing moves it but what is asked.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from medtwin.inference.identification import Window, started
+
+    clock, count, many = replay.problem.model.clock, z.shape[1], len(asked) + 1
+    length = clock.step * clock.unit / 60.0
+    steps = round((max(HOURS.values()) + AHEAD) * 60.0 / length)
+    wide = jnp.repeat(jnp.asarray(z), many, axis=1)[:, None, :]
+    _, parameters = started(replay, wide)
+    rest = {
+        k: np.broadcast_to(np.asarray(v), (1, count * many))
+        for k, v in replay.problem.model.resting(parameters).items()
+    }
+    inputs = {k: np.repeat(v, steps, axis=0).reshape(steps, count, many) for k, v in rest.items()}
+    for j, (quantity, amount, meal) in enumerate(asked):
+        begin = round(HOURS[meal] * 60.0 / length)
+        lasts = max(1, round((4.0 if quantity == "carbohydrate_intake" else 1.0) / length))
+        inputs[quantity][begin : begin + lasts, :, j] += amount / (lasts * clock.step)
+    none = jnp.zeros((1, count * many))
+    held = Window({k: jnp.asarray(v.reshape(steps, -1)) for k, v in inputs.items()}, jnp.asarray(0.0), *(none,) * 5)
+    return np.asarray(jax.jit(lambda z: replay(held, z))(wide)).reshape(steps, count, many), length
 
 
 def disagree(first: tuple[float, float, float], second: tuple[float, float, float]) -> bool:

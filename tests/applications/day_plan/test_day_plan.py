@@ -1,6 +1,7 @@
 """Meals, responses, what is foretold, and what is called unknown: on a made-up life whose truth is known."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from medtwin.applications.day_plan.plan import day_plan
 from medtwin.applications.day_plan.study import page, people_of, study
 from medtwin.applications.day_plan.write import content, document, headline, save
 from medtwin.errors import AnalysisError
-from medtwin.record import Code
+from medtwin.record import Code, Flag, Intent
 from medtwin.reports.html import page as html
 
 START = datetime(2026, 3, 2)  # noqa: DTZ001 - a person's clock
@@ -95,6 +96,7 @@ def test_dishes_are_ranked_and_a_walk_is_found_out(someone):
     made = day_plan(someone)
     assert [one.name for one in made.meals] == ["salad", "porridge", "pasta"]
     assert "'salad' raises glucose least" in headline(made)
+    assert headline(made).endswith(").")
     effects = {one.name: one for one in made.effects}
     low, _, high = effects["carbohydrate"].change
     assert low <= 6.0 <= high  # per 10 g
@@ -126,6 +128,64 @@ def test_nothing_after_the_moment_counts(someone):
     made = day_plan(someone, at)
     later = day_plan(record([e for e in someone.events if e.instant <= at]), at)
     assert content(made) == content(later)
+
+
+def test_a_meal_whose_two_hours_are_not_over_is_not_judged(someone):
+    """Ten minutes after a meal its response lies ahead, whatever the record already holds."""
+    events = [replace(e, available=e.instant) for e in someone.events]
+    last = [m.begin for m in meals(someone)][60]
+    at = last + timedelta(minutes=10)
+    made = day_plan(record(events), at)
+    assert made.eaten == 61
+    assert len(made.responses) == 60
+    assert max(one.meal.begin for one in made.responses) < last
+    assert "1 of 61 meals" in made.notes[0]
+
+
+def test_what_was_not_known_then_does_not_count(someone):
+    at = [m.begin for m in meals(someone)][60]
+    late = [
+        replace(e, available=at + timedelta(days=2) if e.quantity == "fat_intake" else e.instant)
+        for e in someone.events
+    ]
+    assert day_plan(record(late), at).eaten == 61
+    assert all(one.meal.fat is None for one in day_plan(record(late), at).responses)
+    assert any(one.meal.fat is not None for one in day_plan(record(late)).responses)
+
+
+def test_two_devices_are_not_added_together(someone):
+    """A phone that tells of the same walks less often, a second sensor that reads 30 higher, a second tracker of sleep."""
+    walks = someone.of("step_count")
+    nights = [reading(START + timedelta(days=n, hours=hour), 3.5, quantity="sleep_duration", system="watch")
+              for n in range(30) for hour in (0, 4)]  # fmt: skip
+    alone = responses(record([*someone.events, *nights]))
+    phone = [reading(e.time.local, 4000.0, quantity="step_count", system="phone") for e in walks[::3]]
+    other = [
+        reading(e.time.local + timedelta(minutes=2), e.value + 30.0, system="other") for e in someone.of("glucose")[::2]
+    ]
+    slept = [
+        reading(START + timedelta(days=n, hours=-1), 8.0, quantity="sleep_duration", system="phone") for n in range(30)
+    ]
+    both = record([*someone.events, *nights, *phone, *other, *slept])
+    assert responses(both) == alone
+    assert {one.sleep for one in alone} == {7.0}
+    said = " ".join(day_plan(both).notes)
+    assert "step count of several systems at once (phone, sensor): 30 values" in said
+    assert "glucose of several systems at once (other, sensor): 4320 values" in said
+    assert "sleep duration of several systems at once (phone, watch): 30 values" in said
+
+
+def test_only_insulin_that_was_given_lately_refuses_the_plan(someone):
+    doses = [
+        reading(START, 4.0, quantity="insulin_bolus", intent=Intent.PLANNED),
+        reading(START, 400.0, quantity="insulin_bolus", flags=(Flag.IMPLAUSIBLE,)),
+        reading(START - timedelta(days=7000), 20.0, quantity="insulin_long_acting"),
+        reading(START, 0.0, quantity="insulin_basal_rate"),
+    ]
+    assert content(day_plan(record([*someone.events, *doses]))) == content(day_plan(someone))
+    for quantity in ("insulin_bolus", "insulin_long_acting", "insulin_basal_rate"):
+        with pytest.raises(AnalysisError, match="doses of insulin"):
+            day_plan(record([*someone.events, reading(START, 1.0, quantity=quantity)]))
 
 
 def test_a_dish_that_does_more_than_its_grams_say_is_noticed():

@@ -633,6 +633,7 @@ export interface PromisesKept {
 export interface Decisions {
   now: Time;
   patient: string;
+  synthetic: boolean;
   decisions: DecisionShown[];
   kept: PromisesKept;
 }

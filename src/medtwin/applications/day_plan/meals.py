@@ -3,11 +3,14 @@
 Facts of food that share a group, or begin within :data:`TOGETHER`, are one meal. The response is looked at where readings
 are dense: the rise above the level before the meal, and the minutes above two limits, in the two hours after it began
 (the window of the consensus and of postprandial studies). A meal that begins within the two hours after another still counts, and
-its own level before is what it starts from; it is said that the meal before was still on its way.
+its own level before is what it starts from; it is said that the meal before was still on its way. Of glucose, steps and sleep
+that several systems tell on one day, only the system that tells more of it counts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -60,7 +63,7 @@ class Response:
 def meals(record: Record) -> tuple[Meal, ...]:
     """Meals that happened, in order of time; only those that tell at least one nutrient."""
     told = sorted(
-        (e for e in record.of(*FOOD, "note") if _usable(e)), key=lambda e: (e.instant, e.quantity, e.key)
+        (e for e in record.of(*FOOD, "note") if usable(e)), key=lambda e: (e.instant, e.quantity, e.key)
     )  # fmt: skip
     found: list[list[Event]] = []
     for event in (e for e in told if e.quantity in FOOD):
@@ -90,7 +93,9 @@ def meals(record: Record) -> tuple[Meal, ...]:
 def responses(record: Record, eaten: tuple[Meal, ...] | None = None) -> tuple[Response, ...]:
     """The response to each meal around which readings are dense, in order of time."""
     eaten = meals(record) if eaten is None else eaten
-    readings = [e for e in record.of("glucose") if _usable(e) and isinstance(e.value, float)]
+    readings, _ = of_one_system(record, "glucose")
+    steps, _ = of_one_system(record, "step_count")
+    slept, _ = of_one_system(record, "sleep_duration")
     time = np.array([e.instant.timestamp() for e in readings]) / 60.0
     value = np.array([e.value for e in readings], float)
     made = []
@@ -101,7 +106,7 @@ def responses(record: Record, eaten: tuple[Meal, ...] | None = None) -> tuple[Re
             continue
         before, slope, rise, above = seen
         near = number > 0 and meal.begin - eaten[number - 1].begin < WINDOW
-        made.append(Response(meal, before, slope, rise, above, _steps(record, meal), _sleep(record, meal), near))
+        made.append(Response(meal, before, slope, rise, above, _steps(steps, meal), _sleep(slept, meal), near))
     return tuple(made)
 
 
@@ -123,10 +128,29 @@ def _seen(
     return before, slope, float(held.max() - before), (above[0], above[1])
 
 
-def _steps(record: Record, meal: Meal) -> float | None:
+def of_one_system(
+    record: Record, quantity: str, since: datetime | None = None, until: datetime | None = None
+) -> tuple[list[Event], str]:
+    """Usable numbers of ``quantity``: of a day that several systems tell, those of the one that tells more; and what was left
+    out, in words. A day is the person's; of sleep it is from noon to noon."""
+    events = [e for e in record.of(quantity, since=since, until=until) if usable(e) and isinstance(e.value, float)]
+    systems = sorted({e.source.system for e in events})
+    if len(systems) < 2:
+        return events, ""
+    shift = 43200.0 if quantity == "sleep_duration" else 0.0
+    days = [(e.instant.timestamp() + _east(e, record) + shift) // 86400.0 for e in events]
+    count = Counter((day, e.source.system) for day, e in zip(days, events, strict=True))
+    most = {day: max(systems, key=lambda system: count[day, system]) for day in days}
+    kept = [e for day, e in zip(days, events, strict=True) if e.source.system == most[day]]
+    left = len(events) - len(kept)
+    words = f"{quantity.replace('_', ' ')} of several systems at once ({', '.join(systems)}): {left} values of the one that "
+    return kept, f"{words}told less of a day left out" if left else ""
+
+
+def _steps(told: Sequence[Event], meal: Meal) -> float | None:
     """Steps in the hour after; None where the day has no count of steps at all."""
-    day = record.of("step_count", since=meal.begin - timedelta(hours=12), until=meal.begin + timedelta(hours=12))
-    counted = [e for e in day if _usable(e) and isinstance(e.value, float)]
+    half = timedelta(hours=12)
+    counted = [e for e in told if meal.begin - half <= e.instant < meal.begin + half]
     if not counted:
         return None
     total = 0.0
@@ -140,17 +164,14 @@ def _steps(record: Record, meal: Meal) -> float | None:
     return total
 
 
-def _sleep(record: Record, meal: Meal) -> float | None:
+def _sleep(told: Sequence[Event], meal: Meal) -> float | None:
     """Hours slept in the 24 h before; None where nothing of it is recorded."""
-    slept = [
-        e
-        for e in record.of("sleep_duration", since=meal.begin - timedelta(hours=24), until=meal.begin)
-        if _usable(e) and isinstance(e.value, float)
-    ]
+    slept = [e for e in told if meal.begin - timedelta(hours=24) <= e.instant < meal.begin]
     return sum(e.value for e in slept if isinstance(e.value, float)) if slept else None
 
 
-def _usable(event: Event) -> bool:
+def usable(event: Event) -> bool:
+    """Whether it was observed, happened, and is plausible."""
     return (
         event.basis is Basis.OBSERVED and event.intent is Intent.HAPPENED and Flag.IMPLAUSIBLE not in event.flags
         and isinstance(event.value, (float, Code))

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 import numpy as np
 from scipy import stats
 
-from medtwin.applications.day_plan.meals import LIMITS, Meal, Response, meals, responses
+from medtwin.applications.day_plan.meals import LIMITS, WINDOW, Meal, Response, meals, of_one_system, responses, usable
 from medtwin.applications.day_plan.prediction import COLUMNS, Person, clock, effect, nutrients, person
 from medtwin.applications.day_plan.prior import DISH, PRIOR
 from medtwin.errors import AnalysisError
-from medtwin.record import Record
+from medtwin.record import Event, Record
 
 FEWEST = 5  #: meals with a response, below which the person's own say is too little
 INSULIN = ("insulin_bolus", "insulin_basal_rate", "insulin_long_acting")
@@ -71,20 +71,24 @@ class DayPlan:
 
 
 def day_plan(record: Record, at: datetime | None = None, *, synthetic: bool = False) -> DayPlan:
-    """Of the last 90 days. Raises :class:`AnalysisError` for somebody who injects insulin, and where too little is known."""
-    if record.of(*INSULIN):
-        raise AnalysisError(
-            "doses of insulin", expected="somebody who injects none", where=f"patient {record.patient}",
-            remedy="ask `medtwin what-if` for a meal with its dose",
-        )  # fmt: skip
+    """Of the last 90 days up to ``at`` (default: the newest reading), from what was known then.
+
+    Raises :class:`AnalysisError` for somebody who injects insulin, and where too little is known.
+    """
+    record = record if at is None else record.known_by(at)
     newest = max((e.instant for e in record.of("glucose")), default=None)
     if newest is None:
         raise AnalysisError(
             "no sensor glucose", where=f"patient {record.patient}", remedy="ingest an export of a sensor"
         )
     end = at or newest
+    if any(_injected(e, end) for e in record.of(*INSULIN)):
+        raise AnalysisError(
+            "doses of insulin in the last 90 days", expected="somebody who injects none",
+            where=f"patient {record.patient}", remedy="ask `medtwin what-if` for a meal with its dose",
+        )  # fmt: skip
     eaten = tuple(m for m in meals(record) if end - RECENT <= m.begin <= end)
-    answered = responses(record, eaten)
+    answered = responses(record, tuple(m for m in eaten if m.begin + WINDOW <= end))
     if len(answered) < FEWEST:
         raise AnalysisError(
             f"{len(answered)} meals with dense readings for two hours after them, of {len(eaten)} meals",
@@ -96,7 +100,7 @@ def day_plan(record: Record, at: datetime | None = None, *, synthetic: bool = Fa
     ranked = tuple(sorted(_ranked(eaten, answered, learnt, before), key=lambda one: one.expected[1]))
     return DayPlan(
         record.patient, synthetic, end, len(eaten), answered, before, ranked, _effects(learnt), learnt,
-        _notes(eaten, answered, learnt, record),
+        _notes(eaten, answered, learnt, record, end),
     )  # fmt: skip
 
 
@@ -148,10 +152,23 @@ def _effects(learnt: Person) -> tuple[Effect, ...]:
     return tuple(made)
 
 
-def _notes(eaten: tuple[Meal, ...], answered: tuple[Response, ...], learnt: Person, record: Record) -> tuple[str, ...]:
-    said = []
+def _injected(event: Event, end: datetime) -> bool:
+    """Whether it is insulin that was given within the 90 days."""
+    last = event.until.instant if event.until is not None else event.instant
+    given = usable(event) and isinstance(event.value, float) and event.value > 0.0
+    return given and event.instant <= end and last >= end - RECENT
+
+
+def _notes(
+    eaten: tuple[Meal, ...], answered: tuple[Response, ...], learnt: Person, record: Record, end: datetime
+) -> tuple[str, ...]:
+    since, until = end - RECENT - timedelta(days=1), end + timedelta(seconds=1)
+    told = [
+        of_one_system(record, quantity, since, until)[1] for quantity in ("glucose", "step_count", "sleep_duration")
+    ]
+    said = [sentence for sentence in told if sentence]
     if left := len(eaten) - len(answered):
-        said.append(f"{left} of {len(eaten)} meals have too few readings around them")
+        said.append(f"{left} of {len(eaten)} meals have too few readings around them, or are not two hours past")
     if near := sum(one.overlaps for one in answered):
         said.append(f"{near} meals began within two hours of the one before, whose glucose was still on its way")
     if lacking := sum(None in nutrients(one.meal) for one in answered):

@@ -68,8 +68,10 @@ def headline(plan: DayPlan) -> str:
     first, last = plan.meals[0], plan.meals[-1]
     if len(plan.meals) < 2 or first.expected[2] >= last.expected[0]:
         return "No two of these meals can be told apart with 90 %: their expected rises overlap."
-    return f"Of the meals in the record {first.name!r} raises glucose least ({_range(first)}), {last.name!r} most "
-    f"({_range(last)})."
+    return (
+        f"Of the meals in the record {first.name!r} raises glucose least ({_range(first)}), {last.name!r} most "
+        f"({_range(last)})."
+    )
 
 
 def meal_rows(plan: DayPlan) -> tuple[tuple[str, ...], ...]:

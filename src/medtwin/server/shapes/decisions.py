@@ -60,5 +60,6 @@ class PromisesKept(Struct, kw_only=True):
 class Decisions(Struct, kw_only=True):
     now: datetime
     patient: str
+    synthetic: bool
     decisions: list[DecisionShown]
     kept: PromisesKept
