@@ -34,6 +34,7 @@ from medtwin.errors import ModelError
 from medtwin.population.controllers.controller import Dose
 from medtwin.population.controllers.open_loop import OpenLoop
 from medtwin.population.days import SLOT, SLOTS, Scenario, day_of, eaten_in, said_in
+from medtwin.population.metrics import risk
 from medtwin.population.people import keys_of, virtual_people
 from medtwin.population.sensor import HIGHEST, LOWEST, Sensor
 from medtwin.population.simulate import Course, course_of, of_day
@@ -50,13 +51,6 @@ def register() -> None:
             id="medtwin/T1D-v0", entry_point="medtwin.population.environment:PersonEnvironment",
             vector_entry_point="medtwin.population.environment:CohortEnvironment",
         )  # fmt: skip
-
-
-def risk(glucose: Any) -> tuple[Any, Any]:
-    """Risk of low and of high glucose of each value (mg/dL)."""
-    f = 1.509 * (jnp.log(jnp.maximum(glucose, 1.0)) ** 1.084 - 5.381)
-    each = 10.0 * f * f
-    return jnp.where(f < 0.0, each, 0.0), jnp.where(f > 0.0, each, 0.0)
 
 
 #: Gymnasium 1 asks for it; 0.29, which simglucose 0.2 wants, does not know it.
