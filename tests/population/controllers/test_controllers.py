@@ -188,7 +188,11 @@ def test_names(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a = (\n", "SyntaxError.*line 1"), ("a = 1\nb = a / 0\n", "ZeroDivisionError.*line 2"), ("import nowhere_x\n", "no module")],
+    [
+        ("a = (\n", "SyntaxError.*line 1"),
+        ("a = 1\nb = a / 0\n", "ZeroDivisionError.*line 2"),
+        ("import nowhere_x\n", "no module"),
+    ],
 )
 def test_a_faulty_file_of_the_users_is_said_with_its_line(text, said, tmp_path, monkeypatch):
     name = f"faulty_{len(text)}"
@@ -204,5 +208,5 @@ def test_a_class_that_cannot_be_made_is_said_too(tmp_path, monkeypatch):
         "class Mine(OpenLoop):\n    def __init__(self):\n        raise ValueError('no settings')\n"
     )
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="ValueError.*line 4"):
+    with pytest.raises(ModelError, match=r"ValueError.*line 4"):
         controller_of("needy:Mine")

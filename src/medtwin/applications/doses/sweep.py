@@ -117,7 +117,9 @@ def _named(
     if made.coverage is None:
         refused = "the forecast is not calibrated on this person"
     elif made.coverage[0] < LEAST_COVERAGE:
-        refused = f"the forecast is not calibrated on this person: its 90 % bands held {made.coverage[0]:.0%} of readings"
+        refused = (
+            f"the forecast is not calibrated on this person: its 90 % bands held {made.coverage[0]:.0%} of readings"
+        )
     elif doubt:
         refused = doubt
     elif made.widened:
