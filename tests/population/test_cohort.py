@@ -1,5 +1,8 @@
 """The profile from counts is that of the readings; a comparison is paired and refuses strangers."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -39,4 +42,7 @@ def test_paired(people):
     assert made.rose == pytest.approx((after > before).mean())
     with pytest.raises(AnalysisError, match="other people or days"):
         compared(of(people, after), of(people.some(slice(0, 39)), before[:39]))
+    of_other_model = replace(people, model=SimpleNamespace(name="another"))
+    with pytest.raises(AnalysisError, match="other people or days"):
+        compared(of(people, after), of(of_other_model, before))
     assert described(after).error == pytest.approx(stats.sem(after))

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from medtwin.errors import ModelError
 from medtwin.population.controllers import controller_of
 from medtwin.population.controllers.open_loop import OpenLoop
 from medtwin.population.days import SLOTS, Scenario
@@ -86,6 +87,14 @@ def test_many_people_are_each_of_them():
             assert own == pytest.approx(reward[i], abs=1e-3)
 
 
+def test_one_seed_or_equal_ones():
+    many = CohortEnvironment(num_envs=2, days=1)
+    first, _ = many.reset(seed=9)
+    np.testing.assert_array_equal(many.reset(seed=[9, 9])[0], first)
+    with pytest.raises(ModelError, match="2 different seeds"):
+        many.reset(seed=[9, 10])
+
+
 def test_ended_episodes_start_again():
     many = CohortEnvironment(num_envs=2, days=1, scenario=QUIET)
     many.reset(seed=0)
@@ -98,6 +107,7 @@ def test_ended_episodes_start_again():
     _, reward, _, truncated, info = many.step(basal)
     assert not truncated.any()
     assert not reward.any()
+    assert not info["insulin"].any()  # the action of that step was given to nobody
     np.testing.assert_allclose(info["bg"], np.asarray(many.loop.people.parameters.fasting_glucose), rtol=1e-4)
     assert many.loop.slots.tolist() == [2 * SLOTS, 2 * SLOTS]
 

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from medtwin.population.metrics import add, begin, outcomes
+from medtwin.population.metrics import add, begin, outcomes, risk
 from medtwin.statistics.glucose.episodes import episodes
 from medtwin.statistics.glucose.levels import standard_deviation, variation
 from medtwin.statistics.glucose.ranges import ranges
-from medtwin.statistics.glucose.risk import high_index, low_index, risk_index
+from medtwin.statistics.glucose.risk import high_index, low_index, risk_index, risk_of
 from medtwin.statistics.glucose.trace import Trace
 
 PEOPLE, READINGS = 12, 5 * 288
@@ -50,3 +50,9 @@ def test_metrics_are_those_of_the_report(walks):
     assert made["hypo_1_a_day"].min() > 0
     assert made["hyper_2_a_day"].max() > made["hyper_2_a_day"].min()
     np.testing.assert_allclose(made["insulin_a_day"], 288 * 0.3)
+
+
+def test_one_law_of_risk():
+    glucose = np.linspace(20.0, 600.0, 200)
+    for made, expected in zip(risk(jnp.asarray(glucose)), risk_of(glucose), strict=True):
+        np.testing.assert_allclose(made, expected, atol=1e-9)

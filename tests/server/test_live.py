@@ -1,5 +1,6 @@
 """A fact comes in, a belief moves, and everybody who listens is told."""
 
+import asyncio
 import http.client
 import json
 import threading
@@ -169,6 +170,54 @@ def test_a_withdrawn_consent_bites_at_once(fresh):
     fresh.store.withdraw("ada", fresh.store.issue_grant())
     assert fresh.get("/patients/ada/timeline", status=404)["status"] == 404
     assert "ada" not in [p["id"] for p in fresh.get("/patients")["patients"]]
+
+
+def test_what_was_under_way_when_consent_was_withdrawn_is_not_kept(fresh, monkeypatch):
+    living = fresh.context.living
+    standing = living.bring("ada")
+    patients = living.patients()
+    life, made = patients.held("ada"), patients.forecast
+
+    def withdrawn(*given, **more):
+        answer = made(*given, **more)
+        fresh.store.withdraw("ada", fresh.store.issue_grant())
+        living.check()
+        return answer
+
+    monkeypatch.setattr(patients, "forecast", withdrawn)
+    living.forecast(standing, 6.0, ())
+    monkeypatch.setattr("medtwin.applications.therapy_review.review.review", lambda *_, **__: "a review")
+    assert living.reviewed(standing, 7, True) == "a review"  # asked before, computed after
+    living._stand("ada", life)
+    assert not living._effects
+    assert not living._learnt
+    assert not living._reviews
+    assert living.held("ada") is None
+
+
+def test_a_long_review_holds_up_no_forecast(fresh, monkeypatch):
+    living, begun, go = fresh.context.living, threading.Event(), threading.Event()
+
+    def long(*_):
+        begun.set()
+        assert go.wait(60)
+        return "a review"
+
+    monkeypatch.setattr(living, "reviewed", long)
+
+    async def both():
+        review = asyncio.create_task(living.review(None, 7, True))
+        await asyncio.to_thread(begun.wait, 60)
+        monkeypatch.setattr(living, "forecast", lambda *_: "a forecast")
+        made = await asyncio.wait_for(living.effect(None, 6.0), 30)
+        assert not review.done()
+        go.set()
+        return made, await review
+
+    try:
+        assert asyncio.run(both()) == ("a forecast", "a review")
+    finally:
+        go.set()
 
 
 def test_while_a_twin_is_being_made_the_worklist_says_so_and_shows_the_record(fresh):

@@ -121,11 +121,13 @@ def described(values: np.ndarray) -> Described:
 
 
 def compared(one: Cohort, other: Cohort, level: float = 0.95) -> dict[str, Difference]:
-    """``one`` less ``other`` for each outcome. Raises :class:`AnalysisError` unless both are the same people and days."""
-    same = (one.people.seed, one.people.kind, one.days, one.scenario, one.measured, one.sensor) == (
-        other.people.seed, other.people.kind, other.days, other.scenario, other.measured, other.sensor,
-    )  # fmt: skip
-    if not same or not np.array_equal(one.people.number, other.people.number):
+    """``one`` less ``other`` for each outcome. Raises :class:`AnalysisError` unless both are the same people (of one model)
+    and days."""
+    same, others = (
+        (c.people.seed, c.people.kind, c.people.model.name, c.days, c.scenario, c.measured, c.sensor)
+        for c in (one, other)
+    )
+    if same != others or not np.array_equal(one.people.number, other.people.number):
         raise AnalysisError("two cohorts of other people or days", expected="one cohort under two controllers")
     if len(one.people) < 2:
         raise AnalysisError("a comparison of one person", expected="two people or more: the interval is over people")

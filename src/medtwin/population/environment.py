@@ -30,9 +30,11 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from medtwin.errors import ModelError
 from medtwin.population.controllers.controller import Dose
 from medtwin.population.controllers.open_loop import OpenLoop
 from medtwin.population.days import SLOT, SLOTS, Scenario, day_of, eaten_in, said_in
+from medtwin.population.metrics import risk
 from medtwin.population.people import keys_of, virtual_people
 from medtwin.population.sensor import HIGHEST, LOWEST, Sensor
 from medtwin.population.simulate import Course, course_of, of_day
@@ -49,13 +51,6 @@ def register() -> None:
             id="medtwin/T1D-v0", entry_point="medtwin.population.environment:PersonEnvironment",
             vector_entry_point="medtwin.population.environment:CohortEnvironment",
         )  # fmt: skip
-
-
-def risk(glucose: Any) -> tuple[Any, Any]:
-    """Risk of low and of high glucose of each value (mg/dL)."""
-    f = 1.509 * (jnp.log(jnp.maximum(glucose, 1.0)) ** 1.084 - 5.381)
-    each = 10.0 * f * f
-    return jnp.where(f < 0.0, each, 0.0), jnp.where(f > 0.0, each, 0.0)
 
 
 #: Gymnasium 1 asks for it; 0.29, which simglucose 0.2 wants, does not know it.
@@ -77,7 +72,6 @@ class Loop:
         with jax.enable_x64(False):
             self.keys = keys_of(seed, jnp.asarray(self.people.number), stream=1)
             self.slots = np.zeros(len(self.people), np.int64)
-            self.days = jnp.zeros(len(self.people), jnp.int32)
             self.body = self.course.start(self.parameters, self.therapy)
             self.body, self.seen = _look(
                 self.course, self.body, self.parameters, self.keys, jnp.asarray(self.slots, jnp.int32)
@@ -99,7 +93,8 @@ class Loop:
                 self.slots[again] = SLOTS * (-(-self.slots[again] // SLOTS))  # midnight of a day not yet lived
             slots = jnp.asarray(self.slots, jnp.int32)
             self.body, self.seen = _look(self.course, self.body, self.parameters, self.keys, slots)
-        return {"insulin": np.asarray(given), "eaten": np.asarray(eaten)}
+        lived = np.ones(len(self.people)) if again is None else ~again  # who starts anew was given and ate nothing
+        return {"insulin": np.asarray(given) * lived, "eaten": np.asarray(eaten) * lived}
 
     def told(self, what: str) -> Floats:
         """``reading``, ``bg``, ``meal``, ``lbgi``, ``hbgi``: (n,)."""
@@ -221,9 +216,16 @@ class CohortEnvironment(VectorEnv):
         self.lived = np.zeros(num_envs, np.int64)  # slots of this episode
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
-        """All people at midnight, at rest."""
-        if seed is not None:
-            self.random = np.random.default_rng(seed if isinstance(seed, int) else seed[0])
+        """All people at midnight, at rest. One seed draws everybody's days: a list of unequal ones is refused
+        (:class:`ModelError`)."""
+        seeds = [seed] if seed is None or isinstance(seed, int) else list(seed)
+        if len(set(seeds)) != 1:
+            raise ModelError(
+                f"{len(set(seeds))} different seeds", expected="one seed, from which all people's days are drawn",
+                where="CohortEnvironment.reset", remedy="give one number; everybody's days are different all the same",
+            )  # fmt: skip
+        if seeds[0] is not None:
+            self.random = np.random.default_rng(seeds[0])
         self.loop.start(int(self.random.integers(2**31)))
         self.ended[:], self.lived[:] = False, 0
         return self.loop.told("reading")[:, None], self._info(np.zeros(self.num_envs))

@@ -69,11 +69,17 @@ def begin(like: Number) -> Tally:
     )  # fmt: skip
 
 
+def risk(glucose: Number) -> tuple[Number, Number]:
+    """Risk of low and of high glucose of each value (mg/dL): :func:`medtwin.statistics.glucose.risk.risk_of` in JAX."""
+    f = 1.509 * (jnp.log(jnp.maximum(glucose, 1.0)) ** 1.084 - 5.381)
+    each = 10.0 * f * f
+    return jnp.where(f < 0.0, each, 0.0), jnp.where(f > 0.0, each, 0.0)
+
+
 def add(tally: Tally, glucose: Number, basal: Number, bolus: Number, eaten: Number, rescue: Number) -> Tally:
     """One reading (mg/dL), and what was given (U) and eaten (g) in its slot."""
     held = jnp.maximum(glucose, 1.0)
-    f = 1.509 * (jnp.log(held) ** 1.084 - 5.381)
-    risk = 10.0 * f * f
+    low, high = risk(held)
     inside = {
         "below_54": held < 54.0, "below_70": held < 70.0, "tight": (held >= 70.0) & (held <= 140.0),
         "in_range": (held >= 70.0) & (held <= 180.0), "above_180": held > 180.0, "above_250": held > 250.0,
@@ -83,7 +89,7 @@ def add(tally: Tally, glucose: Number, basal: Number, bolus: Number, eaten: Numb
         readings=tally.readings + 1.0, total=tally.total + apart, squares=tally.squares + apart * apart,
         lowest=jnp.minimum(tally.lowest, held),
         shares={name: tally.shares[name] + is_in.astype(held.dtype) for name, is_in in inside.items()},
-        low_risk=tally.low_risk + jnp.where(f < 0.0, risk, 0.0), high_risk=tally.high_risk + jnp.where(f > 0.0, risk, 0.0),
+        low_risk=tally.low_risk + low, high_risk=tally.high_risk + high,
         episodes={
             name: tally.episodes[name].add(held < limit if below else held > limit, points(least, name))
             for name, (limit, below, least) in KINDS.items()

@@ -1,7 +1,8 @@
 """Living twins behind the requests: each patient is brought up to date in a worker thread, one change at a time.
 
 A request reads a :class:`Standing`, a value that nobody changes. Work that needs JAX runs here, never in the event loop:
-beliefs in one thread, so that they come in order and are never behind a forecast; forecasts in another.
+beliefs in one thread, so that they come in order and are never behind a forecast; forecasts in another; reviews, which take
+seconds, in a third. What was begun before the policy moved on is not kept.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Living:
         self.warm = self.closed = False
         self.beliefs = ThreadPoolExecutor(1, "medtwin-belief")
         self.forecasts = ThreadPoolExecutor(1, "medtwin-forecast")
+        self.reviewing = ThreadPoolExecutor(1, "medtwin-review")
         self.reads = ThreadPoolExecutor(4, "medtwin-read")
         self.intake = ThreadPoolExecutor(2, "medtwin-intake")
         self._held: dict[str, Standing] = {}
@@ -112,7 +114,7 @@ class Living:
 
     def close(self) -> None:
         self.closed = True
-        for pool in (self.intake, self.beliefs, self.forecasts, self.reads):
+        for pool in (self.intake, self.beliefs, self.forecasts, self.reviewing, self.reads):
             pool.shutdown(wait=True, cancel_futures=True)
 
     # the event loop's side
@@ -137,7 +139,7 @@ class Living:
     async def review(self, standing: Standing, days: int, synthetic: bool) -> Review:
         """The settings of insulin reviewed on the last days of that standing."""
         return await asyncio.get_running_loop().run_in_executor(
-            self.forecasts, self.reviewed, standing, days, synthetic
+            self.reviewing, self.reviewed, standing, days, synthetic
         )
 
     def held(self, patient: str) -> Standing | None:
@@ -220,11 +222,13 @@ class Living:
             standing.record, standing.choice, standing.twin, (), *learnt, at=standing.at if standing.silent else None
         )
         effect = self.patients().forecast(standing.patient, mine, hours=hours, planned=planned)
-        if standing.patient not in self._learnt or learnt[1] is not None:
-            self._learnt[standing.patient] = (mine.residual, mine.learnt)
-        self._effects[key] = effect
-        while len(self._effects) > 64:
-            self._effects.popitem(last=False)
+        with self._lock:
+            if self._still(standing.record):
+                if standing.patient not in self._learnt or learnt[1] is not None:
+                    self._learnt[standing.patient] = (mine.residual, mine.learnt)
+                self._effects[key] = effect
+                while len(self._effects) > 64:
+                    self._effects.popitem(last=False)
         return effect
 
     def reviewed(self, standing: Standing, days: int, synthetic: bool) -> Review:
@@ -239,9 +243,11 @@ class Living:
         if (known := self._reviews.get(key)) is not None:
             return known
         made = review(standing.twin, standing.record, standing.at, count=days, synthetic=synthetic)
-        self._reviews[key] = made
-        while len(self._reviews) > 64:
-            self._reviews.popitem(last=False)
+        with self._lock:
+            if self._still(standing.record):
+                self._reviews[key] = made
+                while len(self._reviews) > 64:
+                    self._reviews.popitem(last=False)
         return made
 
     def as_of(self, patient: str, moment: datetime) -> Standing:
@@ -280,8 +286,14 @@ class Living:
         standing = Standing(
             patient, life.record, life.choice, life.twin, life.surprises, life.at, sequence, life.silent
         )
-        self._held[patient] = standing
+        with self._lock:
+            if self._still(life.record):
+                self._held[patient] = standing
         return standing
+
+    def _still(self, record: Record) -> bool:
+        """Whether the policy is the one under which this was read; what came of an older one is not kept."""
+        return record.epoch == self.store.epoch()
 
     @staticmethod
     def _silent(standing: Standing, event: Event) -> bool:

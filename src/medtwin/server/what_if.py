@@ -131,10 +131,8 @@ def _outcomes(baseline: verb.Forecast, scenario: verb.Forecast) -> list[Outcome]
 
 def _chance(made: verb.Forecast, bound: float, below: bool) -> Value:
     """The greatest predictive probability over the times to lie below (or above) ``bound``, in %."""
-    import numpy as np
+    from medtwin.applications.doses.sweep import chances
 
-    shares = np.array([float(np.interp(bound, row, made.levels, left=0.0, right=1.0)) for row in made.quantiles])
-    if not below:
-        shares = 1.0 - shares
+    shares = chances(made, bound, below=below)
     place = int(shares.argmax())
     return Value(value=100.0 * float(shares[place]), unit="%", time=made.times[place])

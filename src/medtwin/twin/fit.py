@@ -15,6 +15,9 @@ from medtwin.twin.twin import Twin
 
 EDGE = 2.5  #: prior standard deviations; the filter itself stops at three
 SHARE = 0.2
+LEAST_COVERAGE = (
+    0.8  #: of 90 % bands an hour ahead on days not seen before; below it no insulin is suggested (judgement)
+)
 
 
 def at_edge(twin: Twin) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from medtwin.applications.doses.sweep import DEEP, LIMIT, chance, chances, sweep
 from medtwin.errors import FormatError
+from medtwin.twin.fit import LEAST_COVERAGE
 from medtwin.twin.forecast import SHOWN, Effect, Forecast
 from medtwin.twin.residual import LEVELS
 
@@ -78,7 +79,9 @@ def test_a_dose_beyond_the_limit_is_never_named(units):
 @pytest.mark.parametrize(
     ("more", "doubt", "words"),
     [
-        ({"coverage": None}, None, "not calibrated"), ({}, "the model does not fit this person", "does not fit"),
+        ({"coverage": None}, None, "not calibrated"), ({"coverage": (0.55, 500, 60.0)}, None, "held 55% of readings"),
+        ({"coverage": (LEAST_COVERAGE - 0.01, 500, 60.0)}, None, "not calibrated"),
+        ({}, "the model does not fit this person", "does not fit"),
         ({"widened": "the last reading is 40 min old"}, None, "40 min old"), ({"hours": 3.0}, None, "futures end before 4 h"),
     ],
 )  # fmt: skip
@@ -87,6 +90,10 @@ def test_nothing_is_named_where_the_forecast_cannot_carry_it(more, doubt, words)
     assert made.named is None
     assert words in made.why
     assert len(made.options) == 2  # the futures are shown all the same
+
+
+def test_a_dose_is_named_from_the_least_coverage_on():
+    assert sweep([0, 2], asking(meal, coverage=(LEAST_COVERAGE, 500, 60.0))).named == 2.0
 
 
 def test_a_dose_that_is_given_late_needs_a_longer_look():

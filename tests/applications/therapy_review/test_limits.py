@@ -1,13 +1,16 @@
 """Which step is suggested, by hand-made steps: never more insulin beyond the limit."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medtwin.applications.therapy_review import write
 from medtwin.applications.therapy_review.review import (
+    MORE_WITH_MEALS,
     RISK,
     Setting,
     Shares,
@@ -15,6 +18,7 @@ from medtwin.applications.therapy_review.review import (
     _chosen,
     _drawn,
     _interval_shares,
+    _notes,
     _risk,
     _spread,
     _step,
@@ -37,6 +41,31 @@ def test_the_surest_gain_within_the_limit():
 
 def test_nothing_where_the_gain_is_unsure_or_worth_nothing():
     assert _chosen([step(1.1, (-0.1, 2, 4)), step(1.2, (0.2, 0.9, 2))], 0.0)[0] is None
+
+
+def test_more_insulin_with_meals_is_not_suggested_before_its_study_is_there():
+    page = Path(__file__).parents[3] / "docs/evidence/therapy-review.md"
+    assert page.exists() or not MORE_WITH_MEALS
+    more = step(1.2, (1, 4, 7))
+    chosen, why = _chosen([step(1.1, (1, 2, 4)), more], 0.0, "meal bolus")
+    assert chosen is None
+    assert "see the notes" in why
+    assert any("promised too small" in note for note in _notes([], [], 0, 14))
+    less = step(0.9, (1, 2, 3))
+    assert _chosen([more, less], 0.0, "meal bolus")[0] is less
+    assert _chosen([more], 0.0, "basal")[0] is more
+
+
+def test_the_stricter_limit_that_is_not_applied_is_said():
+    assert any("older people" in note and "1 % below 70" in note for note in _notes([], [], 0, 14))
+
+
+def test_a_step_of_less_insulin_beyond_the_limit_is_not_called_within_it():
+    less = step(0.8, (-1, 0.2, 1), risk=0.97, risk_now=1.0)
+    assert less.allowed  # it may be suggested
+    shown = write._steps(Setting("basal", "basal", "1 U/h", 24.0, (less, step(0.9, (0, 1, 2), risk=0.05)), None, ""))
+    assert [row[-1] for row in shown.rows] == ["beyond the limit", "within the limit"]
+    assert write._step(less)["within_limit"] is False
 
 
 def test_where_only_more_insulin_helps_and_lows_forbid_it():

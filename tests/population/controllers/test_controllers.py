@@ -1,5 +1,7 @@
 """Each controller does what its docstring says; the pump's limits hold; one's own are found."""
 
+import sys
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -72,6 +74,18 @@ def test_suspends_before_a_low(name):
     at = falling.index(next(value for value, (rate, _) in zip(falling, said, strict=True) if rate == 0.0))
     assert falling[at] >= 90.0
     assert not said[at:, 0].any()
+
+
+@pytest.mark.parametrize(("name", "share"), [("pid", 0.9), ("predictive", 1.0)])
+def test_suspended_a_said_meal_still_gets_its_bolus(name, share):
+    """As their documents say: at 55 mg/dL no basal insulin, and the bolus of 60 g."""
+    said = told(controller_of(name), [55.0] * 3, {2: 60.0})
+    assert said[0].tolist() == [0.0, 0.0]
+    assert said[2].tolist() == pytest.approx([0.0, share * 6.0])
+    words = " ".join(sys.modules[type(controller_of(name)).__module__].__doc__.split())
+    assert "no basal insulin" in words.lower()
+    assert "also at a low" in words
+    assert "othing is given" not in words
 
 
 @pytest.mark.parametrize("name", ["pid", "predictive"])
@@ -170,3 +184,29 @@ def test_names(tmp_path, monkeypatch):
     ):  # fmt: skip
         with pytest.raises(ModelError, match=said):
             controller_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = (\n", "SyntaxError.*line 1"),
+        ("a = 1\nb = a / 0\n", "ZeroDivisionError.*line 2"),
+        ("import nowhere_x\n", "no module"),
+    ],
+)
+def test_a_faulty_file_of_the_users_is_said_with_its_line(text, said, tmp_path, monkeypatch):
+    name = f"faulty_{len(text)}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=said):
+        controller_of(f"{name}:Mine")
+
+
+def test_a_class_that_cannot_be_made_is_said_too(tmp_path, monkeypatch):
+    (tmp_path / "needy.py").write_text(
+        "from medtwin.population.controllers.open_loop import OpenLoop\n"
+        "class Mine(OpenLoop):\n    def __init__(self):\n        raise ValueError('no settings')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"ValueError.*line 4"):
+        controller_of("needy:Mine")

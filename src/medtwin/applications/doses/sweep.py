@@ -6,7 +6,7 @@ expected. A dose is *within the limit* while that chance below 70 stays at or un
 :data:`DEEP`. Among those the one with the least time above 180, and of equals the smaller dose, is named: research output,
 never a prescription. None is named where
 
-* the forecast is not calibrated on this person, or the model does not fit,
+* the forecast is not calibrated on this person (:data:`medtwin.twin.fit.LEAST_COVERAGE`), or the model does not fit,
 * the last reading is old,
 * the futures end before the insulin has acted (:data:`ACTING` after it is given): lows that come later would be unseen.
 """
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtwin.errors import FormatError
+from medtwin.twin.fit import LEAST_COVERAGE
 from medtwin.twin.forecast import Effect, Forecast
 
 LOW, DEEP_LOW, HIGH = 70.0, 54.0, 180.0  #: mg/dL, the consensus's limits
@@ -115,6 +116,10 @@ def _named(
     refused = None
     if made.coverage is None:
         refused = "the forecast is not calibrated on this person"
+    elif made.coverage[0] < LEAST_COVERAGE:
+        refused = (
+            f"the forecast is not calibrated on this person: its 90 % bands held {made.coverage[0]:.0%} of readings"
+        )
     elif doubt:
         refused = doubt
     elif made.widened:

@@ -126,7 +126,7 @@ def _steps(one: Setting) -> Table:
         (
             _insulin(s), _words(s.shares.in_range), _words(s.change, sign=True), _words(s.shares.below_70),
             _words(s.change_low, sign=True), _words(s.shares.below_54), f"{s.risk:.0%}",
-            "within the limit" if s.allowed else "beyond the limit",
+            "within the limit" if s.within else "beyond the limit",
         )
         for s in one.steps
     )  # fmt: skip
@@ -141,7 +141,7 @@ def _insulin(step: Step) -> str:
 def _step(step: Step) -> dict[str, Any]:
     return {
         "factor": step.factor, **_shares(step.shares), "change_in_range": _three(step.change),
-        "change_below_70": _three(step.change_low), "risk": step.risk, "within_limit": step.allowed,
+        "change_below_70": _three(step.change_low), "risk": step.risk, "within_limit": step.within,
     }  # fmt: skip
 
 

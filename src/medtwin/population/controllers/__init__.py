@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,16 +44,34 @@ def controller_of(name: str) -> Controller:
             f"no module {module_name!r} ({error})", where="the name of a controller",
             remedy="run the command in the folder of the file, or put that folder on PYTHONPATH",
         ) from error  # fmt: skip
+    except Exception as error:
+        raise _faulty(name, error) from error
     finally:
         sys.path.remove(here)
     made: Any = getattr(module, attribute, None)
     if isinstance(made, Controller):
         return made
     if isinstance(made, type) and issubclass(made, Controller):
-        return made()
+        try:
+            return made()
+        except Exception as error:
+            raise _faulty(name, error) from error
     if callable(made):
         return PythonController(made, label=name)
     raise ModelError(
         f"{attribute!r} in {module_name!r}" if made is not None else f"no {attribute!r} in {module_name!r}",
         expected="a subclass of Controller, or a function that makes a person's controller",
     )
+
+
+def _faulty(name: str, error: Exception) -> ModelError:
+    """The user's own file raised: what, and in which line of it."""
+    if isinstance(error, SyntaxError):
+        place, line = error.filename, error.lineno
+    else:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place, line = last.filename, last.lineno
+    return ModelError(
+        f"{type(error).__name__}: {error}", where=f"the controller {name}, {Path(place or '').name} line {line}",
+        remedy="mend the file, then run the command again",
+    )  # fmt: skip

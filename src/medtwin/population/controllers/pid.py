@@ -13,9 +13,9 @@ people of seed 12, less open loop
 (``medtwin population t1d -n 256 --days 7 --seed 12 --controller pid --compare open-loop``): in range
 +5.8 % (95 % interval 4.9 to 6.6), below 70 -0.75 % (-0.96 to -0.54).
 
-Meals that are said get ``meal_share`` of their bolus at once (a hybrid). Safety: nothing is given while glucose is
+Meals that are said get ``meal_share`` of their bolus at once (a hybrid). Safety: no basal insulin is given while glucose is
 below ``suspend_below``, or would be below ``suspend_ahead`` in 30 min at its slope; the sum is bounded, and does not grow
-while nothing is given.
+meanwhile. A said meal still gets its share of a bolus then, also at a low: who must not have it says no meal.
 """
 
 from __future__ import annotations

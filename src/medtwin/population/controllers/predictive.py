@@ -14,8 +14,9 @@ and with fewer cases: no autosens, no microboluses, no unannounced-meal curve, n
     rate      = basal + 2 required, over 30 min; between 0 and the pump's limit
 
 While carbohydrate is left, curves with and without it are blended by the share that is left (oref0 does so with its
-unannounced-meal curve, whose place the IOB curve takes here). Nothing is given where
-the guarding curve falls below ``threshold`` = target - 0.5 (target - 40), before it does so.
+unannounced-meal curve, whose place the IOB curve takes here). No basal insulin is given
+where the guarding curve falls below ``threshold`` = target - 0.5 (target - 40), before it does so; a said meal still gets
+its whole bolus then, also at a low (oref0 leaves boluses of meals to the person).
 Insulin is counted net of the basal rate. Carbohydrate on board is lowered by the impact, by 8 mg/dL in 5 min at the least.
 """
 
