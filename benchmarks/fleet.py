@@ -131,7 +131,7 @@ def nearness(fleet: Any, store: Any, grant: Any, patients: list[str]) -> float:
 
 def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
     prepare()
-    from medtwin.twin.choice import Choice, glucose
+    from medtwin.twin.choice import Choice, structure
     from medtwin.twin.fleet import Fleet
 
     watch, present = Watch(), [BEGIN + timedelta(minutes=5)]
@@ -145,7 +145,9 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
         with watch.stage("made: facts"):
             for begin in range(0, people, 2000):
                 store.append([e for i in range(begin, min(begin + 2000, people)) for e in told(i)], grant)
-        fleet = Fleet(store, grant, Choice("glucose", "benchmark", *glucose()), clock=lambda: present[0])
+        fleet = Fleet(
+            store, grant, Choice("glucose", "benchmark", *structure("glucose_insulin")), clock=lambda: present[0]
+        )
         for turn in range(rounds + 1):
             present[0] = BEGIN + timedelta(minutes=5 * (turn + 1))
             file = folder / f"round-{turn}.ndjson"
@@ -180,7 +182,9 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
             else:
                 figures["made"] = watch.stages
         fleet.members.clear()  # memory for one fleet at a time
-        again = Fleet(store, grant, Choice("glucose", "benchmark", *glucose()), clock=lambda: present[0])
+        again = Fleet(
+            store, grant, Choice("glucose", "benchmark", *structure("glucose_insulin")), clock=lambda: present[0]
+        )
         watch = Watch()
         with watch.stage("restart"):
             assert again.load() == people

@@ -186,7 +186,7 @@ def test_someone_for_whom_no_model_speaks(tmp_path, tmp_path_factory):
     run = taken_in(tmp_path_factory.mktemp("home"), tmp_path, days=3.0, start=recent - timedelta(minutes=recent.minute))
     said = run.json("show", "anna")
     assert not said["model"]["physiological"]
-    assert "type 1 diabetes only" in said["model"]["reason"]
+    assert "no physiological model" in said["model"]["reason"]
     assert said["belief"] == {}
     assert run.json("show", "anna", "--as-of", "now", "--clock", "recorded")["newest_reading"]
     assert run.json("show", "anna", "--as-of", "-1h", "--clock", "recorded")["latest"] == []

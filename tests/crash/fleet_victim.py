@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from medtwin.record import Code, Event, Moment, Source, SourcePatient
 from medtwin.record.home import open_store
-from medtwin.twin.choice import Choice, glucose
+from medtwin.twin.choice import Choice, structure
 from medtwin.twin.fleet import Fleet
 
 PATIENTS = ("ada", "bob", "cleo")
@@ -41,7 +41,7 @@ def readings(turn):
 
 
 def fleet(store):
-    return Fleet(store, store.issue_grant(), Choice("glucose", "a test", *glucose()))
+    return Fleet(store, store.issue_grant(), Choice("glucose", "a test", *structure("glucose_insulin")))
 
 
 def say(*words):

@@ -242,7 +242,7 @@ def test_a_diagnosis_known_only_later_gives_no_model_before():
     events.append(event("diagnosis", TYPE_1, events[0].instant, available=events[0].instant + timedelta(days=30)))
     found = evaluation.evaluate([record_of(events)], horizons=[timedelta(minutes=30)], train=0.6)
     assert not found.results[0].physiological
-    assert "type 1 diabetes only" in found.results[0].reason
+    assert "no diagnosis of type 1 diabetes is recorded" in found.results[0].reason
 
 
 @pytest.mark.parametrize(

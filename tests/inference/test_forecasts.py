@@ -7,11 +7,11 @@ import numpy as np
 from medtwin.inference.forecasts import forecast_alternatives, forecast_members
 from medtwin.inference.problem import problem
 from medtwin.inference.update import start
-from medtwin.twin.choice import glucose
+from medtwin.twin.choice import structure
 
 
 def test_side_by_side_as_alone():
-    model, update = glucose()
+    model, update = structure("glucose_insulin")
     posed = problem(model, {})
     belief = start(update, posed)
     steps, t0, key = 90, jnp.asarray(480.0), jax.random.key(3)

@@ -9,12 +9,12 @@ import pytest
 from medtwin.errors import AccessDenied
 from medtwin.record import Moment, SourcePatient, Status
 from medtwin.record.home import open_store
-from medtwin.twin.choice import Choice, choose, glucose
+from medtwin.twin.choice import Choice, choose, structure
 from medtwin.twin.fleet import Fleet
 from medtwin.twin.twin import assimilate
 from twin.people import NOW, event
 
-MODEL = Choice("glucose", "a test", *glucose())
+MODEL = Choice("glucose", "a test", *structure("glucose_insulin"))
 PATIENTS = ("ada", "bob", "cleo", "dan")
 HOURS = timedelta(minutes=90)
 
