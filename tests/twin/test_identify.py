@@ -147,7 +147,7 @@ def test_a_patient_is_identified():
     assert not held["exercise_uptake"].moved
     assert "no heart rate is recorded" in " ".join(found.notes)
     for p in found.parameters:
-        assert p.posterior[0] < p.posterior[1] < p.posterior[2]
+        assert p.posterior[0] < p.posterior[1] <= p.posterior[2]  # the same where it is pulled to the edge
     answers = responses(found)
     assert len(answers) == 6
     assert all(r.change[1] > 0 for r in answers if "carbohydrate" in r.given)

@@ -225,7 +225,8 @@ def page(worlds: dict[str, list[Answer]], command: str) -> str:
         "Twin: its median and its 90 % interval, of each structure that may speak. Black box: ridge regression on the "
         "same person's "
         "same facts, which is also told what was eaten, injected and walked after each past origin. Answers of one person go "
-        "together: intervals of the ratio draw people anew; those of coverage do not, and are too narrow.",
+        "together: intervals of the ratio draw people anew; those of coverage do not, and are too narrow. simglucose has the "
+        "equations of glucose_insulin: what that structure answers there is no test of other equations.",
     ]
     aims = []
     for name, found in worlds.items():
