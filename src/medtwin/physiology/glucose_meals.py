@@ -215,10 +215,10 @@ class GlucoseMeals(Model):
         duration=16 * HOUR,
         given=(
             *meal(7 * HOUR, carbohydrate=40.0),
-            bolus(7 * HOUR, 1.0),
+            bolus(7 * HOUR, 0.5),
             *activity(9 * HOUR, until=9.5 * HOUR, heart_rate=100.0),
             *meal(12 * HOUR, carbohydrate=40.0),
-            bolus(12 * HOUR, 1.0),
+            bolus(12 * HOUR, 0.5),
         ),
     )
     smooth_case: ClassVar[SmoothCase] = SmoothCase(
