@@ -9,6 +9,7 @@ import pytest
 from medtwin.evidence import counterfactual, simglucose_people
 from medtwin.evidence.counterfactual import ASKED, HALF, MORE, WALKED, Answer
 from medtwin.evidence.other_equations import START
+from medtwin.twin.choice import STRUCTURES
 
 
 def answered(question, truth, said, lower, median, upper, people=4):
@@ -85,10 +86,13 @@ def test_what_an_adult_tells(adult):
 def test_the_committed_page_grades_every_question():
     page = (Path(__file__).parents[2] / "docs/evidence/counterfactuals.md").read_text()
     graded = re.findall(
-        r"^- (Hovorka|simglucose), (.*?): .*(met|\*\*missed\*\*)(?:, but not beyond chance)?$", page, re.M
+        r"^- (Hovorka|simglucose), asked of (\w+), (.*?): .*(met|\*\*missed\*\*)(?:, but not beyond chance)?$",
+        page,
+        re.M,
     )
-    assert {(w, q) for w, q, _ in graded} == {("Hovorka", q) for q in (HALF, MORE, WALKED)} | {
-        ("simglucose", q) for q in (HALF, MORE)
+    assert {(w, m, q) for w, m, q, _ in graded} == {
+        *((w, m, q) for w in ("Hovorka", "simglucose") for m in STRUCTURES for q in (HALF, MORE)),
+        ("Hovorka", "glucose_meals", WALKED),
     }
 
 

@@ -21,7 +21,7 @@ MEAL_AT = 20
 @pytest.fixture(scope="module")
 def life(short):
     record = short.record()
-    choice = choose(record)
+    choice = choose(record, model="glucose_meals")  # which knows exercise
     twin, _ = assimilate("ada", choice, record, NOW, MemoryShelf())
     return twin, choice, record
 

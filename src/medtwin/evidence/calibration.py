@@ -72,8 +72,8 @@ class Row:
 
 
 def row(model: str, parameter: str, rank: Array, spread: Array, days: float) -> Row:
-    """The figures of one parameter from its ranks."""
-    covered, shape = central(rank, LEVEL), uniformity(rank)
+    """The figures of one parameter from its ranks. One that is not finite, where the filter failed, counts as missed."""
+    covered, shape = central(np.where(np.isfinite(rank), rank, 0.0), LEVEL), uniformity(rank)
     return Row(
         model=model,
         parameter=parameter,
@@ -109,9 +109,9 @@ def glucose(name: str, people: int, days: int, seed: int) -> tuple[list[Row], li
         f"mean squared innovation over its predicted variance {np.nanmean(followed.nis):.2f}.",
         f"Covariances that had to be mended: {followed.repairs}.",
     ]
-    if lost := people - min(r.n for r in rows):
+    if lost := int((~np.isfinite(followed.rank[-1])).any(0).sum()):
         notes.append(
-            f"{lost} of {people} people have no finite belief at the end: the filter failed there, and they are not counted."
+            f"{lost} of {people} people have no finite belief at the end: the filter failed, which counts as missed."
         )
     return rows, notes
 
