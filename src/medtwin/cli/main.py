@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medtwin.cli import (
+    coronary,
     decisions,
     demo,
     futures,
@@ -66,7 +67,7 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
