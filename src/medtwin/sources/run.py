@@ -79,7 +79,7 @@ class Run:
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
-                    expected="FHIR R4, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
+                    expected="FHIR R4, HL7v2, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
                     remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
                 )
             self.parts(payload, dialect, intake)
@@ -185,6 +185,8 @@ class Run:
                     self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
+        for identity in part.identities:
+            self.links.same(identity, self.report.notes)
         self.report.notes += [f"{payload.name}: {sentence}" for sentence in suspicions.said()]
         for expected, count in reasons.items():
             if count > _SAME_REASON:
