@@ -15,6 +15,7 @@ from medtwin.cli import (
     identify,
     intake,
     keeping,
+    listen,
     moving,
     people,
     population,
@@ -66,7 +67,7 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
