@@ -40,6 +40,7 @@ class Context:
     kind: str = ""
     order: Segment | None = None  #: the ORC that stands above
     panel: Segment | None = None  #: the OBR that stands above
+    over: object = None  #: what was read of that OBR
     used: dict[str, int] = field(default_factory=dict)  #: how often a key was said in this message
 
     def where(self, segment: Segment) -> str:

@@ -9,8 +9,8 @@ before. MSH-18 names the code page (table 0211). Nothing is dropped: an unknown 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Union
 
 from medtwin.errors import FormatError
 
@@ -25,6 +25,10 @@ _START = re.compile(rb"(?:^|[\r\n\x0b])[ \t]*(?=MSH[^\w\s])")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINES = re.compile(r"[\r\n\x0b\x1c]+")
 _FORMATTING = {".br": "\n", ".sp": "\n", ".in": "", ".ti": "", ".fi": "", ".nf": "", ".ce": "\n", ".sk": " "}
+
+
+#: text, or the pieces that a separator makes of it
+Written = Union[str, "Sequence[Written]"]
 
 
 class Separators(NamedTuple):
@@ -79,7 +83,22 @@ class Segment:
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """A subcomponent of the first repetition, its escapes read; the HL7 null ``""`` says nothing, too."""
-        return self.first(field).text(component, subcomponent)
+        fields = self.fields
+        if field >= len(fields):
+            return ""
+        written, marks = fields[field], self.separators
+        if not written:
+            return ""
+        if marks.repetition and marks.repetition in written:
+            return self.first(field).text(component, subcomponent)
+        if marks.component and marks.component in written:
+            pieces = written.split(marks.component, component)
+            if component > len(pieces):
+                return ""
+            written = pieces[component - 1]
+        elif component > 1:
+            return ""
+        return _part(written, subcomponent, marks)
 
     @property
     def place(self) -> str:
@@ -106,17 +125,7 @@ class Repeat:
         components = self.components
         if component > len(components):
             return ""
-        written = components[component - 1]
-        mark = self.separators.subcomponent
-        if mark and mark in written:
-            parts = written.split(mark)
-            written = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        elif subcomponent > 1:
-            return ""
-        if written == '""':
-            return ""
-        escape = self.separators.escape
-        return unescaped(written, self.separators).strip() if escape and escape in written else written.strip()
+        return _part(components[component - 1], subcomponent, self.separators)
 
     @property
     def whole(self) -> str:
@@ -125,6 +134,20 @@ class Repeat:
 
     def __bool__(self) -> bool:
         return bool(self.written.strip()) and self.written != '""'
+
+
+def _part(written: str, subcomponent: int, marks: Separators) -> str:
+    """A subcomponent of a component as it was written."""
+    if marks.subcomponent and marks.subcomponent in written:
+        parts = written.split(marks.subcomponent)
+        written = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
+    elif subcomponent > 1:
+        return ""
+    if written == '""':
+        return ""
+    if marks.escape and marks.escape in written:
+        written = unescaped(written, marks)
+    return written.strip()
 
 
 def unescaped(written: str, separators: Separators) -> str:
@@ -174,6 +197,36 @@ class Message:
 
     def first(self, name: str) -> Segment | None:
         return next((segment for segment in self.segments if segment.name == name), None)
+
+    def tree(self) -> list[list[Written]]:
+        """Everything split: segments of fields of repetitions of components of subcomponents, as they were written.
+
+        A level that does not divide is left out: a plain field is a string, not a list of lists.
+        """
+        _, component, repetition, _, subcomponent, _ = self.separators
+
+        def low(text: str) -> Written:
+            if component and component in text:
+                if subcomponent and subcomponent in text:
+                    return [one.split(subcomponent) if subcomponent in one else one for one in text.split(component)]
+                return [*text.split(component)]
+            return text.split(subcomponent) if subcomponent and subcomponent in text else text
+
+        def high(text: str) -> Written:
+            return [low(piece) for piece in text.split(repetition)] if repetition and repetition in text else low(text)
+
+        made: list[list[Written]] = []
+        for segment in self.segments:
+            whole, fields = segment.written, segment.fields
+            if (repetition and repetition in whole) or (subcomponent and subcomponent in whole):
+                made.append([high(written) for written in fields])
+            elif component and component in whole:
+                made.append([written.split(component) if component in written else written for written in fields])
+            else:
+                made.append([*fields])
+        if self.segments[0].name == "MSH":
+            made[0][1:3] = self.segments[0].fields[1:3]
+        return made
 
     @property
     def type(self) -> tuple[str, str]:
@@ -236,7 +289,7 @@ def parse(text: str) -> Message:
 
 def code_page(raw: bytes) -> str:
     """The codec that MSH-18 of one message names; empty where it names none that is known."""
-    header = re.split(rb"[\r\n]", raw.lstrip(b"\x0b \t\r\n"), maxsplit=1)[0]
+    header = raw.lstrip(b"\x0b \t\r\n").partition(b"\r")[0].partition(b"\n")[0]
     if len(header) < 5:
         return ""
     fields = header.split(header[3:4])

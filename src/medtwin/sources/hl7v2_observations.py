@@ -8,6 +8,7 @@ that too, since monitors send many readings under one order. A repetition of OBX
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from medtwin.quantities.quantity import Kind, Quantity
 from medtwin.record.event import Code, Comparator, Intent, Status
@@ -69,31 +70,57 @@ def _order(segment: Segment, concept: Repeat, context: Context) -> Iterator[Item
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What the OBR above says for its OBX."""
+
+    segment: Segment | None
+    began: Moment | None = None
+    ended: Moment | None = None
+    issued: Moment | None = None
+    order: str = ""
+    service: str = ""
+    group: str | None = None
+    status: Status = Status.FINAL
+
+
+def _over(context: Context) -> Over:
+    """Read once for all the OBX of an OBR."""
+    before, panel = context.over, context.panel
+    if isinstance(before, Over) and before.segment is panel:
+        return before
+    made = Over(None)
+    if panel is not None:
+        began, ended = context.time(panel, 7), context.time(panel, 8)
+        if began is None or (ended is not None and ended.instant <= began.instant):
+            ended = None
+        order, service = order_number(context, panel), panel.text(4) or panel.text(4, 2)
+        made = Over(
+            panel, began, ended, context.time(panel, 22), order, service, key("OBR", order, service),
+            REPORT.get(panel.text(25).upper(), Status.FINAL),
+        )  # fmt: skip
+    context.over = made
+    return made
+
+
 def observation(segment: Segment, context: Context) -> Iterator[Item]:
     """OBX: each repetition of OBX-5 as a fact of the quantity that OBX-3 names."""
     said = segment.text(11).upper()
     if said in NO_RESULT:
         yield Unmapped(f"OBX-11 {said}: {NO_RESULT[said]}")
         return
-    concept, over = segment.first(3), context.panel
-    status = RESULT.get(said) or (REPORT.get(over.text(25).upper(), Status.FINAL) if over is not None else Status.FINAL)
-    began = context.time(over, 7) if over is not None else None
-    issued = context.time(over, 22) if over is not None else None
+    concept, over = segment.first(3), _over(context)
+    status = RESULT.get(said) or over.status
     own = context.time(segment, 14)
-    time = own or began or issued or context.said
-    until = context.time(over, 8) if over is not None and own is None and began is not None else None
-    if until is not None and began is not None and until.instant <= began.instant:
-        until = None
+    time = own or over.began or over.issued or context.said
+    until = over.ended if own is None else None
     if time is None:
         yield Reason(
             found="OBX in a message without any time", expected="a time at which it held", where=context.where(segment),
             remedy="ask the sender for OBX-14 or OBR-7; nothing is invented",
         )  # fmt: skip
         return
-    order = order_number(context, over) if over is not None else ""
-    service = over.text(4) or over.text(4, 2) if over is not None else ""
-    if not order:
-        order = time.text
+    order, service, began, issued = over.order or time.text, over.service, over.began, over.issued
     name = ["OBX", order, service, concept.text() or concept.text(2), segment.raw(4)]
     if own is not None and (began is None or own.instant != began.instant):
         name.append(own.text)
@@ -110,9 +137,6 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
         else:
             yield Unmapped("OBX without value")
             return
-    group = None
-    if over is not None:
-        group = key("OBR", order_number(context, over), over.text(4) or over.text(4, 2))
     lines = segment.text(2).upper() in ("TX", "FT", "ST")
     if lines and len(values) > 1:  # repetitions of text are its lines
         joined = segment.separators.repetition.join(value.written for value in values)
@@ -125,7 +149,7 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
         ):  # said twice in one message: two readings, or two lines of a text
             times = context.used[full] = context.used.get(full, 0) + 1
             full = f"{full}#again{times}" if times > 1 else full
-        yield _value(segment, concept, value, full, group, (time, until, issued, status), context)
+        yield _value(segment, concept, value, full, over.group, (time, until, issued, status), context)
 
 
 _Shared = tuple[Moment, Moment | None, Moment | None, Status]
