@@ -41,6 +41,9 @@ SAMPLES: dict[str, tuple[str, str | None]] = {
     "fhir_r4_hl7_examples": ("plumbing/fhir_r4_hl7_examples", None),
     "fhir_us_core_examples": ("plumbing/fhir_us_core_examples", None),
     "openmhealth": ("plumbing/openmhealth", None),
+    "ccda_hl7_examples": ("plumbing/ccda_hl7_examples", None),
+    "ccda_ms_fhir_converter": ("plumbing/ccda_ms_fhir_converter", None),
+    "ccda_sample_docs": ("plumbing/ccda_sample_docs", None),
     "hl7v2": ("plumbing/hl7v2_ms_fhir_converter", None),
 }
 

@@ -17,7 +17,7 @@ from medtwin.record.moment import Moment
 from medtwin.sources.fact import Facts
 from medtwin.sources.hl7v2_message import Message, Repeat, Segment
 from medtwin.sources.hl7v2_tables import LOINC, SYSTEMS
-from medtwin.sources.hl7v2_times import moment
+from medtwin.sources.hl7v2_times import known_from, moment
 from medtwin.sources.item import Item, Reason
 
 _LOINC = re.compile(r"(\d{1,5})-(\d)")
@@ -55,7 +55,7 @@ class Context:
         if issued is None or (status in (Status.CORRECTED, Status.ENTERED_IN_ERROR) and self.sent is not None
                               and self.sent.instant > issued.instant):  # fmt: skip
             issued = self.sent or issued
-        return None if issued is None else issued.instant
+        return None if issued is None else known_from(issued)
 
 
 def system_of(name: str) -> str:

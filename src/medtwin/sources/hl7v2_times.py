@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 
 from medtwin.errors import FormatError
@@ -49,3 +50,8 @@ def moment(written: str, offset: int | None = None, zone: str | None = None) -> 
     if read.offset is None and zone is not None:
         read = replace(read, zone=zone)
     return read
+
+
+def known_from(issued: Moment) -> datetime:
+    """When something that was issued at a moment could be known: a date is over first, since nobody says at which hour."""
+    return issued.end if issued.precision <= Precision.DAY else issued.instant

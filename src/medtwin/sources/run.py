@@ -79,7 +79,7 @@ class Run:
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
-                    expected="FHIR R4, HL7v2, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
+                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
                     remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
                 )
             self.parts(payload, dialect, intake)
