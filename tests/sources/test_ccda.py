@@ -338,7 +338,7 @@ def test_an_encoding_that_the_parser_does_not_know(encoding: str) -> None:
 
 def test_an_encoding_hides_no_document_type() -> None:
     hidden = "<!DOCTYPE x [<!ENTITY a 'b'>]>".encode("utf-16-le").decode("latin-1")  # anything but ASCII
-    content = declared("utf-7").replace(b"<ClinicalDocument", b"+ADwAIQ-DOCTYPE x [ ]><ClinicalDocument", 1)
+    content = declared("utf-7").replace(b"+0200", b"").replace(b"<Clin", b"+ADwAIQ-DOCTYPE x [ ]><Clin", 1)
     with pytest.raises(FormatError):
         parts(content, READER)
     with pytest.raises(FormatError):
