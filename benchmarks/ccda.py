@@ -81,7 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{figures['documents']:.0f} documents, {figures['megabytes']:.2f} MB, {figures['facts']:.0f} facts")
         print(f"parsing alone      {figures['parse_mb_per_cpu_s']:8.1f} MB/CPU-s")
         print(
-            f"to facts           {figures['facts_mb_per_cpu_s']:8.1f} MB/CPU-s, {figures['documents_per_cpu_s']:,.0f} documents/CPU-s"
+            f"to facts           {figures['facts_mb_per_cpu_s']:8.1f} MB/CPU-s, "
+            f"{figures['documents_per_cpu_s']:,.0f} documents/CPU-s"
         )
         print(f"ratio              {figures['ratio']:8.2f}   gate >= {GATES['ratio']:g}")
         if "lxml_mb_per_cpu_s" in figures:
