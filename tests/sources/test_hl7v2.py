@@ -354,6 +354,20 @@ def test_a_visit_is_admitted_discharged_and_the_discharge_taken_back(store: SqlS
     assert visits(store, grant) == []
 
 
+def test_a_result_that_repeats_the_visit_neither_changes_it_nor_adds_to_it(store: SqlStore, grant: Grant) -> None:
+    send(store, grant, admission("A01"), admission("A03", "20240501090000+0200", "20240501100600+0200"))
+    before = visits(store, grant)
+    (repeated,) = [line for line in admission("A01").decode().split("\r") if line.startswith("PV1")]
+    for number in range(3):
+        send(store, grant, message(repeated, *result(order=f"B{number}"), number=f"R{number}"))
+    assert visits(store, grant) == before
+    (patient,) = store.patients(grant)
+    assert (
+        sum(event.quantity == "encounter" for _, event in store.tail("t", grant)) == 3
+    )  # admitted, discharged, repeated once
+    assert patient.events == 3 + 1 + 2 * 3  # a sex, and a result and a report each
+
+
 @pytest.mark.parametrize(
     ("trigger", "klass", "intent"),
     [("A01", "I", Intent.HAPPENED), ("A04", "O", Intent.HAPPENED), ("A05", "P", Intent.PLANNED), ("A08", "E", Intent.HAPPENED)],

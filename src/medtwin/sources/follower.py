@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.sql import SqlStore
+from medtwin.sources.item import Dialect
 from medtwin.sources.run import Run, held
 from medtwin.sources.spool import Spool, Waiting
 
@@ -45,8 +46,9 @@ class Follower:
 
     def __init__(
         self, store: SqlStore, spool: Spool, name: str, *, zone: str | None = None, source: str | None = None,
-        standing: Standing | None = None, grant: Callable[[], Grant] | None = None,
+        standing: Standing | None = None, grant: Callable[[], Grant] | None = None, likely: Dialect | None = None,
     ) -> None:  # fmt: skip
+        self._likely = likely
         self.store, self.spool, self.name, self.zone, self.source = store, spool, name, zone, source
         self.standing = standing or Standing()
         self._grant = grant or store.issue_grant
@@ -120,7 +122,7 @@ class Follower:
             self._held = self._grant()
         run = Run(self.store, self._held, None, self.zone, self.source, (), None, cached=True)
         for one in lot:
-            run.take(held(self.name, one.content))
+            run.take(held(self.name, one.content), self._likely)
         report = run.finish()
         if report.not_stored:
             raise StoreError(report.not_stored[0].reason)

@@ -86,7 +86,11 @@ _PLANNED = frozenset(("A05", "A14"))
 
 
 def visit(segment: Segment, context: Context) -> Iterator[Item]:
-    """PV1 (3.4.3): the visit by its number (PV1-19), from PV1-44 until PV1-45; a cancelled discharge has no end again."""
+    """PV1 (3.4.3): the visit by its number (PV1-19), from PV1-44 until PV1-45; a cancelled discharge has no end again.
+
+    Messages that are not about the visit (a result, an order) repeat it: they say nothing new of one that is known, and never
+    overrule what an admission, discharge or transfer says.
+    """
     written = segment.text(2).upper()
     system, code, display = CLASS.get(written, (CLASS_SYSTEM, written, ""))
     if not code or written == "N":
@@ -108,7 +112,8 @@ def visit(segment: Segment, context: Context) -> Iterator[Item]:
     yield statement(
         "encounter", Code(system, code, display), segment, context, time, key("PV1", segment.text(19) or time.text),
         until=until, status=Status.ENTERED_IN_ERROR if context.trigger in _NEVER else Status.FINAL,
-        intent=Intent.PLANNED if planned else Intent.HAPPENED, issued=context.said,
+        intent=Intent.PLANNED if planned else Intent.HAPPENED,
+        issued=context.said if context.kind in ("ADT", "BAR", "DFT") else time,
     )  # fmt: skip
 
 

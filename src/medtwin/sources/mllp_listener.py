@@ -18,6 +18,7 @@ from contextlib import suppress
 from medtwin.errors import FormatError, StoreError
 from medtwin.record.sql import SqlStore
 from medtwin.sources.follower import Follower, Standing
+from medtwin.sources.hl7v2 import Reader
 from medtwin.sources.mllp import ACCEPTED, ERROR, MOST, REFUSED, Frames, answer, framed, header_of
 from medtwin.sources.spool import Spool, spool_of
 
@@ -38,7 +39,9 @@ class Listener:
         self._limit, self._connections = backlog, connections
         self.standing = Standing()
         self.spool = spool or spool_of(store, name)
-        self.follower = Follower(store, self.spool, f"{name} message", zone=zone, source=source, standing=self.standing)
+        self.follower = Follower(
+            store, self.spool, f"{name} message", zone=zone, source=source, standing=self.standing, likely=Reader()
+        )
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._wanted = asyncio.Event()
         self._server: asyncio.Server | None = None

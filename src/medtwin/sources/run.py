@@ -67,15 +67,15 @@ class Run:
 
     # payloads
 
-    def take(self, payload: Plain | Refused) -> None:
-        """One payload, whatever it holds; raises :class:`AccessDenied` only."""
+    def take(self, payload: Plain | Refused, likely: Dialect | None = None) -> None:
+        """One payload, whatever it holds; raises :class:`AccessDenied` only. ``likely`` is asked before all other dialects."""
         self.report.files += 1
         if isinstance(payload, Refused):
             self.refuse(payload.payload, None, payload.error)
             return
         dialect: Dialect | None = None
         try:
-            intake, dialect = self.begin(payload)
+            intake, dialect = self.begin(payload, likely)
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
@@ -95,9 +95,9 @@ class Run:
                 payload, dialect, FormatError(what, expected="a readable file", remedy="report this file's kind")
             )
 
-    def begin(self, payload: Plain) -> tuple[Intake, Dialect | None]:
+    def begin(self, payload: Plain, likely: Dialect | None = None) -> tuple[Intake, Dialect | None]:
         intake = Intake(file=payload.name, now=self.now, zone=self.zone, source=self.source, tables=self.tables)
-        dialect, head = recognise(payload, intake)
+        dialect, head = recognise(payload, intake, likely)
         mark = blake2b(head, digest_size=12)
         mark.update(str(payload.size).encode())
         anonymous = self.links.anonymous(self.patient, mark.hexdigest())
