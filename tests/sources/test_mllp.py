@@ -138,6 +138,34 @@ def test_a_damaged_record_is_set_aside_and_counted_and_the_others_are_read(tmp_p
     spool.close()
 
 
+@pytest.mark.parametrize("written", [b"", b"x", b"1 999999", b"7 24", b"0 0", b"1 0"])
+def test_a_cursor_that_leads_nowhere_loses_no_message_that_comes(tmp_path: Path, written: bytes) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"before"])
+    spool.done(spool.take(9))
+    spool.close()
+    (tmp_path / "q" / "cursor").write_bytes(written)
+    again = Spool(tmp_path / "q", SECRET)
+    again.append([b"after"])
+    found = [one.content for one in again.take(9)]
+    assert found in ([b"after"], [b"before", b"after"])  # read again at worst
+    assert again.backlog == len(found)
+    again.close()
+
+
+def test_files_that_were_taken_away_leave_a_queue_that_works(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"gone" * 50])
+    spool.done(spool.take(9))
+    spool.close()
+    (path,) = (tmp_path / "q").glob("*.spool")
+    path.unlink()
+    again = Spool(tmp_path / "q", SECRET)
+    again.append([b"new"])
+    assert [one.content for one in again.take(9)] == [b"new"]
+    again.close()
+
+
 def test_another_key_opens_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "q", SECRET)
     spool.append([b"mine"])

@@ -91,11 +91,17 @@ class Spool:
             else:
                 self._number = self._cursor.segment
                 self._write, self._size = self._begin(self._number)
-            if self._cursor.segment < (numbers or [self._number])[0]:
-                self._cursor = Place((numbers or [self._number])[0], _HEAD)
+            self._cursor = self._settled(self._cursor, (numbers or [self._number])[0])
             self._backlog = self._count()
         except OSError as error:
             raise _failed(error, folder) from error
+
+    def _settled(self, cursor: Place, first: int) -> Place:
+        """A cursor that leads nowhere (files were taken away, a file was cut) begins where messages begin."""
+        if not first <= cursor.segment <= self._number:
+            return Place(first, _HEAD)
+        size = self._size if cursor.segment == self._number else self._path(cursor.segment).stat().st_size
+        return cursor if _HEAD <= cursor.offset <= size else Place(cursor.segment, min(max(cursor.offset, _HEAD), size))
 
     # writing
 
