@@ -365,13 +365,15 @@ def test_a_withdrawn_consent_stops_that_person_and_nobody_else(store: SqlStore, 
     (mine,) = [one.id for one in store.patients(grant) if "4711" in {key.value for key in one.keys}]
     store.withdraw(mine, grant)
 
+    both = message(*result("5.05", order="A5"), PID.replace("4711", "99"), *result("5.06", order="A6"), number="M5")
+
     async def after(listener: Listener) -> None:
-        await ask(listener.port, numbered(3), numbered(4, patient=99))
+        await ask(listener.port, numbered(3), numbered(4, patient=99), both)
 
     found = listening(store, after)
     fresh = store.issue_grant()
-    assert found["denied"] == 1
-    assert glucose(store, fresh) == ["5.02", "5.04"]
+    assert found["denied"] == 2
+    assert glucose(store, fresh) == ["5.02", "5.04", "5.06"]
     with pytest.raises(AccessDenied):
         store.record(mine, fresh)
 

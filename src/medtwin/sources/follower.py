@@ -110,17 +110,20 @@ class Follower:
             self.standing.last_read = time.time()
 
     def _again(self, piece: list[Waiting]) -> None:
-        """With a grant of the present epoch; who is denied still has withdrawn their consent."""
+        """With a grant of the present epoch; who is denied still has withdrawn their consent, others of the message have not."""
         try:
-            self._take(piece)
+            denied = self._take(piece, careful=True)
         except AccessDenied as error:
-            self.standing.denied += len(piece)
+            denied = 1
             self.standing.last_error = str(error)[:300]
+        self.standing.denied += denied
 
-    def _take(self, lot: list[Waiting]) -> None:
+    def _take(self, lot: list[Waiting], *, careful: bool = False) -> int:
+        """Parts of people that were denied; raises at the first one unless ``careful``."""
         if self._held is None:
             self._held = self._grant()
         run = Run(self.store, self._held, None, self.zone, self.source, (), None, cached=True)
+        run.denied = 0 if careful else None
         for one in lot:
             run.take(held(self.name, one.content), self._likely)
         report = run.finish()
@@ -132,3 +135,4 @@ class Follower:
             standing.duplicate += row.duplicate
         standing.quarantined += len(report.quarantine)
         standing.notes = [*standing.notes, *report.notes][-100:]
+        return run.denied or 0

@@ -35,8 +35,8 @@ CLASS = {
 }  # fmt: skip
 CLASS_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0004"
 
-#: table 0085, observation result status (OBX-11). A, B (amended, appended), R, S, V have no target in the map: amended and
-#: appended replace a final result and are corrected; not yet verified and partial are preliminary; verified is final.
+#: table 0085, observation result status (OBX-11). B, R, S, U and V have no target in the map: what is appended is corrected, not
+#: yet verified and partial are preliminary, verified and changed to final are final.
 RESULT = {
     "F": Status.FINAL, "V": Status.FINAL, "U": Status.FINAL, "C": Status.CORRECTED, "A": Status.CORRECTED, "B": Status.CORRECTED,
     "P": Status.PRELIMINARY, "R": Status.PRELIMINARY, "S": Status.PRELIMINARY, "D": Status.ENTERED_IN_ERROR,

@@ -56,6 +56,7 @@ class Run:
         self.owner: SourcePatient | None = None  #: of bytes that are replayed
         self.told: dict[str, set[str]] = {}  #: patient -> zones that the facts state
         self.stated = self.zone, source
+        self.denied: int | None = None  #: parts of people of whom nothing may be kept; None: the first one ends the run
 
     def again(self, raw: str) -> None:
         """Prepare for a replay: facts belong to the person, source and zone that they came in under."""
@@ -137,6 +138,10 @@ class Run:
                 row.files += 1
             try:
                 self.part(part, payload, row, mine if part.named else self.patient)
+            except AccessDenied:
+                if self.denied is None:
+                    raise
+                self.denied += 1
             except FormatError as error:  # a person's key that no database can keep, say: the others are not harmed
                 self.refuse(held(payload.name, part.raw), dialect, error, part.system)
             following = next(parts, None) if not ahead else None
@@ -145,7 +150,7 @@ class Run:
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
-        if part.owner in self.links.patients:  # many patients in one file go into few commits
+        if self.denied is None and part.owner in self.links.patients:  # many patients in one file go into few commits
             later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
             raw = later.hash
             self.keeping.append(later)
