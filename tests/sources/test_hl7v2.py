@@ -454,6 +454,17 @@ def test_an_administration_is_a_medication_and_a_dose() -> None:
     assert one(given_insulin(code="274783^insulin glargine^RXNORM"), "insulin_long_acting").value == 4.0
 
 
+def test_an_infusion_is_a_rate_and_never_a_dose() -> None:
+    rate = given_insulin().replace(b"|4|U||||", b"|1.5|U|||||H1").replace(b"|||||||||CP|A", b"||||||||CP|A")
+    found = {event.quantity: event for event in events(rate, READER)}
+    assert "insulin_bolus" not in found
+    assert (found["insulin_basal_rate"].value, found["insulin_basal_rate"].text) == (1.5, "1.5")
+    assert found["insulin_basal_rate"].unit_text == "U/h"
+    odd = rate.replace(b"|H1|", b"|X9|")
+    assert "insulin_basal_rate" not in {event.quantity for event in events(odd, READER)}
+    assert "RXA rate of a drug without a quantity" in unmapped(odd, READER)
+
+
 def test_a_vaccination() -> None:
     content = message("ORC|RE||V1^IIS", "RXA|0|1|20240501||141^Influenza^CVX|0.5|mL|||||||||||||CP|A", kind="VXU^V04")
     found = one(content, "immunization")

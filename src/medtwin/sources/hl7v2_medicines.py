@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from medtwin.quantities import registry
 from medtwin.record.event import Code, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources import fhir_shapes as shape
@@ -19,6 +20,8 @@ from medtwin.sources.hl7v2_tables import CANCELLED, ENDED, NOT_GIVEN
 from medtwin.sources.item import Item, Unmapped
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
+#: RXA-12, RXE-22: an amount each minute, hour or day
+_PER = {"M": "min", "M1": "min", "MIN": "min", "H": "h", "H1": "h", "HR": "h", "D": "d", "D1": "d"}
 _HEADS = frozenset(("ORC", "RXO", "RXE", "RXD", "RXA", "RXG"))
 
 
@@ -113,17 +116,19 @@ def given(segment: Segment, context: Context) -> Iterator[Item]:
 def _amount(
     segment: Segment, context: Context, time: Moment, until: Moment | None, name: str, status: Status
 ) -> Iterator[Item]:
-    """RXA-6 in RXA-7: a dose; RXA-12 names a rate, which is not read."""
-    written = segment.text(6)
+    """RXA-6 in RXA-7: a dose, or with RXA-12 (``H1``: an hour) a rate, which holds until RXA-4."""
+    written, per = segment.text(6), segment.text(12).upper()
     if not written or written == "999":
         return
-    quantity = dose_quantity(concept(segment.first(5)))
+    what, quantity = "rate" if per else "dose", dose_quantity(concept(segment.first(5)))
+    if quantity is not None and per:
+        quantity = registry.get("insulin_basal_rate") if quantity.name == "insulin_bolus" and per in _PER else None
     if quantity is None or not quantity.unit:
-        yield Unmapped("RXA dose of a drug without a quantity")
+        yield Unmapped(f"RXA {what} of a drug without a quantity")
         return
-    unit = segment.first(7)
+    unit = segment.text(7) or segment.text(7, 2)
     yield context.facts.number(
-        quantity, written, unit.text(1) or unit.text(2), time, f"{name}#dose", context.where(segment),
+        quantity, written, f"{unit}/{_PER[per]}" if per and unit else unit, time, f"{name}#{what}", context.where(segment),
         until=until if until is not None and until.instant > time.instant else None,
         available=context.known(context.said, status), status=status, group=name,
     )  # fmt: skip
