@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtwin.errors import FormatError
@@ -560,6 +560,7 @@ def test_a_message_that_names_nobody_waits_unassigned() -> None:
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x0b\x1c"), max_size=12)
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["OBX", "OBR", "PID", "PV1", "RXA", "DG1", "EVN", "MRG", "TXA", "SCH", "Z99"]),
                           st.lists(texts, max_size=24)), max_size=8))  # fmt: skip
 def test_any_fields_are_read_or_give_a_reason(segments: list[tuple[str, list[str]]]) -> None:
@@ -570,6 +571,7 @@ def test_any_fields_are_read_or_give_a_reason(segments: list[tuple[str, list[str
     items(content, READER)
 
 
+@settings(max_examples=60)
 @given(st.randoms(use_true_random=False), st.integers(0, 40))
 def test_damaged_bytes_end_in_facts_reasons_or_a_format_error(chance: random.Random, cuts: int) -> None:
     content = bytearray(batch(message(*result()), given_insulin(), merge(), admission("A03")))
