@@ -16,6 +16,7 @@ from medtwin.cli import (
     identify,
     intake,
     keeping,
+    listen,
     moving,
     people,
     population,
@@ -67,7 +68,8 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, keeping, moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, keeping,
+    moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
