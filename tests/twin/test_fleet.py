@@ -130,7 +130,7 @@ def test_a_restart_goes_on_from_what_was_kept(store, begun):
     done = again.follow()
     assert (done.anew, done.quick) == (0, 4)
     for patient in PATIENTS:
-        np.testing.assert_array_equal(again.members[patient].row, fleet.members[patient].row)
+        assert again.members[patient].row == fleet.members[patient].row
     assert again.keep() == 4
     assert again.keep() == 0
     assert Fleet(store, grant, MODEL).follow().anew == 4  # without what was kept: from the records
@@ -165,10 +165,10 @@ def test_a_standing_is_sealed_and_goes_with_the_patient(store, begun):
     fleet = Fleet(store, grant, MODEL, clock=lambda: NOW)
     fleet.follow()
     fleet.keep()
-    whole = fleet.members["ada"].row.tobytes()[:64]
+    whole = fleet.members["ada"].row[2:66]
     with store.access.database.reading() as connection:
         sealed = b"".join(bytes(row[0]) for row in connection.rows("SELECT sealed FROM piece"))
-    assert len(sealed) > 50_000
+    assert len(sealed) > 30_000
     assert whole not in sealed
     store.erase("ada", grant)
     with store.access.database.reading() as connection:

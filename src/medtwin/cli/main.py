@@ -10,6 +10,7 @@ import typer
 from medtwin.cli import (
     decisions,
     demo,
+    fleet,
     futures,
     glucose,
     identify,
@@ -66,7 +67,7 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, people, futures, decisions, glucose, road, identify, study, trial, population, fleet, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
