@@ -136,18 +136,23 @@ def test_the_spread_holds_what_is_not_known_of_the_mismatch():
     ]
     grid, logs, moments = np.linspace(-3.0, 3.0, 9), [], []
     bent = slopes[:, :, 0]
+
+    def solved(noise):
+        precision = bent.T @ np.linalg.solve(noise, bent) + np.eye(2)
+        return np.linalg.inv(precision), np.linalg.solve(precision, bent.T @ np.linalg.solve(noise, error[:, 0]))
+
+    _, likeliest = solved(covariance(*np.asarray(eta)[:, 0]))
     for a in grid:
         for b in grid:
             for c in grid:
                 noise = covariance(a, b, c)
-                precision = bent.T @ np.linalg.solve(noise, bent) + np.eye(2)
-                step = np.linalg.solve(precision, bent.T @ np.linalg.solve(noise, error[:, 0]))
+                inside, step = solved(noise)
                 whole = noise + bent @ bent.T
                 logs.append(
                     -0.5 * (np.linalg.slogdet(whole)[1] + error[:, 0] @ np.linalg.solve(whole, error[:, 0]))
                     - 0.5 * (a**2 + b**2 + c**2)
                 )
-                moments.append(np.linalg.inv(precision) + np.outer(step, step))
+                moments.append(inside + np.outer(step - likeliest, step - likeliest))
     weight = np.exp(np.array(logs) - max(logs))
     exact = np.einsum("a,akl->kl", weight / weight.sum(), np.array(moments))
     np.testing.assert_allclose(np.sqrt(np.diagonal(found)), np.sqrt(np.diagonal(exact)), rtol=0.05)

@@ -1,9 +1,9 @@
 """Many people followed live: bytes of a source -> the durable record -> beliefs -> what comes next, round by round.
 
 A round takes what a source sent (:mod:`medtwin.sources.ingest`), carries the beliefs of all whom that concerns on
-(:mod:`medtwin.twin.fleet`), and keeps them durably. Whatever ends the process, nothing that a round said it took is lost: the record
-was durable before, and a new start takes up the kept beliefs and reads again what is not in them. A file whose round did
-not end is sent again: what of it was stored is counted as a duplicate.
+(:mod:`medtwin.twin.fleet`), and keeps them durably. Whatever ends the process, nothing that a round said it took is lost: the
+record was durable before, and a new start takes up the kept beliefs and reads again what is not in them. A file whose round
+did not end is sent again: what of it was stored is counted as a duplicate.
 """
 
 from __future__ import annotations

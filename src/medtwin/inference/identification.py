@@ -5,11 +5,12 @@ Over the deviates z of all parameters that have a prior, and of one that moves t
 
     log p(z | readings) = log N(z; prior) - 1/2 |whitened(readings - replay(z))|^2 + constant
 
-The mode is found by Gauss-Newton with Levenberg's damping from the prior's mean and from draws of the prior, the covariance is
-Laplace's with the same curvature, over what the mismatch may be (:func:`medtwin.inference.mismatch.spread`). Slopes are forward: parameters are few, steps are thousands, nothing is stored. Between
-climbs the mismatch is learnt (three numbers for each person), outliers are given less weight, and what stands for bounds ("Low",
-"High") is found anew. Where starts ended is kept: a
-posterior with several modes of weight is said, and its intervals are those of the mixture (Laplace weights; MacKay 2003 ch. 27).
+The mode is found by Gauss-Newton with Levenberg's damping from the prior's mean and from draws of the prior, the covariance
+is Laplace's with the same curvature, over what the mismatch may be (:func:`medtwin.inference.mismatch.spread`). Slopes are
+forward: parameters are few, steps are thousands, nothing is stored. Between climbs the mismatch is learnt (three numbers for
+each person), outliers are given less weight, and what stands for bounds ("Low", "High") is found anew. Where starts ended is
+kept: a posterior with several modes of weight is said, and its intervals are those of the mixture (Laplace weights; MacKay
+2003 ch. 27).
 
 Everything has the shape ``[..., starts, people]``, so that one compiled function serves all starts of all people of a size class;
 an iteration costs (parameters + 1) x starts x people replays in one loop over time.

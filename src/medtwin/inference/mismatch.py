@@ -7,11 +7,12 @@ reading and replay is a slow, stationary process (Ornstein and Uhlenbeck) plus w
 
 A scalar Kalman filter whitens it: its gains depend on times only, so that the same gains whiten residuals and their slopes.
 An outlier (a pressed sensor) has its own inflation, so that no reading lies more than ``OUTLIER`` standard deviations off its
-prediction (Huber's weights). A bound ("Low", "High") says no number: it is stood for by a reading and an inflation of its own that
-have the slope and the bend of its log probability, log Phi, where it is met (a site of expectation propagation, Minka 2001). To
-count a bound that the replay keeps as an error of zero would be to know the slow error to the sensor's noise, and to learn the
-offset from every entry into a low and every way out of it. The three numbers are found by the evidence of the linearised model, parameters integrated out
-(restricted maximum likelihood, Patterson & Thompson 1971): a fit with many parameters else takes its own error for small.
+prediction (Huber's weights). A bound ("Low", "High") says no number: it is stood for by a reading and an inflation of its own
+that have the slope and the bend of its log probability, log Phi, where it is met (a site of expectation propagation, Minka
+2001). To count a bound that the replay keeps as an error of zero would be to know the slow error to the sensor's noise, and
+to learn the offset from every entry into a low and every way out of it. The three numbers are found by the evidence of the
+linearised model, parameters integrated out (restricted maximum likelihood, Patterson & Thompson 1971): a fit with many
+parameters else takes its own error for small.
 
 Shapes: ``[reading, ..., people]``; ``place`` and ``gains`` are ``[reading, people]``.
 """
@@ -252,8 +253,7 @@ def spread(mismatch: Mismatch, eta: Float[Array, "3 people"], linear: Linear) ->
     of its three axes, weighted by their evidence (an integrated Laplace approximation: Rue, Martino, Chopin 2009).
     """
     if mismatch.settled:
-        _, root, way = _solved(mismatch, eta, linear)
-        return _about(root, way)
+        return _inverted(*_solved(mismatch, eta, linear)[1:])[0]
     values, frame = jnp.linalg.eigh(-jnp.moveaxis(_bend(mismatch, eta, linear)[2], -1, 0))
     sd = 1.0 / jnp.sqrt(jnp.maximum(values, 0.25))  # at most twice the prior's
     ways = jnp.moveaxis(frame * sd[:, None, :], 0, -1)  # [component, axis, people]
@@ -265,17 +265,16 @@ def spread(mismatch: Mismatch, eta: Float[Array, "3 people"], linear: Linear) ->
     )  # exact for the moments of a Gaussian up to the third
     density = jnp.asarray([0.0, *[-0.5 * REACH**2] * 6])
     weight = jax.nn.softmax(jnp.log(share)[:, None] + evidence - density[:, None], axis=0)
-    return jnp.einsum("ap,apkl->pkl", weight, _about(root, way))
+    covariance, mean = _inverted(root, way)
+    apart = mean - mean[:1]  # about the likeliest
+    return jnp.einsum("ap,apkl->pkl", weight, covariance + apart[..., :, None] * apart[..., None, :])
 
 
-def _about(root: Array, way: Array) -> Array:
-    """Second moment about zero of N(precision^-1 pull, precision^-1), from the precision's root and ``way`` of :func:`_solved`."""
-    inverse = jax.scipy.linalg.solve_triangular(
-        root, jnp.broadcast_to(jnp.eye(root.shape[-1], dtype=root.dtype), root.shape), lower=True
-    )
-    turned = jnp.swapaxes(inverse, -1, -2)
-    step = (turned @ way[..., None])[..., 0]
-    return turned @ inverse + step[..., :, None] * step[..., None, :]
+def _inverted(root: Array, way: Array) -> tuple[Array, Array]:
+    """Covariance and mean of N(precision^-1 pull, precision^-1), from the precision's root and ``way`` of :func:`_solved`."""
+    unit = jnp.broadcast_to(jnp.eye(root.shape[-1], dtype=root.dtype), root.shape)
+    turned = jnp.swapaxes(jax.scipy.linalg.solve_triangular(root, unit, lower=True), -1, -2)
+    return turned @ jnp.swapaxes(turned, -1, -2), (turned @ way[..., None])[..., 0]
 
 
 def elapsed_of(place: np.ndarray, dt: float) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What comes next for many at once: the glucose that a fleet's beliefs expect some minutes ahead.
 
-The model alone, nothing planned, and its own spread: no band here is calibrated on a person's past. On real people a physiological
-filter alone forecasts worse than the last reading does at half an hour (``docs/evidence/forecast-people.md``); it is good for
-ranking whom to look at first. For one person ask :mod:`medtwin.twin.forecast`.
+The model alone, nothing planned, and its own spread: no band here is calibrated on a person's past. On real people a
+physiological filter alone forecasts worse than the last reading does at half an hour (``docs/evidence/forecast-people.md``);
+it is good for ranking whom to look at first. For one person ask :mod:`medtwin.twin.forecast`.
 """
 
 from __future__ import annotations

@@ -99,10 +99,10 @@ class Fold:
     def expected(
         self, members: Sequence[Member], steps: int, quantity: str, progress: Callable[[int], None] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and sd ``[member]`` of an observable ``steps`` after where each belief stands, if nothing is given or told till then.
+        """Mean and sd ``[member]`` of an observable ``steps`` after where each belief stands, if nothing is told till then.
 
-        The points are carried there in one go and settled once; a reading's own error is not in it. ``steps``: a multiple of the
-        update's interval.
+        Doses that act are acted out, no new ones. The points are carried there in one go and settled once; a reading's own
+        error is not in it. ``steps``: a multiple of the update's interval.
         """
         update = dataclasses.replace(self.update, interval=steps)  # type: ignore[type-var]
         alike: dict[Layout, list[int]] = {}

@@ -3,10 +3,10 @@
 Filters work batch-last; a store, a restart and a change of company ask for one patient at a time. So a fleet keeps
 ``[patient, width]`` and turns a few hundred rows at a time.
 
-A row at rest is bytes (:meth:`Layout.packed`). A belief stands where the filter settled: its roots are Cholesky's, lower triangles,
-but for what readings of that moment added above the diagonal, in the columns that the reading's own row of the root reaches (the
-first 17 of 41 for a glucose sensor). What lies above and beyond is zero and is left out: 41 kB instead of 69 kB, and every bit
-comes back.
+A row at rest is bytes (:meth:`Layout.packed`). A belief stands where the filter settled: its roots are Cholesky's, lower
+triangles, but for what readings of that moment added above the diagonal, in the columns that the reading's own row of the root
+reaches (the first 17 of 41 for a glucose sensor). What lies above and beyond is zero and is left out: 41 kB instead of 69 kB,
+and every bit comes back.
 """
 
 from __future__ import annotations
