@@ -1,9 +1,10 @@
 """A fleet of live glucose twins: a reading each, from its sender's bytes to a durable belief.
 
-    python -m benchmarks.fleet [--patients 1000] [--rounds 2] [--folder FOLDER] [--json]
+    python -m benchmarks.fleet [--patients 1000] [--rounds 2] [--folder FOLDER | --home FOLDER] [--json]
 
 A home is made with so many people with type 1 diabetes (a diagnosis, a weight, a basal rate, a meal or none, one
-reading), and the beliefs of all are made; that is timed and not counted. Then, in each round, one FHIR Observation of each
+reading), and the beliefs of all are made; that is timed and not counted. ``--home`` keeps that home, and a second run
+in it takes the beliefs up and goes on with later rounds. Then, in each round, one FHIR Observation of each
 person comes in as one file of NDJSON (FHIR Bulk Data), at everybody's own phase of the five minutes, and one in ten
 brings a meal with its bolus. Stages, in CPU and wall seconds:
 
@@ -136,19 +137,31 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
 
     watch, present = Watch(), [BEGIN + timedelta(minutes=5)]
     figures: dict[str, Any] = {"patients": people, "rounds": []}
+    note = folder / "benchmark-fleet.json"  # of a home that was kept: how many people, the next round
+    first = 0
+    if note.exists():
+        held = json.loads(note.read_text())
+        assert held["patients"] == people, f"that home holds {held['patients']} people"
+        first = held["next"]
     with open_store(folder) as store:
         grant = store.issue_grant()
-        with watch.stage("made: people"), ThreadPoolExecutor(SENDERS) as pool:
-            link = lambda i: store.link(SourcePatient("fhir", f"p{i}"), f"p{i}", grant, zone="Europe/Berlin")  # noqa: E731
-            for _ in pool.map(link, range(people)):
-                pass
-        with watch.stage("made: facts"):
-            for begin in range(0, people, 2000):
-                store.append([e for i in range(begin, min(begin + 2000, people)) for e in told(i)], grant)
+        if not first:
+            with watch.stage("made: people"), ThreadPoolExecutor(SENDERS) as pool:
+                link = lambda i: store.link(SourcePatient("fhir", f"p{i}"), f"p{i}", grant, zone="Europe/Berlin")  # noqa: E731
+                for _ in pool.map(link, range(people)):
+                    pass
+            with watch.stage("made: facts"):
+                for begin in range(0, people, 2000):
+                    store.append([e for i in range(begin, min(begin + 2000, people)) for e in told(i)], grant)
         fleet = Fleet(
             store, grant, Choice("glucose", "benchmark", *structure("glucose_insulin")), clock=lambda: present[0]
         )
-        for turn in range(rounds + 1):
+        if first:
+            present[0] = BEGIN + timedelta(minutes=5 * first)
+            with watch.stage("made: taken up"):
+                assert fleet.load() == people
+            figures["made"] = watch.stages
+        for turn in range(first, first + rounds + (0 if first else 1)):
             present[0] = BEGIN + timedelta(minutes=5 * (turn + 1))
             file = folder / f"round-{turn}.ndjson"
             file.write_bytes(b"\n".join(sent(i, turn) for i in range(people)))
@@ -169,6 +182,8 @@ def once(people: int, rounds: int, folder: Path) -> dict[str, Any]:
             with watch.stage(f"{label}keep"):
                 kept = fleet.keep()
             wall, cpu = time.monotonic() - began[0], time.process_time() - began[1]
+            file.unlink()
+            note.write_text(json.dumps({"patients": people, "next": turn + 1}))
             assert (kept, done.quick) == (people, people if turn else 0), done.anew
             if turn:
                 figures["rounds"].append(
@@ -200,10 +215,15 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where the home is made (default: a temporary folder)")
+    parser.add_argument("--home", type=Path, help="a home that is kept, and gone on with if it is there")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        figures = once(given.patients, given.rounds, Path(folder))
+    if given.home:
+        given.home.mkdir(parents=True, exist_ok=True)
+        figures = once(given.patients, given.rounds, given.home)
+    else:
+        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+            figures = once(given.patients, given.rounds, Path(folder))
     passed = all(one["readings_per_s"] >= GATE for one in figures["rounds"])
     said = {"schema": "medtwin/benchmarks/fleet/1", "gate_readings_per_s": round(GATE, 1), "passed": passed, **figures}
     if given.json:

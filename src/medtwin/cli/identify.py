@@ -56,8 +56,9 @@ def identify(
     """Identify a patient's parameters from the last days of sensor, insulin, meals and heart rate, each with an interval.
 
     It says which parameters the days did not move (what is shown is then the prior), how well the model fits, and whether several
-    explanations are possible. A parameter whose intervals were not shown to hold (docs/evidence/identification.md) is withheld. Two models show where their answers to a meal or a unit of insulin differ. It takes a
-    minute or so for two weeks. Nothing here is a treatment decision.
+    explanations are possible. A parameter whose intervals were not shown to hold (docs/evidence/identification.md) is withheld.
+    Two models show where their answers to a meal or a unit of insulin differ. It takes a minute or so for two weeks. Nothing
+    here is a treatment decision.
     """
     from medtwin.evidence.calibrated import withheld_of_days
     from medtwin.physiology.models import by_name
