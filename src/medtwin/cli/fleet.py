@@ -28,12 +28,14 @@ def register(app: typer.Typer) -> None:
         "medtwin fleet inbox/                       # every file that comes, until Ctrl-C",
         "medtwin fleet inbox/ --once --json",
         "medtwin fleet inbox/ --ahead 30            # and who is likely low in half an hour",
-        "sender | medtwin fleet -                   # lines of FHIR (NDJSON) on standard input",
+        "medtwin fleet - --every 1                  # lines on standard input, a round a second",
     )  # fmt: skip
 
 
 def fleet(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER|-", help="Where files arrive; -: lines on standard input.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where files arrive; -: lines of FHIR (NDJSON) on standard input.")
+    ],
     every: Annotated[
         float,
         typer.Option(
