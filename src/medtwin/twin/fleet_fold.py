@@ -104,7 +104,7 @@ class Fold:
         Doses that act are acted out, no new ones. The points are carried there in one go and settled once; a reading's own
         error is not in it. ``steps``: a multiple of the update's interval.
         """
-        update = dataclasses.replace(self.update, interval=steps)  # type: ignore[type-var]
+        update = dataclasses.replace(self.update, interval=steps)
         alike: dict[Layout, list[int]] = {}
         for i, member in enumerate(members):
             alike.setdefault(self.layout(member.known(member.axis.piece(member.step))), []).append(i)
