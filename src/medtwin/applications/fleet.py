@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,13 +67,12 @@ class Live:
 
     def __init__(
         self, store: SqlStore, grant: Grant, *, model: str = GLUCOSE, minutes: int = 0,
-        clock: Callable[[], datetime] | None = None, progress: Progress | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC), progress: Progress | None = None,
     ) -> None:  # fmt: skip
         """``minutes``: how far ahead to look after each round (0: not at all). Raises InferenceError for another model."""
         chosen = Choice("glucose", "asked for", *structure(model))
-        more = {} if clock is None else {"clock": clock}
         self.store, self.grant, self.minutes, self.progress = store, grant, minutes, progress
-        self.fleet = Fleet(store, grant, chosen, renew=store.issue_grant, **more)
+        self.fleet = Fleet(store, grant, chosen, renew=store.issue_grant, clock=clock)
         self.rounds = 0
 
     def begin(self) -> Round:

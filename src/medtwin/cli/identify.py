@@ -95,8 +95,8 @@ def identify(
             },
         )
         return
-    for each, why in zip(found, hidden, strict=True):
-        _show(each, synthetic, why)
+    for each, refused in zip(found, hidden, strict=True):
+        _show(each, synthetic, refused)
     _compare(found, answers)
     note("research output, no treatment decision")
 
