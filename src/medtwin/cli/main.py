@@ -11,6 +11,7 @@ from medtwin.cli import (
     coronary,
     decisions,
     demo,
+    fleet,
     futures,
     glucose,
     identify,
@@ -68,8 +69,8 @@ def root(
 
 
 for group in (
-    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, keeping,
-    moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
+    keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
