@@ -76,6 +76,7 @@ class Part:
     named: bool  #: whether the payload itself says who it is; otherwise the facts wait unassigned
     media_type: str
     people: tuple[tuple[SourcePatient, Demographics], ...] = field(default_factory=tuple)
+    keyed: str = ""  #: what its key rests on, in words for the report
 
 
 class Payload(Protocol):
