@@ -1,6 +1,9 @@
 """What every test stands on: 64-bit numbers without silent promotion, a private compile cache, a home of its own."""
 
+import gc
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +20,7 @@ hypothesis.settings.load_profile("steady")
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "jax"
 CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+MOST_RESIDENT = 1_500_000_000  #: bytes
 
 # Set before anything imports JAX, by variables rather than by jax.config: the record's tests never import JAX, and a
 # child process inherits them. A test of code that promotes on purpose says so: `with jax.numpy_dtype_promotion(...)`.
@@ -39,6 +43,23 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("MEDTWIN_HOME", str(home))
     monkeypatch.delenv("MEDTWIN_STORE", raising=False)
     return home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_stays_bounded() -> Iterator[None]:
+    """Compiled code of hundreds of modules fills gigabytes: what is no longer asked for goes; the disk cache has it still."""
+    yield
+    if "jax" in sys.modules and resident() > MOST_RESIDENT:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def resident() -> int:
+    """Bytes of this process in memory; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """Roots of covariances that are singular, or none at all."""
 
+import subprocess
+import sys
+
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from medtwin.inference import algebra
 
@@ -39,3 +43,31 @@ def test_what_is_no_covariance_is_mended_and_counted():
     np.testing.assert_array_equal(mended, [0, 0, 0, 1, 0])
     np.testing.assert_allclose(root[:, :, 3], np.eye(6), atol=1e-6)  # variances kept, correlations dropped
     np.testing.assert_allclose(np.asarray(root[:, :, 0]) @ np.asarray(root[:, :, 0]).T, given[0], atol=1e-9)
+
+
+def test_large_batches_are_what_small_ones_are():
+    given = covariances(n=25, count=61)  # more than go together, and no multiple of it
+    root, mended = algebra.cholesky(jnp.asarray(given))
+    few = [algebra.cholesky(jnp.asarray(given[k : k + 20]))[0] for k in (0, 20, 40, 60)]
+    np.testing.assert_array_equal(root, np.concatenate(few, -1))
+    assert mended.shape == (61,)
+
+
+THREE_AT_ONCE = """
+import threading, jax, jax.numpy as jnp, numpy as np
+from medtwin.inference import algebra
+half = np.random.default_rng(0).normal(size=(64, 25, 40))
+given = jnp.asarray(half @ np.swapaxes(half, 1, 2))
+again = lambda i, x: x + 1e-9 * jnp.moveaxis(algebra.cholesky(x)[0], -1, 0)
+often = jax.jit(lambda x: jax.lax.fori_loop(0, 100, again, x))
+often(given).block_until_ready()
+work = [threading.Thread(target=lambda: [often(given).block_until_ready() for _ in range(12)]) for _ in range(3)]
+[one.start() for one in work]
+[one.join() for one in work]
+"""
+
+
+@pytest.mark.crash
+def test_three_threads_do_not_wait_for_each_other_for_ever():
+    """A child process, since threads that wait for ever cannot be ended; the batches are such as stood still before."""
+    subprocess.run([sys.executable, "-c", THREE_AT_ONCE], check=True, timeout=180)

@@ -8,6 +8,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from medtwin.inference import readings
 
+#: Times n³ of matrices in one call of LAPACK. From about 8e5 on jaxlib (0.10.2) hands parts of a batch to the threads that
+#: execute it and waits for them: two batches at once, in two threads or in one program, then wait for each other for ever.
+TOGETHER = 400_000
 TINY = 1e-10  #: standard deviation (in units of a variable's scale) below which a direction counts as known exactly
 
 
@@ -34,7 +37,7 @@ def cholesky(
 
     def factor(times: float) -> Array:
         raised = times * (floor * variance + TINY**2)
-        return jax.lax.linalg.cholesky(covariance + raised[..., None] * unit, symmetrize_input=False)
+        return _factor(covariance + raised[..., None] * unit)
 
     def mend(root: Array) -> Array:
         second = factor(1e4)
@@ -46,6 +49,16 @@ def cholesky(
     bad = ~jnp.isfinite(root).all((-2, -1))
     root = jax.lax.cond(bad.any(), mend, lambda r: r, root)
     return jnp.moveaxis(root, (-2, -1), (0, 1)), bad.astype(jnp.int32)
+
+
+def _factor(matrices: Float[Array, "... n n"]) -> Float[Array, "... n n"]:
+    """Lower factors, a few matrices at a time (see ``TOGETHER``); not a number where one is not positive definite."""
+    n = matrices.shape[-1]
+    flat = matrices.reshape(-1, n, n)
+    size = max(TOGETHER // n**3, 1)
+    one = lambda matrix: jax.lax.linalg.cholesky(matrix, symmetrize_input=False)  # noqa: E731
+    lower = one(flat) if len(flat) <= size else jax.lax.map(one, flat, batch_size=size)
+    return lower.reshape(matrices.shape)
 
 
 def correct(

@@ -30,8 +30,7 @@ from medtwin.twin.fleet_rows import Covariates, Layout, posed, together
 
 STRIDE = 2  #: intervals of the update in one tape
 SIZE = BLOCK  #: people of a batch, always: one compilation; more at once fall out of a core's cache
-#: XLA's batched Cholesky fans out into the threads that execute it: several at once wait for each other for ever (seen with
-#: jaxlib 0.10.2 on two cores). So one batch computes at a time, while the next one is prepared.
+#: One batch computes at a time, on all cores, while the next one is prepared.
 _ALONE = Lock()
 
 
