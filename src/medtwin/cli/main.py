@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from medtwin.cli import (
+    coronary,
     decisions,
     demo,
+    fleet,
     futures,
     glucose,
     identify,
@@ -67,7 +69,8 @@ def root(
 
 
 for group in (
-    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
+    keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

@@ -96,6 +96,7 @@ class Part:
     media_type: str
     people: tuple[tuple[SourcePatient, Demographics], ...] = field(default_factory=tuple)
     identities: tuple[Identity, ...] = ()  #: said of the keys, carried out after the facts of the part are kept
+    keyed: str = ""  #: what its key rests on, in words for the report
 
 
 class Payload(Protocol):

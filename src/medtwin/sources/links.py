@@ -84,17 +84,23 @@ class Links:
             pass
         return ANONYMOUS + blake2b(patient.encode(), digest_size=12).hexdigest()
 
+    def contradiction(self, owner: SourcePatient, patient: str | None) -> str | None:
+        """Why facts of ``owner`` are not those of the ``patient`` whom somebody states; None where nothing speaks against it."""
+        whose = self.patients.get(owner)
+        if patient is None or whose is None or patient == whose:
+            return None
+        return (
+            f"found a person of {owner.system} who is patient {whose} here; expected {patient}, as stated; nothing of it was "
+            f"stored: leave --patient out or name {whose} where it is the same person, else look whose file it is"
+        )
+
     def link(
         self, owner: SourcePatient, named: bool, patient: str | None, zone: str | None, notes: list[str]
     ) -> str | None:
         """The patient whose key ``owner`` is, linked now where it was not; None while nobody is known."""
         whose = self.patients.get(owner)
         if whose is not None:
-            if patient is not None and patient != whose:
-                note = f"a key of {owner.system} belongs to patient {whose} already; it was not moved to {patient}"
-                if note not in notes:
-                    notes.append(note)
-            elif zone is not None and patient is not None:
+            if zone is not None and patient == whose:
                 self.store.link(owner, whose, self.grant, zone=zone)
                 self.zones[whose] = zone
             return whose

@@ -150,6 +150,11 @@ class Run:
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
+        if wrong := self.links.contradiction(part.owner, patient):
+            self.report.not_stored.append(NotStored(file=payload.name, reason=wrong, again=False))
+            return
+        if part.keyed and (not part.named or part.owner not in self.links.patients):
+            self.report.notes.append(f"{payload.name}: {part.keyed}")
         if self.denied is None and part.owner in self.links.patients:  # many patients in one file go into few commits
             later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
             raw = later.hash
