@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -208,11 +209,19 @@ async def ask(port: int, *messages: bytes) -> list[bytes]:
     """Send one after the other, each after the answer to the one before; the answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     said = []
-    for one in messages:
-        writer.write(framed(one))
-        said.append(await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 20))
-    writer.close()
+    try:
+        for one in messages:
+            writer.write(framed(one))
+            said.append(await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 20))
+    finally:
+        await ended(writer)
     return said
+
+
+async def ended(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def listening(store: SqlStore, work: Callable[[Listener], Awaitable[None]], **given: object) -> dict[str, object]:
@@ -384,6 +393,7 @@ def test_a_connection_that_breaks_harms_no_other(store: SqlStore, grant: Grant) 
         writer.write(framed(numbered(1))[:50])
         await writer.drain()
         writer.transport.abort()
+        await ended(writer)
         (said,) = await ask(listener.port, numbered(2))
         assert b"MSA|AA" in said
 
@@ -391,12 +401,27 @@ def test_a_connection_that_breaks_harms_no_other(store: SqlStore, grant: Grant) 
     assert glucose(store, grant) == ["5.02"]
 
 
+def test_a_fault_of_our_own_ends_one_connection_and_is_said(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(self: Frames, piece: bytes) -> list[bytes]:
+        raise ZeroDivisionError("a fault")
+
+    async def work(listener: Listener) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Frames, "feed", fault)
+            with pytest.raises(asyncio.IncompleteReadError):
+                await ask(listener.port, numbered(1))
+        (said,) = await ask(listener.port, numbered(1))
+        assert b"MSA|AA" in said
+
+    assert listening(store, work)["last_error"] == "ZeroDivisionError: a fault"
+
+
 def test_too_long_a_message_ends_its_connection_with_a_reason(store: SqlStore) -> None:
     async def work(listener: Listener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         writer.write(b"\x0b" + b"x" * 3000)
         assert b"MSA|AR||found a message of more than 2000 bytes" in await reader.read()
-        writer.close()
+        await ended(writer)
 
     assert listening(store, work, most=2000)["refused"] == 1
 

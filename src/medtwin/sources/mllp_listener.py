@@ -63,7 +63,10 @@ class Listener:
         self._writer = asyncio.create_task(self._write())
 
     async def stop(self) -> None:
-        """Answer what is at work, end, and let the follower finish its lot; what waits in the queue stays there."""
+        """End, and let the follower finish its lot; what waits in the queue stays there.
+
+        Whoever has no answer yet sends again, as after a crash.
+        """
         if self._server is not None:
             self._server.close()
         for task in list(self._open):
@@ -88,6 +91,8 @@ class Listener:
             await self._serve(reader, writer)
         except (ConnectionError, asyncio.CancelledError, TimeoutError):
             pass
+        except Exception as error:  # a fault of ours ends this connection, and is said; the sender sends again
+            self.standing.last_error = f"{type(error).__name__}: {error}"[:300]
         finally:
             self._open.discard(task)
             writer.close()
