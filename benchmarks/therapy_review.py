@@ -169,8 +169,8 @@ def verdict(mine: list[Answer]) -> str:
     truth = np.median([one.truth[2] for one in mine])
     promised = np.median([one.promised[2][1] for one in mine])
     return (
-        f"of {len(mine)} people {held.successes} had more time below 70 than the 95 % bound promised (exact 95 % interval of that share "
-        f"{held.low:.0%} to {held.high:.0%}; a review bears {RISK:.0%}); median rise {truth:.1f} points, promised {promised:.1f}."
+        f"of {len(mine)} people {held.successes} had more time below 70 than the 95 % bound promised (exact 95 % interval of "
+        f"that share {held.low:.0%} to {held.high:.0%}; a review bears {RISK:.0%}); median rise {truth:.1f} points, promised {promised:.1f}."
     )
 
 
