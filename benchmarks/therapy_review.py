@@ -170,7 +170,8 @@ def verdict(mine: list[Answer]) -> str:
     promised = np.median([one.promised[2][1] for one in mine])
     return (
         f"of {len(mine)} people {held.successes} had more time below 70 than the 95 % bound promised (exact 95 % interval of "
-        f"that share {held.low:.0%} to {held.high:.0%}; a review bears {RISK:.0%}); median rise {truth:.1f} points, promised {promised:.1f}."
+        f"that share {held.low:.0%} to {held.high:.0%}; a review bears {RISK:.0%}); median rise "
+        f"{truth:.1f} points, promised {promised:.1f}."
     )
 
 
