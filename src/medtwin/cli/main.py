@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medtwin.cli import (
+    coronary,
     decisions,
     demo,
     fleet,
@@ -16,6 +17,7 @@ from medtwin.cli import (
     identify,
     intake,
     keeping,
+    listen,
     moving,
     people,
     population,
@@ -67,7 +69,8 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, population, fleet, keeping, moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
+    keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
