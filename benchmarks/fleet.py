@@ -245,8 +245,8 @@ def page(said: dict[str, Any], command: str) -> str:
     lines += [
         "",
         f"- Against the twins of three people made from the record alone: at most {worst:.1e} of a scale or a prior sd apart.",
-        f"- Peak memory {said['peak_memory_mib'] / 1024:.1f} GiB ({said['peak_with_restart_mib'] / 1024:.1f} with the restart, which "
-        f"the same process makes after it); the home takes {said['store_mib'] / 1024:.1f} GiB, "
+        f"- Peak memory {said['peak_memory_mib'] / 1024:.1f} GiB ({said['peak_with_restart_mib'] / 1024:.1f} with the restart, "
+        f"which the same process makes after it); the home takes {said['store_mib'] / 1024:.1f} GiB, "
         f"{1024 * said['store_mib'] / people:.0f} kB a person; a belief at rest {said['belief_bytes'] / 1e3:.0f} kB.",
         f"- A restart takes all beliefs up in {said['restart']['wall_s']:.0f} s ({said['restart']['cpu_s']:.0f} CPU s).",
         f"- Other work ran on the machine: the load before the rounds was {said['load']:.1f} on {os.cpu_count()} cores. CPU "
