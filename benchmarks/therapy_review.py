@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from medtwin.applications.therapy_review.replay import HIGHEST, LOWEST, NEAR, Change, days, lived
-from medtwin.applications.therapy_review.review import shares
+from medtwin.applications.therapy_review.review import RISK, shares
 from medtwin.evidence.other_equations import START, ingested
-from medtwin.statistics.coverage import share
+from medtwin.statistics.coverage import Share, share
 from medtwin.twin.choice import choose
 from medtwin.twin.fit import misfit
 from medtwin.twin.twin import assimilate
@@ -30,8 +30,9 @@ from medtwin.worlds.counterfactual import redosed
 from medtwin.worlds.people import NAMES, Order, make
 
 ZONE = "Europe/Berlin"
+MEALS_UP = "boluses of meals +20 %"
 CHANGES = {
-    "boluses of meals +20 %": Change("meal bolus", 0.0, 24.0, 1.2),
+    MEALS_UP: Change("meal bolus", 0.0, 24.0, 1.2),
     "boluses of meals -20 %": Change("meal bolus", 0.0, 24.0, 0.8),
     "basal +20 %": Change("basal", 0.0, 24.0, 1.2),
     "basal -20 %": Change("basal", 0.0, 24.0, 0.8),
@@ -138,7 +139,40 @@ def page(found: list[Answer], command: str) -> str:
         f"{ratio.min():.2f} to {ratio.max():.2f}). Of {few} people the twin said that it does not fit them; "
         "a review suggests nothing to those, and they are counted here all the same.",
     ]  # fmt: skip
+    lines += ["", "## What follows for a review", ""]
+    for name in CHANGES:
+        if "+" in name:
+            lines.append(f"- {name}: {verdict([one for one in found if one.change == name])}")
+    allowed = may_be_suggested(found)
+    lines += [
+        "",
+        f"So a review {'may suggest' if allowed else 'suggests no'} more insulin with meals: its `MORE_WITH_MEALS` "
+        f"{'may be true' if allowed else 'stays false'}.",
+    ]
     return "\n".join(lines) + "\n"
+
+
+def beyond(mine: list[Answer]) -> Share:
+    """People whose time below 70 grew by more than the 95 % that was promised."""
+    return share(sum(one.truth[2] > one.promised[2][2] + 1e-9 for one in mine), len(mine))
+
+
+def may_be_suggested(found: list[Answer]) -> bool:
+    """Whether larger boluses of meals surely (97.5 %, exact) lead beyond what was promised for no more people than a review
+    bears, :data:`medtwin.applications.therapy_review.review.RISK`."""
+    return beyond([one for one in found if one.change == MEALS_UP]).high <= RISK
+
+
+def verdict(mine: list[Answer]) -> str:
+    """One change of more insulin, in a sentence."""
+    held = beyond(mine)
+    truth = np.median([one.truth[2] for one in mine])
+    promised = np.median([one.promised[2][1] for one in mine])
+    return (
+        f"of {len(mine)} people {held.successes} had more time below 70 than the 95 % bound promised (exact 95 % interval of "
+        f"that share {held.low:.0%} to {held.high:.0%}; a review bears {RISK:.0%}); median rise "
+        f"{truth:.1f} points, promised {promised:.1f}."
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,8 +12,8 @@ A step is suggested only where
 * or, where the risk of today's settings is beyond :data:`RISK`, a step of less insulin surely lessens time below 70 and
   does not surely cost time in range;
 * more insulin leaves the risk within :data:`RISK`, and today's is within it too;
-* it is not more insulin with meals (:data:`MORE_WITH_MEALS`): what that does was promised too small for two or three of four
-  made-up people, and no study stands against it yet;
+* it is not more insulin with meals (:data:`MORE_WITH_MEALS`): what that does is promised too small on made-up people, and too
+  few of them were asked to show that lows stay within what is promised (``docs/evidence/therapy-review.md``);
 * the twin fits this person (:mod:`medtwin.twin.fit`) and its forecasts are calibrated on them (:data:`LEAST_COVERAGE`).
 
 Steps are bounded at 20 %. Suggestions are lived together as well; of those that give more insulin the weakest is dropped
@@ -57,7 +57,7 @@ STEPS = (0.8, 0.9, 1.1, 1.2)
 MOST_LOW, MOST_DEEP = 4.0, 1.0  #: % of time below 70 and below 54 mg/dL (consensus of 2019)
 RISK = 0.1  #: chance of exceeding either that is borne
 LEAST_GAIN = 1.0  #: points of time in range
-MORE_WITH_MEALS = False  #: suggested at all? Not before docs/evidence/therapy-review.md shows that it is safe
+MORE_WITH_MEALS = False  #: suggested at all? As docs/evidence/therapy-review.md says (a test holds it to that page)
 LEAST_INSULIN = 0.5  #: U a day that a setting must act on to be reviewed
 RESAMPLES = 400
 Block = tuple[str, Kind, float, float]
@@ -325,7 +325,8 @@ def _notes(left: Sequence[str], every: Sequence[Day], steps: int, count: int) ->
     if not MORE_WITH_MEALS:
         said.append(
             "more insulin with meals is not suggested: on made-up people the effect of larger boluses of meals was promised "
-            "too small for two or three of four, lows with it, and no study of it has been run to its end"
+            "too small, and too few of them were asked to show that lows stay within what was promised "
+            "(docs/evidence/therapy-review.md)"
         )
     if len(every) < USUAL:
         said.append(f"{len(every)} days are few: with fewer than {USUAL} intervals from resampled days are too narrow")
