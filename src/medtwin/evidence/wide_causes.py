@@ -237,6 +237,9 @@ def main(argv: list[str] | None = None) -> int:
             if given.json is not None:
                 given.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
     command = f"python -m medtwin.evidence.wide_causes --people {given.people} --seed {given.seed}"
+    for name, usual in (("models", MODELS), ("scenes", SCENES)):
+        if getattr(given, name) != ",".join(usual):
+            command += f" --{name} {getattr(given, name)}"
     order = sorted(rows, key=lambda r: (MODELS.index(r.model), SCENES.index(r.scene), BANKS.index(r.bank)))
     given.report.write_text(page(order, command))
     print(given.report.read_text())

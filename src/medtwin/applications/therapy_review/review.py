@@ -322,7 +322,9 @@ def _used(every: Sequence[Day], block: Change) -> str:
     return f"{np.median(ratios):.0f} g per U, corrections within" if ratios else "given as recorded"
 
 
-def _notes(left: Sequence[str], every: Sequence[Day], steps: int, count: int, unit: Unit) -> tuple[str, ...]:
+def _notes(
+    left: Sequence[str], every: Sequence[Day], steps: int, count: int, unit: Unit = UNITS["mg/dL"]
+) -> tuple[str, ...]:
     said = [
         f"{steps} steps were tried, each by itself: of so many, some look better by chance",
         "food, exercise and what was done against lows stay as they were",
