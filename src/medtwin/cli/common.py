@@ -65,7 +65,8 @@ class Commands(TyperGroup):
         except MedtwinError as error:
             complain(str(error))
         except OSError as error:
-            complain(f"found {error.strerror or error}" + (f"; at {error.filename}" if error.filename else ""))
+            where = f"; at {error.filename}; look at its name and its rights" if error.filename else ""
+            complain(f"found {error.strerror or error}{where}")
         except (typer.Exit, typer.Abort, RuntimeError) as error:
             if type(error) is not RuntimeError:
                 raise

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from medtwin.applications.glucose_report.report import GlucoseReport
     from medtwin.twin.forecast import Effect
 
+UNSPOKEN = (
+    "state a diagnosis that no file names (`medtwin state PATIENT diagnosis 46635009`), and take doses of insulin in"
+)
 glucose_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Report a person's glucose; judge a sensor."
 )
@@ -218,7 +221,10 @@ def review(
         entry = next((one for one in store.patients(grant) if one.id == patient), None)
         _, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
         if life.twin is None:
-            raise InferenceError(life.choice.reason, expected="a person for whom a model of glucose speaks")
+            raise InferenceError(
+                life.choice.reason, expected="a person for whom a model of glucose speaks", where=f"patient {patient}",
+                remedy=UNSPOKEN,
+            )  # fmt: skip
         with progress("living days again", quiet=as_json) as tell:
             step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
             made = reviewed(
@@ -286,7 +292,10 @@ def doses(
         synthetic = is_synthetic(store, grant, patient)
         door, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
         if life.twin is None or "insulin_bolus" not in life.twin.facts.doses:
-            raise InferenceError(life.choice.reason, expected="a person for whom a model takes insulin")
+            raise InferenceError(
+                life.choice.reason, expected="a person for whom a model takes insulin", where=f"patient {patient}",
+                remedy=UNSPOKEN,
+            )  # fmt: skip
 
         def ask(dose: float) -> Effect:
             meal = [Planned("carbohydrate_intake", f"{carbs} g", f"+{start.lstrip('+')}")] if carbs else []
