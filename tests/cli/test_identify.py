@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from medtwin.cli.identify import _said
+from medtwin.evidence.calibrated import withheld_of_days
 from medtwin.physiology.models import by_name
 from medtwin.twin.identify import Found, Identification
 
@@ -39,14 +40,16 @@ def test_the_verdict_says_whether_parameters_may_be_read():
     prior, little = ("exercise_uptake", False, False, 0.02), ("dinner_sensitivity", False, False, 0.2)
     good = found(20.0, learnt, prior, little)
     assert good.fits
-    assert good.verdict.startswith("These days say something of 1 of 3 parameters (lunch_sensitivity)")
-    assert "explains 75% of how glucose varied (RMSE 20 mg/dL)" in good.verdict
+    assert good.verdict().startswith("These days say something of 1 of 3 parameters (lunch_sensitivity)")
+    assert "explains 75% of how glucose varied (RMSE 20 mg/dL)" in good.verdict()
+    assert "of 0 of" not in good.verdict({"lunch_sensitivity"})
+    assert "what is shown is the prior" in good.verdict({"lunch_sensitivity"})
     assert [_said(p) for p in good.parameters] == ["moved, 50% narrower", "nothing: the prior", "little, 20% narrower"]
-    assert "what is shown is the prior" in found(20.0, prior, little).verdict
-    assert "worse than this person's mean" in found(41.0, learnt).verdict
+    assert "what is shown is the prior" in found(20.0, prior, little).verdict()
+    assert "worse than this person's mean" in found(41.0, learnt).verdict()
     edge = found(20.0, ("lunch_sensitivity", True, True, 0.5))
     assert not edge.fits
-    assert "Do not read the parameters" in edge.verdict
+    assert "Do not read the parameters" in edge.verdict()
 
 
 def test_a_made_up_person_is_labelled(run, anna, tmp_path):
@@ -89,4 +92,6 @@ def test_parameters_of_a_person_and_where_two_models_disagree(anna):
     for one in (meals, hovorka):
         assert one["rmse"] > 0
         assert len(one["responses"]) == 6
-        assert {p["name"] for p in one["parameters"] if p["shown"]}
+        for p in one["parameters"]:
+            why = withheld_of_days(one["model"], p["name"])
+            assert (p["withheld"], p["posterior"] is None) == (why, why is not None)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,12 +88,11 @@ class Identification:
         """Whether the parameters may be read at all: few at the edge, and a replay that does better than the mean."""
         return not self.withheld and self.explained > 0.0 and not _beyond([p.edge for p in self.parameters])
 
-    @property
-    def verdict(self) -> str:
-        """One sentence: whether these days identify this person."""
+    def verdict(self, hidden: Collection[str] = ()) -> str:
+        """One sentence: whether these days identify this person; ``hidden`` are parameters that are not shown of anybody."""
         if self.withheld:
             return f"Not identified: {self.withheld}."
-        shown = [p for p in self.parameters if p.name in self.model.inferred]
+        shown = [p for p in self.parameters if p.name in self.model.inferred and p.name not in hidden]
         learnt = [p.name for p in shown if p.moved and not p.edge]
         share = f"the replay explains {max(self.explained, 0.0):.0%} of how glucose varied (RMSE {self.rmse:.0f} mg/dL)"
         if not self.fits:
