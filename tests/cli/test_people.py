@@ -175,6 +175,19 @@ def test_two_structures_beside_each_other(anna):
     assert "Planned: heart_rate 110 /min at" in shown.stdout
 
 
+@pytest.mark.slow
+def test_the_wide_bank_can_be_asked_for(anna):
+    said = anna.json("show", "anna", "--as-of", "last", "--hypotheses", "wide")
+    names = {e["name"] for e in said["explanations"]}
+    assert {"missed_bolus", "lost_bolus", "sensor_drift", "illness", "missed_meal"} <= names
+    assert sum(e["probability"] for e in said["explanations"]) == pytest.approx(1.0)
+    assert all("usual hypotheses only" in p["withheld"] for p in said["parameters"])
+
+
+def test_a_bank_that_nobody_knows_is_refused(anna):
+    assert "usual or wide" in anna("show", "anna", "--hypotheses", "many", code=1).stderr
+
+
 def test_a_decision_is_about_the_present_and_a_word_of_three(anna):
     anna("what-if", "anna", "--carbs", 45, "--decide", "maybe", code=2)
     anna("what-if", "anna", "--carbs", 45, "--decide", "accepted", "--as-of", "last", code=2)
