@@ -60,6 +60,7 @@ class Client:
         self.connection.request(method, f"/api/v1{path}", body=body, headers=HEADER)
         response = self.connection.getresponse()
         said = json.loads(response.read() or b"{}")
+        self.connection.close()  # opened again by the next request: the server ends one that was idle for seconds
         if response.status >= 400:
             raise DemoError(
                 f"{said.get('title', response.status)}: {said.get('detail', '')}", where=f"{method} {path}",
