@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+from cli import files
+
 
 def test_report(anna, tmp_path):
     said = json.loads(anna("glucose", "report", "anna", "--days", "4", "--json", "--out", tmp_path / "a.html").stdout)
@@ -16,8 +18,36 @@ def test_report(anna, tmp_path):
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
     shown = anna("glucose", "report", "anna", "--out", tmp_path / "a.pdf")
     assert "in range, 70-180 mg/dL" in shown.stdout
+    assert "2026-02-19 00:00 to 2026-03-05 00:00 (Europe/London)" in shown.stdout
+    assert "research output" in shown.stderr
+    high = [one for one in said["period"]["episode_list"] if one["kind"] == "hyper_1"]
+    assert len(high) == said["period"]["episodes"]["hyper_1"]["count"]
     assert "These numbers may not speak for the person" in shown.stdout
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_report_goes_into_a_folder_that_is_not_there_yet(anna, tmp_path):
+    shown = anna("glucose", "report", "anna", "--out", tmp_path / "new" / "a.html")
+    assert (tmp_path / "new" / "a.html").is_file()
+    assert "wrote " in shown.stderr
+
+
+def test_readings_that_are_all_implausible_advise_a_unit(run, tmp_path):
+    """5.4 mmol/L read as mg/dL: flagged, left out, and what to do is said."""
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(files.MAPPING)
+    rows = [
+        f"2026-03-01 {hour:02d}:{minute:02d},{5.4 + minute / 100:.1f}"
+        for hour in range(6)
+        for minute in range(0, 60, 5)
+    ]
+    (tmp_path / "g.csv").write_text("\n".join(["when,glucose", *rows]) + "\n")
+    run("ingest", tmp_path / "g.csv", "--patient", "cy", "--mapping", mapping)
+    said = run("glucose", "report", "cy", code=1).stderr
+    assert "72 readings in the 14 days" in said
+    assert "--patient cy --unit glucose=mmol/L" in said
+    run("ingest", tmp_path / "g.csv", "--patient", "cy", "--mapping", mapping, "--unit", "glucose=mmol/L")
+    assert run("glucose", "report", "cy").exit_code == 0
 
 
 def test_the_report_needs_no_jax():
@@ -62,6 +92,10 @@ def test_doses(anna):
     assert (said["synthetic"], said["research_only"]) == (False, True)
     shown = anna("glucose", "doses", "anna", "--carbs", "40", "--units", "2", "--hours", "2")
     assert "no dose is named" in shown.stdout
+    assert "dose in 0m, 2 h ahead" in shown.stdout
+    other = anna("glucose", "doses", "anna", "--carbs", "40", "--units", "2", "--hours", "2", "--unit", "mmol/L").stdout
+    assert "< 3.9" in other
+    assert "Glucose in 2 h, mmol/L" in other
     assert "SYNTHETIC" not in shown.stdout
     assert "not a prescription" in shown.stderr
     anna("glucose", "doses", "anna", "--units", "two", code=1)
@@ -73,7 +107,7 @@ def test_doses_for_a_made_up_person_are_labelled(anna, monkeypatch):
     monkeypatch.setattr("medtwin.cli.glucose.is_synthetic", lambda store, grant, patient: patient == "anna")
     asked = ("glucose", "doses", "anna", "--units", "2", "--hours", "2")
     assert json.loads(anna(*asked, "--json").stdout)["synthetic"] is True
-    assert "anna (SYNTHETIC DATA)" in anna(*asked).stdout
+    assert "anna: doses of rapid insulin (SYNTHETIC DATA)" in anna(*asked).stdout
 
 
 def test_review_asks_for_a_week(anna):

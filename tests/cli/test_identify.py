@@ -1,10 +1,16 @@
 """medtwin identify."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from medtwin.cli.identify import _said
 from medtwin.evidence.calibrated import withheld_of_days
+from medtwin.physiology.models import by_name
+from medtwin.twin.identify import Found, Identification
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
 
 
 def test_too_little_is_withheld(anna):
@@ -15,6 +21,35 @@ def test_too_little_is_withheld(anna):
     assert one["parameters"] == []
     shown = anna("identify", "anna", "--as-of", "2026-03-02T12:00")
     assert "withheld" in shown.stderr
+    assert "Not identified: " in shown.stdout
+    assert one["verdict"].startswith("Not identified: ")
+    assert "from 6 starts" in shown.stderr  # said before the minute that it takes
+
+
+def test_the_verdict_says_whether_parameters_may_be_read():
+    def found(rmse, *parameters):
+        return Identification(
+            "anna", by_name("glucose_meals"), NOW, NOW, 3, 9, 800, rmse=rmse, spread=40.0,
+            parameters=tuple(
+                Found(name, "", "", (0.0, 1.0, 2.0), (0.9, 1.0, 1.1), moved, edge, narrower)
+                for name, moved, edge, narrower in parameters
+            ),
+        )  # fmt: skip
+
+    learnt = ("lunch_sensitivity", True, False, 0.5)
+    prior, little = ("exercise_uptake", False, False, 0.02), ("dinner_sensitivity", False, False, 0.2)
+    good = found(20.0, learnt, prior, little)
+    assert good.fits
+    assert good.verdict().startswith("These days say something of 1 of 3 parameters (lunch_sensitivity)")
+    assert "explains 75% of how glucose varied (RMSE 20 mg/dL)" in good.verdict()
+    assert "of 0 of" not in good.verdict({"lunch_sensitivity"})
+    assert "what is shown is the prior" in good.verdict({"lunch_sensitivity"})
+    assert [_said(p) for p in good.parameters] == ["moved, 50% narrower", "nothing: the prior", "little, 20% narrower"]
+    assert "what is shown is the prior" in found(20.0, prior, little).verdict()
+    assert "worse than this person's mean" in found(41.0, learnt).verdict()
+    edge = found(20.0, ("lunch_sensitivity", True, True, 0.5))
+    assert not edge.fits
+    assert "Do not read the parameters" in edge.verdict()
 
 
 def test_a_made_up_person_is_labelled(run, anna, tmp_path):

@@ -116,6 +116,9 @@ def test_forecast_for_people_has_a_table_and_a_plot(anna):
     done = anna("forecast", "anna", "--as-of", "last", "--hours", 2)
     assert "median" in done.stdout
     assert "┤" in done.stdout
+    assert "research output" in done.stderr
+    other = anna("forecast", "anna", "--as-of", "last", "--hours", 2, "--unit", "mmol/L").stdout
+    assert "glucose (mmol/L)" in other
 
 
 def test_what_if_is_a_paired_difference(anna):
@@ -130,6 +133,22 @@ def test_what_if_is_a_paired_difference(anna):
     done = anna("what-if", "anna", "--carbs", 45, "--bolus", 4, "--as-of", "last", "--hours", 3)
     assert "Planned: insulin_bolus 4 U" in done.stdout
     assert "difference" in done.stdout
+    assert "research output" in done.stderr
+    molar = anna.json(
+        "what-if", "anna", "--carbs", 45, "--in", "20m", "--as-of", "last", "--hours", 3, "--unit", "mmol/L"
+    )
+    assert molar["difference"]["unit"] == molar["with"]["unit"] == "mmol/L"
+    assert molar["difference"]["quantiles"][-1][2] == pytest.approx(middle[-1] / 18.0156)
+
+
+def test_an_absurd_dose_is_said_to_be_beyond_the_model(anna):
+    ask = ("what-if", "anna", "--bolus", 60, "--as-of", "last", "--hours", 6)
+    said = anna.json(*ask)
+    assert said["with"]["bottom"] is not None
+    assert "from there on no number is a forecast" in said["with"]["widened"]
+    shown = anna(*ask).stdout
+    assert "at most 20" in shown
+    assert "the lowest that is shown" in shown
 
 
 @pytest.mark.slow
@@ -156,6 +175,19 @@ def test_two_structures_beside_each_other(anna):
     assert "Planned: heart_rate 110 /min at" in shown.stdout
 
 
+@pytest.mark.slow
+def test_the_wide_bank_can_be_asked_for(anna):
+    said = anna.json("show", "anna", "--as-of", "last", "--hypotheses", "wide")
+    names = {e["name"] for e in said["explanations"]}
+    assert {"missed_bolus", "lost_bolus", "sensor_drift", "illness", "missed_meal"} <= names
+    assert sum(e["probability"] for e in said["explanations"]) == pytest.approx(1.0)
+    assert all("usual hypotheses only" in p["withheld"] for p in said["parameters"])
+
+
+def test_a_bank_that_nobody_knows_is_refused(anna):
+    assert "usual or wide" in anna("show", "anna", "--hypotheses", "many", code=1).stderr
+
+
 def test_a_decision_is_about_the_present_and_a_word_of_three(anna):
     anna("what-if", "anna", "--carbs", 45, "--decide", "maybe", code=2)
     anna("what-if", "anna", "--carbs", 45, "--decide", "accepted", "--as-of", "last", code=2)
@@ -178,6 +210,8 @@ def test_a_scenario_file_is_the_same_as_options(anna, tmp_path):
     ("arguments", "code", "found"),
     [
         ([], 2, "--carbs"),
+        (["--carbs", "45", "--because", "hungry"], 2, "--because"),
+        (["--carbs", "45", "--unit", "mg"], 2, "--unit"),
         (["--carbs", "45", "--scenario", "x.yaml"], 2, ""),
         (["--plan", "insulin"], 1, "QUANTITY=VALUE"),
         (["--plan", "step_count=100 {steps}"], 1, "does not take"),

@@ -8,12 +8,14 @@ import pytest
 from inference import linear
 from inference.histories import history, kalman
 from medtwin.errors import InferenceError
-from medtwin.inference import hypotheses
+from medtwin.inference import hypotheses, shipped
 from medtwin.inference import tape as tapes
 from medtwin.inference.hypotheses import AS_EXPECTED, Hypothesis, Opens, Shifts
 from medtwin.inference.problem import problem
 from medtwin.inference.unscented import Unscented
 from medtwin.inference.update import run, start
+from medtwin.physiology.glucose_insulin import GlucoseInsulin
+from medtwin.physiology.glucose_meals import GlucoseMeals
 
 MODEL = linear.Triple()
 
@@ -27,6 +29,46 @@ def test_transitions_are_probabilities_and_shares_are_their_fixed_point():
     one = np.asarray(hypotheses.transition(hypotheses.GLUCOSE, jnp.asarray(1e-3)))
     share = np.asarray(hypotheses.stationary(hypotheses.GLUCOSE))
     np.testing.assert_allclose(share @ one, share, atol=1e-8)
+
+
+def test_the_wide_bank_adds_to_the_shipped_one_and_leaves_its_name_as_it_was():
+    """A filter is known by its repr: what came later stands there only where it does something."""
+    for model in (GlucoseInsulin(), GlucoseMeals()):
+        bank = hypotheses.wide(model.name)
+        hypotheses.check(bank, model)
+        assert bank[: len(hypotheses.GLUCOSE)] == hypotheses.GLUCOSE
+        assert [h.name for h in bank[5:]] == ["missed_bolus", "lost_bolus", "sensor_drift", "illness"]
+        assert all(h.question for h in bank[1:])
+        assert shipped.wide_update(model.name).bank == bank
+    assert "drifts" not in repr(hypotheses.GLUCOSE)
+    assert "moves" not in repr(hypotheses.GLUCOSE)
+    assert "drifts=(('sensor_bias', 0.5),)" in repr(hypotheses.SENSOR_DRIFT)
+    with pytest.raises(InferenceError, match="glucose_insulin or glucose_meals"):
+        hypotheses.wide("glucose_type_2")
+    wrong = Hypothesis(name="wrong", meaning="", moves=(("nothing", 1.0, 1.0),))
+    with pytest.raises(InferenceError, match="nothing"):
+        hypotheses.check((AS_EXPECTED, wrong), GlucoseInsulin())
+
+
+@pytest.mark.parametrize("kind", ["moves", "drifts"])
+def test_a_hypothesis_moves_a_deviate_once_or_lets_it_drift(kind):
+    """One settling after an hour: who begins brings the jump, who holds has drifted since; nothing draws either back."""
+    made = problem(MODEL, walk=0.0, spread=0.0)
+    name, place = made.inferred[0], len(made.states)
+    acts = {"moves": ((name, -2.0, 0.3),)} if kind == "moves" else {"drifts": ((name, 0.5),)}
+    bank = (AS_EXPECTED, Hypothesis(name="acts", meaning="", per_day=12.0, **acts))
+    steps = round(3600.0 / MODEL.clock.unit / MODEL.clock.step)
+    update = Unscented(bank=bank, interval=steps)
+    tape = tapes.blank(MODEL, steps, ())
+    tape.valid[()] = steps
+    share = [1.0 - 1e-12, 1e-12] if kind == "moves" else [1e-12, 1.0 - 1e-12]
+    begin = eqx.tree_at(lambda b: b.log_probability, start(update, made), jnp.log(jnp.asarray(share)))
+    belief, _ = run(update, made, begin, tape)
+    mean, root = np.asarray(belief.mean)[place], np.asarray(belief.root)[place]
+    before = np.linalg.norm(np.asarray(begin.root)[place, :, 0])
+    now = np.linalg.norm(root[:, 1])
+    assert mean[1] - np.asarray(begin.mean)[place, 1] == pytest.approx(-2.0 if kind == "moves" else 0.0, abs=1e-6)
+    assert now**2 - before**2 == pytest.approx(0.3**2 if kind == "moves" else 0.5**2, rel=1e-6)
 
 
 def test_hypotheses_that_never_change_are_an_exact_mixture():

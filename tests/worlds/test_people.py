@@ -127,7 +127,7 @@ def test_causes_name_what_was_planted():
 
 def test_the_demo_has_what_it_promises(demo):
     ada, ben, clara, deniz = demo
-    assert [p.kind for p in demo] == ["type_1", "type_1_unannounced", "heart_failure", "type_2"]
+    assert [p.kind for p in demo] == ["type_1", "type_1_unannounced", "heart_failure", "type_2_logging"]
     now = ben.now
     assert all(p.now == now == datetime(2026, 3, 11, 14, 2, tzinfo=UTC) for p in demo)
     recent = [c for c in ben.causes if now - timedelta(hours=24) < c.start < now]
@@ -138,6 +138,8 @@ def test_the_demo_has_what_it_promises(demo):
     assert {"systolic_pressure", "heart_rate", "step_count"} <= {f.quantity for f in clara.facts}
     assert not any("insulin" in f.quantity for f in deniz.facts)
     assert any(f.quantity == "glucose" for f in deniz.facts)
+    eaten = deniz.told("carbohydrate_intake")
+    assert len(eaten) > 0.7 * sum(0 <= m.minute < deniz.minute(deniz.now) for m in deniz.truth.plan.meals)
     assert ada.told("insulin_bolus", "carbohydrate_intake")
     assert demo_persons(now + timedelta(seconds=5), days=6, ahead_hours=24)[0].facts == ada.facts
 

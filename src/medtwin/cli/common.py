@@ -19,6 +19,7 @@ from medtwin.errors import MedtwinError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from medtwin.applications.glucose_report.unit import Unit
     from medtwin.governance.grant import Grant
     from medtwin.record.sql import SqlStore
 
@@ -37,6 +38,10 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME", help="Another structure: glucose_meals or glucose_insulin."),
 ]
+RESEARCH = "research output, no advice on treatment"
+GlucoseUnit = Annotated[
+    str, typer.Option("--unit", metavar="mg/dL|mmol/L", help="In which glucose is shown.")
+]  # fmt: skip
 PatientId = Annotated[str, typer.Argument(metavar="PATIENT", help="The patient's id, as `medtwin patients` lists it.")]
 AsOf = Annotated[
     str | None,
@@ -60,7 +65,8 @@ class Commands(TyperGroup):
         except MedtwinError as error:
             complain(str(error))
         except OSError as error:
-            complain(f"found {error.strerror or error}" + (f"; at {error.filename}" if error.filename else ""))
+            where = f"; at {error.filename}; look at its name and its rights" if error.filename else ""
+            complain(f"found {error.strerror or error}{where}")
         except (typer.Exit, typer.Abort, RuntimeError) as error:
             if type(error) is not RuntimeError:
                 raise
@@ -89,6 +95,15 @@ def complain(sentence: str) -> None:
 def note(sentence: str) -> None:
     """One sentence beside the result, on standard error."""
     typer.secho(sentence, fg=typer.colors.YELLOW, err=True)
+
+
+def glucose_unit(name: str) -> Unit:
+    """The unit that ``--unit`` names; a wrong use of the command for another one."""
+    from medtwin.applications.glucose_report.unit import UNITS
+
+    if name not in UNITS:
+        raise typer.BadParameter(" or ".join(UNITS), param_hint="--unit")
+    return UNITS[name]
 
 
 def examples(*lines: str) -> str:

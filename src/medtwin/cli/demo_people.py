@@ -33,13 +33,15 @@ def beginning(folder: Path) -> datetime:
     if file.exists():
         state = json.loads(file.read_text(encoding="utf-8"))
         if state.get("dialect") != DIALECT:
-            raise DemoError(f"a demo of dialect {state.get('dialect')!r}", expected=DIALECT, where=str(folder))
+            raise DemoError(f"a demo of dialect {state.get('dialect')!r}", expected=DIALECT, where=str(folder),
+                            remedy="remove that folder, or name another with --home")  # fmt: skip
         start = datetime.fromisoformat(state["start"])
         if timedelta(0) <= now - start <= OLDEST:
             return start
         shutil.rmtree(folder)  # nothing but the demo's own is in a folder that carries its mark
     elif folder.exists() and any(folder.iterdir()):
-        raise DemoError("a folder that is no demo's", expected=f"{STATE} in it, or no such folder", where=str(folder))
+        raise DemoError("a folder that is no demo's", expected=f"{STATE} in it, or no such folder", where=str(folder),
+                        remedy="name another with --home")  # fmt: skip
     return now - BEHIND
 
 
@@ -78,7 +80,8 @@ def take_in(folder: Path, people: Sequence[Person], start: datetime, *, quiet: b
                     zone=person.zone, mapping=mappings or None, progress=tell,
                 )  # fmt: skip
             if report.not_stored:
-                raise DemoError(f"files that were not stored: {report.not_stored[0].reason}", where=person.name)
+                raise DemoError(f"files that were not stored: {report.not_stored[0].reason}", where=person.name,
+                                remedy="run the demo again; `medtwin doctor` looks at its home")  # fmt: skip
     file.write_text(json.dumps({**state, "taken_in": True}), encoding="utf-8")
 
 

@@ -39,7 +39,7 @@ def serving(folder: Path, listener: Any, clock: Callable[[], datetime]) -> Itera
         while not server.started and thread.is_alive():
             time.sleep(0.02)
         if not server.started:
-            raise DemoError("a server that did not start")
+            raise DemoError("a server that did not start", remedy="run it again with MEDTWIN_DEBUG=1 to see why")
         yield run.Address(listener.getsockname()[1]), stop
     finally:
         server.stop()
@@ -60,8 +60,12 @@ class Client:
         self.connection.request(method, f"/api/v1{path}", body=body, headers=HEADER)
         response = self.connection.getresponse()
         said = json.loads(response.read() or b"{}")
+        self.connection.close()  # opened again by the next request: the server ends one that was idle for seconds
         if response.status >= 400:
-            raise DemoError(f"{said.get('title', response.status)}: {said.get('detail', '')}", where=f"{method} {path}")
+            raise DemoError(
+                f"{said.get('title', response.status)}: {said.get('detail', '')}", where=f"{method} {path}",
+                remedy="run the demo again; where it stays, report it",
+            )  # fmt: skip
         return said
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medtwin.cli.common import (
+    RESEARCH,
     AsOf,
     ClockName,
+    GlucoseUnit,
     Home,
     Json,
     ModelName,
@@ -19,15 +21,17 @@ from medtwin.cli.common import (
     ago,
     command,
     emit,
+    glucose_unit,
     note,
     opened,
     show,
     table,
 )
-from medtwin.cli.people import SILENT, living, moment_of, read_as_utc, unit_of, unit_shown
+from medtwin.cli.people import SILENT, living, lowest, moment_of, read_as_utc, unit_of, unit_shown, way_out
 from medtwin.cli.plot import plot
 
 if TYPE_CHECKING:
+    from medtwin.applications.glucose_report.unit import Unit
     from medtwin.record import Event
     from medtwin.twin.forecast import Effect, Forecast
     from medtwin.twin.scenario import Scenario
@@ -77,6 +81,7 @@ def forecast(
     as_of: AsOf = None,
     clock: ClockName = "available",
     model: ModelName = None,
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -91,27 +96,27 @@ def forecast(
         plan = load(scenario)
     effect, planned, at, notes = _effect(home, patient, hours, plan, as_of, clock, quiet=as_json, model=model)
     chosen = effect.scenario if planned else effect.baseline
+    shown = _shown_in(chosen.quantity, unit)
     if as_json:
         content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned)}
-        emit("forecast", {**content, **_future(chosen)})
+        emit("forecast", {**content, **_future(chosen, shown), "research_only": True})
         return
-    _head(chosen)
+    _head(chosen, as_of)
     if chosen.withheld:
+        note(RESEARCH)
         return
     every = max(len(chosen.times) // 12, 1)
     rows = [
-        (f"{chosen.times[i]:%Y-%m-%d %H:%M}", *(f"{chosen.at(level)[i]:.0f}" for level in LEVELS))
+        (f"{chosen.times[i]:%Y-%m-%d %H:%M}", *(shown.words(chosen.at(level)[i]) for level in LEVELS))
         for i in range(every - 1, len(chosen.times), every)
     ]
     table(
-        f"{chosen.quantity} ({unit_shown(chosen.quantity)})", ("time (UTC)", "5 %", "25 %", "median", "75 %", "95 %"),
+        f"{chosen.quantity} ({shown.name})", ("time (UTC)", "5 %", "25 %", "median", "75 %", "95 %"),
         rows, right=range(1, 6),
     )  # fmt: skip
-    show(
-        plot(
-            chosen.times, [("o", chosen.at(0.5))], chosen.at(0.05), chosen.at(0.95), unit_shown(chosen.quantity)
-        )
-    )  # fmt: skip
+    low, middle, high = (shown.of(chosen.at(level)) for level in (0.05, 0.5, 0.95))
+    show(plot(chosen.times, [("o", middle)], low, high, shown.name))
+    note(RESEARCH)
 
 
 def what_if(
@@ -139,6 +144,7 @@ def what_if(
     as_of: AsOf = None,
     clock: ClockName = "available",
     model: ModelName = None,
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -159,6 +165,10 @@ def what_if(
         pairs.append((quantity.strip(), value.strip()))
     if decide not in (None, "accepted", "refused"):
         raise typer.BadParameter("accepted or refused", param_hint="--decide")
+    if because and decide is None:
+        raise typer.BadParameter(
+            "a reason is kept with a decision: add --decide accepted or refused", param_hint="--because"
+        )
     if decide is not None and as_of is not None:
         raise typer.BadParameter("a decision is about the present: without --as-of", param_hint="--decide")
     if bool(pairs or walk) == (scenario is not None):
@@ -172,6 +182,8 @@ def what_if(
         model=model,
     )  # fmt: skip
     other_structure = None
+    from medtwin.twin.forecast import bottom
+
     if beside is not None:
         other_structure = _effect(home, patient, hours, meant, as_of, clock, quiet=True, model=beside)[0]
     one, other = effect.baseline, effect.scenario
@@ -180,11 +192,13 @@ def what_if(
             "a person for whom no model speaks, so that a plan cannot be judged", expected="a physiological model",
             remedy="see `medtwin show` for the reason",
         )  # fmt: skip
+    shown = _shown_in(one.quantity, unit)
     if as_json:
-        difference = {"levels": LEVELS, "quantiles": effect.quantiles, "unit": unit_of(one.quantity)}
+        difference = {"levels": LEVELS, "quantiles": shown.of(effect.quantiles), "unit": _unit_told(one, shown)}
         content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned),
-                   "without": _future(one), "with": _future(other), "difference": difference,
-                   "beside": other_structure and _beside(effect, other_structure)}  # fmt: skip
+                   "without": _future(one, shown), "with": {**_future(other, shown), "bottom": bottom(other)},
+                   "difference": difference, "research_only": True,
+                   "beside": other_structure and _beside(effect, other_structure, shown)}  # fmt: skip
         emit("what-if", content)
         return
     for event in planned:
@@ -192,32 +206,31 @@ def what_if(
         typer.echo(
             f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%H:%M}{end} UTC"
         )
-    _head(one)
+    _head(one, as_of)
     if one.withheld:
+        note(RESEARCH)
         return
     if other.widened and other.widened != one.widened:
         typer.secho(f"With the plan: {other.widened}", fg=typer.colors.YELLOW)
     every = max(len(one.times) // 12, 1)
     rows = [
         (
-            f"{one.times[i]:%Y-%m-%d %H:%M}", _band(one, i), _band(other, i), f"{effect.quantiles[i, 2]:+.0f}",
-            f"{effect.quantiles[i, 0]:+.0f} to {effect.quantiles[i, 4]:+.0f}",
+            f"{one.times[i]:%Y-%m-%d %H:%M}", _band(one, i, shown), _band(other, i, shown),
+            _signed(effect.quantiles[i, 2], shown),
+            f"{_signed(effect.quantiles[i, 0], shown)} to {_signed(effect.quantiles[i, 4], shown)}",
         )
         for i in range(every - 1, len(one.times), every)
     ]  # fmt: skip
     table(
-        f"{one.quantity} ({unit_shown(one.quantity)}): median (5 to 95 %)",
+        f"{one.quantity} ({shown.name}): median (5 to 95 %)",
         ("time (UTC)", "without", "with", "difference", "5 to 95 %"), rows, right=range(1, 5),
     )  # fmt: skip
-    show(
-        plot(
-            one.times, [("o", one.at(0.5)), ("x", other.at(0.5))], other.at(0.05), other.at(0.95),
-            unit_shown(one.quantity),
-        )
-    )  # fmt: skip
+    lines = [("o", shown.of(one.at(0.5))), ("x", shown.of(other.at(0.5)))]
+    show(plot(one.times, lines, shown.of(other.at(0.05)), shown.of(other.at(0.95)), shown.name))
     typer.echo("o without, x with the plan, · 90 % band with it")
     if other_structure is not None:
-        _tell_beside(effect, other_structure)
+        _tell_beside(effect, other_structure, shown)
+    note(RESEARCH)
 
 
 def _effect(
@@ -286,21 +299,22 @@ def _effect(
         return effect, planned, at, notes
 
 
-def _beside(effect: Effect, second: Effect) -> dict[str, Any]:
+def _beside(effect: Effect, second: Effect, unit: Unit) -> dict[str, Any]:
     """The same plan under a second structure: its difference, and how far the two medians are apart."""
     if second.baseline.withheld:
         return {"label": second.baseline.label, "withheld": second.baseline.withheld}
     count = min(len(effect.quantiles), len(second.quantiles))
     return {
         "label": second.baseline.label, "times": second.baseline.times[:count], "levels": LEVELS,
-        "quantiles": second.quantiles[:count],
-        "apart": second.quantiles[:count, 2] - effect.quantiles[:count, 2], "unit": unit_of(effect.baseline.quantity),
+        "quantiles": unit.of(second.quantiles[:count]),
+        "apart": unit.of(second.quantiles[:count, 2] - effect.quantiles[:count, 2]),
+        "unit": _unit_told(effect.baseline, unit),
     }  # fmt: skip
 
 
-def _tell_beside(effect: Effect, second: Effect) -> None:
+def _tell_beside(effect: Effect, second: Effect, unit: Unit) -> None:
     """Model-form uncertainty: what two structures make of one plan."""
-    told = _beside(effect, second)
+    told = _beside(effect, second, unit)
     if "withheld" in told:
         typer.secho(f"{told['label']}: withheld: {told['withheld']}", fg=typer.colors.YELLOW)
         return
@@ -309,27 +323,48 @@ def _tell_beside(effect: Effect, second: Effect) -> None:
     rows = [
         (
             f"{times[i]:%Y-%m-%d %H:%M}",
-            *(f"{q[i, 2]:+.0f} ({q[i, 0]:+.0f} to {q[i, 4]:+.0f})" for q in (effect.quantiles, second.quantiles)),
-            f"{apart[i]:+.0f}",
+            *(
+                f"{_signed(q[i, 2], unit)} ({_signed(q[i, 0], unit)} to {_signed(q[i, 4], unit)})"
+                for q in (effect.quantiles, second.quantiles)
+            ),
+            f"{apart[i]:+.{unit.places}f}",
         )
         for i in range(every - 1, len(times), every)
     ]  # fmt: skip
     names = (effect.baseline.label.split()[0].rstrip(","), second.baseline.label.split()[0].rstrip(","))
     table(
-        f"The difference that the plan makes under two structures ({told['unit']})", ("time (UTC)", *names, "apart"), rows,
+        f"The difference that the plan makes under two structures ({unit.name})", ("time (UTC)", *names, "apart"), rows,
         right=(1, 2, 3),
     )  # fmt: skip
     worst = int(abs(apart).argmax())
-    typer.echo(f"They are furthest apart at {times[worst]:%H:%M} UTC: {apart[worst]:+.0f} {told['unit']}.")
+    typer.echo(f"They are furthest apart at {times[worst]:%H:%M} UTC: {apart[worst]:+.{unit.places}f} {unit.name}.")
 
 
-def _future(forecast: Forecast) -> dict[str, Any]:
+def _shown_in(quantity: str, unit: str) -> Unit:
+    """How values of a quantity are shown: glucose in the unit asked for, all else in its own."""
+    from medtwin.applications.glucose_report.unit import Unit
+
+    asked = glucose_unit(unit)
+    return asked if quantity == "glucose" else Unit(unit_shown(quantity), 1.0, 0)
+
+
+def _unit_told(forecast: Forecast, unit: Unit) -> str:
+    """The unit in a document: glucose in the one asked for, all else as the registry writes it."""
+    return unit.name if forecast.quantity == "glucose" else unit_of(forecast.quantity)
+
+
+def _signed(value: float, unit: Unit) -> str:
+    return f"{unit.of(value):+.{unit.places}f}"
+
+
+def _future(forecast: Forecast, unit: Unit) -> dict[str, Any]:
     coverage = forecast.coverage
+    bands = (unit.of(forecast.at(p)) for p in LEVELS)
     return {
-        "quantity": forecast.quantity, "unit": unit_of(forecast.quantity), "made_at": forecast.made_at,
+        "quantity": forecast.quantity, "unit": _unit_told(forecast, unit), "made_at": forecast.made_at,
         "physiological": forecast.physiological, "label": forecast.label, "withheld": forecast.withheld,
         "widened": forecast.widened, "levels": LEVELS, "times": forecast.times,
-        "quantiles": [[round(float(v), 3) for v in row] for row in zip(*(forecast.at(p) for p in LEVELS), strict=True)],
+        "quantiles": [[round(float(v), 3) for v in row] for row in zip(*bands, strict=True)],
         "held_out_coverage_of_90": None if coverage is None else
         {"coverage": coverage[0], "outcomes": coverage[1], "horizon_minutes": coverage[2]},
     }  # fmt: skip
@@ -343,10 +378,10 @@ def _plans(planned: Sequence[Event]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _head(forecast: Forecast) -> None:
+def _head(forecast: Forecast, as_of: str | None) -> None:
     typer.secho(f"{forecast.label}, made at {forecast.made_at:%Y-%m-%d %H:%M} UTC", bold=True)
     if forecast.withheld:
-        typer.secho(f"Withheld: {forecast.withheld}", fg=typer.colors.YELLOW)
+        typer.secho(f"Withheld: {way_out(forecast.withheld, as_of)}", fg=typer.colors.YELLOW)
     if forecast.widened:
         typer.secho(f"Widened: {forecast.widened}", fg=typer.colors.YELLOW)
     if forecast.coverage:
@@ -354,6 +389,8 @@ def _head(forecast: Forecast) -> None:
         typer.echo(f"90 % bands held {share:.0%} of {outcomes} outcomes at {minutes:.0f} min on held-out days.")
 
 
-def _band(forecast: Forecast, i: int) -> str:
-    low, middle, high = (forecast.at(level)[i] for level in (0.05, 0.5, 0.95))
-    return f"{middle:.0f} ({low:.0f} to {high:.0f})"
+def _band(forecast: Forecast, i: int, unit: Unit) -> str:
+    low, middle, high = (float(forecast.at(level)[i]) for level in (0.05, 0.5, 0.95))
+    if middle <= lowest(forecast.quantity):
+        return f"at most {unit.words(middle)}"
+    return f"{unit.words(middle)} ({unit.words(low)} to {unit.words(high)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medtwin.cli.common import (
+    RESEARCH,
     AsOf,
+    GlucoseUnit,
     Home,
     Json,
     PatientId,
     command,
     emit,
+    glucose_unit,
     is_synthetic,
     note,
     opened,
@@ -23,12 +27,15 @@ from medtwin.cli.common import (
     table,
     titled,
 )
-from medtwin.cli.people import living, read_as_utc
+from medtwin.cli.people import living, read_as_utc, way_out
 
 if TYPE_CHECKING:
     from medtwin.applications.glucose_report.report import GlucoseReport
     from medtwin.twin.forecast import Effect
 
+UNSPOKEN = (
+    "state a diagnosis that no file names (`medtwin state PATIENT diagnosis 46635009`), and take doses of insulin in"
+)
 glucose_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Report a person's glucose; judge a sensor."
 )
@@ -76,7 +83,7 @@ def report(
     goals: Annotated[
         str, typer.Option("--goals", metavar="adult|older", help="Whose goals: older is for those at high risk too.")
     ] = "adult",
-    unit: Annotated[str, typer.Option("--unit", metavar="mg/dL|mmol/L", help="In which glucose is shown.")] = "mg/dL",
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -87,13 +94,11 @@ def report(
     """
     from medtwin.applications.glucose_report.content import content
     from medtwin.applications.glucose_report.report import glucose_report
-    from medtwin.applications.glucose_report.unit import UNITS
     from medtwin.sources.times import instant
 
     if goals not in ("adult", "older"):
         raise typer.BadParameter("adult or older", param_hint="--goals")
-    if unit not in UNITS:
-        raise typer.BadParameter(" or ".join(UNITS), param_hint="--unit")
+    glucose_unit(unit)
     if out is not None and out.suffix.lower() not in (".html", ".pdf"):
         raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
     with opened(home) as (store, grant):
@@ -107,24 +112,33 @@ def report(
 
         save(made, out)
     if as_json:
-        emit("glucose-report", {**content(made), "notes": [*made.notes, *said], "file": str(out) if out else None})
+        emit("glucose-report", {**content(made), "notes": [*made.notes, *said], "file": str(out) if out else None,
+                                "research_only": True})  # fmt: skip
         return
     _show(made)
+    note(RESEARCH)
     if out is not None:
         note(f"wrote {out}")
 
 
 def _show(made: GlucoseReport) -> None:
+    from medtwin.applications.glucose_report import episode_rows
     from medtwin.applications.glucose_report.rows import rows
     from medtwin.applications.glucose_report.sentences import change, sufficiency
 
     now = made.now
     typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
-    typer.echo(f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC; sensor active {now.active:.1f} %")
+    since, until = (episode_rows.local(moment, made) for moment in (now.since, now.until))
+    typer.echo(f"{since} to {until} ({made.zone or 'UTC or the device clock'}); sensor active {now.active:.1f} %")
     typer.echo(change(made))
     if rule := sufficiency(made):
         typer.secho(rule, fg=typer.colors.YELLOW)
     table("Glucose", ("", "value", "unit", "95 % interval", "goal", "before"), rows(made), right=(1, 3, 5))
+    if told := episode_rows.rows(made):
+        left = episode_rows.left_out(made)
+        older = f"; {left} older ones are not shown" if left else ""
+        clock = made.zone or "UTC or the device clock"
+        table(f"Episodes, {made.unit.name}, times in {clock}{older}", episode_rows.HEAD, told, right=(3, 4, 5))
     for one in made.notes:
         note(one)
 
@@ -137,6 +151,7 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the plan here: .html or .pdf.")
     ] = None,
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -151,6 +166,7 @@ def plan(
 
     if out is not None and out.suffix.lower() not in (".html", ".pdf"):
         raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
+    shown = glucose_unit(unit)
     with opened(home) as (store, grant):
         record = store.record(patient, grant)
         entry = next((one for one in store.patients(grant) if one.id == patient), None)
@@ -158,6 +174,7 @@ def plan(
         record,
         instant(until, datetime.now(UTC), record.zone) if until else None,
         synthetic=bool(entry and entry.synthetic),
+        unit=shown.name,
     )
     if out is not None:
         save(made, out)
@@ -166,9 +183,10 @@ def plan(
         return
     typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
     typer.echo(headline(made))
-    head = ("meal", "hour", "carbs, g", "expected rise", "next time", "> 140", "> 180", "with a walk", "measured")
-    table("Meals, rise in mg/dL (90 %), mildest first", head, meal_rows(made), right=(2, 5, 6))
-    table("What changes the rise", ("what", "per", "mg/dL (90 %)", "rests on"), effect_rows(made))
+    limits = (f"> {shown.words(140.0)}", f"> {shown.words(180.0)}")
+    head = ("meal", "hour", "carbs, g", "expected rise", "next time", *limits, "with a walk", "measured")
+    table(f"Meals, rise in {shown.name} (90 %), mildest first", head, meal_rows(made), right=(2, 5, 6))
+    table("What changes the rise", ("what", "per", f"{shown.name} (90 %)", "rests on"), effect_rows(made))
     for one in made.notes:
         note(one)
     note("research output, no advice on treatment or diet")
@@ -183,6 +201,7 @@ def review(
         Path | None, typer.Option("--out", metavar="FILE", help="Write the review here: .html or .pdf.")
     ] = None,
     as_of: AsOf = None,
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -197,11 +216,15 @@ def review(
 
     if out is not None and out.suffix.lower() not in (".html", ".pdf"):
         raise typer.BadParameter("a file that ends in .html or .pdf", param_hint="--out")
+    shown = glucose_unit(unit)
     with opened(home) as (store, grant):
         entry = next((one for one in store.patients(grant) if one.id == patient), None)
         _, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
         if life.twin is None:
-            raise InferenceError(life.choice.reason, expected="a person for whom a model of glucose speaks")
+            raise InferenceError(
+                life.choice.reason, expected="a person for whom a model of glucose speaks", where=f"patient {patient}",
+                remedy=UNSPOKEN,
+            )  # fmt: skip
         with progress("living days again", quiet=as_json) as tell:
             step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
             made = reviewed(
@@ -212,6 +235,7 @@ def review(
                 residual=life.residual,
                 synthetic=bool(entry and entry.synthetic),
                 progress=step,
+                unit=shown,
             )
     if out is not None:
         write.save(made, out)
@@ -222,13 +246,13 @@ def review(
     typer.echo(
         f"{made.days} days; {made.total_daily:.1f} U a day, {made.basal_share:.0%} basal; in range "
         f"{made.now.in_range[1]:.1f} %, "
-        f"below 70 {made.now.below_70[1]:.1f} %"
+        f"below {shown.words(70.0)} {shown.name} {made.now.below_70[1]:.1f} %"
     )
     typer.echo(write.headline(made))
     if said := write.together(made):
         typer.echo(said)
-    table("Settings (90 % intervals)", write.HEAD, write.setting_rows(made), right=(2, 4, 5, 6))
-    note(write.LIMIT)
+    table("Settings (90 % intervals)", write.head(shown), write.setting_rows(made), right=(2, 4, 5, 6))
+    note(write.limit(shown))
     for one in made.notes:
         note(one)
     if out is not None:
@@ -243,6 +267,7 @@ def doses(
     bolus_in: Annotated[str, typer.Option("--bolus-in", metavar="SPAN", help="When the dose is given.")] = "0m",
     hours: Annotated[float, typer.Option("--hours", metavar="HOURS", min=1.0, max=12.0, help="How far to look.")] = 5.0,
     as_of: AsOf = None,
+    unit: GlucoseUnit = "mg/dL",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -258,6 +283,7 @@ def doses(
     from medtwin.twin.fit import misfit
     from medtwin.twin.scenario import Planned, Scenario, events
 
+    shown = glucose_unit(unit)
     try:
         asked = [float(one) for one in units.split(",") if one.strip()]
     except ValueError:
@@ -266,7 +292,10 @@ def doses(
         synthetic = is_synthetic(store, grant, patient)
         door, life, at, _ = living(store, grant, patient, as_of, "available", quiet=as_json)
         if life.twin is None or "insulin_bolus" not in life.twin.facts.doses:
-            raise InferenceError(life.choice.reason, expected="a person for whom a model takes insulin")
+            raise InferenceError(
+                life.choice.reason, expected="a person for whom a model takes insulin", where=f"patient {patient}",
+                remedy=UNSPOKEN,
+            )  # fmt: skip
 
         def ask(dose: float) -> Effect:
             meal = [Planned("carbohydrate_intake", f"{carbs} g", f"+{start.lstrip('+')}")] if carbs else []
@@ -275,24 +304,37 @@ def doses(
             return door.forecast(patient, life, hours=hours, planned=planned)
 
         given_in = instant(f"+{bolus_in.lstrip('+')}", at, life.record.zone) - at
-        made = sweep(asked, ask, misfit(life.twin), given_in)
+        made = sweep(asked, ask, misfit(life.twin), given_in, shown)
     if as_json:
         emit("glucose-doses", {
             "patient": patient, "synthetic": synthetic, "at": at,
-            "carbs_g": carbs, "hours": hours, "label": made.label, "options": made.options,
-            "named_U": made.named, "why": made.why, "limit": {"below_70": LIMIT, "below_54": DEEP}, "research_only": True,
+            "carbs_g": carbs, "hours": hours, "label": made.label, "unit": shown.name,
+            "options": [
+                {**asdict(one), "lowest": [shown.of(v) for v in one.lowest], "highest": [shown.of(v) for v in one.highest]}
+                for one in made.options
+            ],
+            "named_U": made.named, "why": made.why, "withheld": made.withheld,
+            "limit": {"below_70": LIMIT, "below_54": DEEP}, "research_only": True,
         })  # fmt: skip
         return
     rows = [
-        (f"{one.units:g}", *(f"{b[1]:.0f} ({b[0]:.0f} to {b[2]:.0f})" for b in (one.lowest, one.highest)),
-         f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", f"{one.time_above_180:.0%}", one.words)
+        (f"{one.units:g}",
+         *(f"{shown.words(b[1])} ({shown.words(b[0])} to {shown.words(b[2])})" for b in (one.lowest, one.highest)),
+         f"{one.below_70:.0%}", f"{one.below_54:.0%}", f"{one.above_180:.0%}", f"{one.time_above_180:.0%}", one.words(shown))
         for one in made.options
     ]  # fmt: skip
-    titled(patient, synthetic)
-    head = ("U", "lowest median", "highest median", "< 70", "< 54", "> 180", "time > 180", "")
-    table(
-        f"{made.label}: glucose in {hours:g} h, mg/dL (90 %); chances at the worst moment", head, rows, right=range(7)
+    titled(f"{patient}: doses of rapid insulin" + (f" for {carbs:g} g" if carbs else ""), synthetic)
+    begins = f"meal in {start.lstrip('+')}, " if carbs else ""
+    typer.echo(
+        f"{made.label}, made at {at:%Y-%m-%d %H:%M} UTC; {begins}dose in {bolus_in.lstrip('+')}, {hours:g} h ahead"
     )
+    if made.withheld:
+        typer.secho(f"Withheld: {way_out(made.withheld, as_of)}", fg=typer.colors.YELLOW)
+        note("research output, not a prescription")
+        return
+    deep, low, high = (shown.words(limit) for limit in (54.0, 70.0, 180.0))
+    head = ("U", "lowest median", "highest median", f"< {low}", f"< {deep}", f"> {high}", f"time > {high}", "")
+    table(f"Glucose in {hours:g} h, {shown.name} (90 %); chances at the worst moment", head, rows, right=range(7))
     typer.echo(made.why)
     note("research output, not a prescription")
 

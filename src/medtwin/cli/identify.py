@@ -24,7 +24,7 @@ from medtwin.cli.common import (
 from medtwin.cli.people import read_as_utc
 
 if TYPE_CHECKING:
-    from medtwin.twin.identify import Identification
+    from medtwin.twin.identify import Found, Identification
     from medtwin.twin.responses import Response
 
 MODELS = "glucose_meals, glucose_insulin, hovorka (type 1 diabetes), glucose_type_2"
@@ -78,6 +78,10 @@ def identify(
     with progress("identifying", quiet=as_json) as tell:
         for done, one in enumerate(asked):
             tell(one.name, done, len(asked))
+            if not as_json:
+                note(
+                    f"{one.name}: {days} days are lived again from {starts} starts; a minute or so, more the first time"
+                )
             found.append(identify_patient(record, one, days=days, at=moment, starts=starts))
     answers = [responses(one) for one in found]
     hidden = [
@@ -107,14 +111,16 @@ def _content(one: Identification, answers: tuple[Response, ...], hidden: dict[st
 
     return {
         "model": one.model.name, "since": one.since, "until": one.until, "days": one.days, "meals": one.meals,
-        "readings": one.readings, "withheld": one.withheld, "rmse": number(one.rmse), "mard": number(one.mard),
+        "readings": one.readings, "withheld": one.withheld, "verdict": one.verdict(hidden), "fits": one.fits,
+        "rmse": number(one.rmse), "mard": number(one.mard), "explained": number(one.explained),
         "log_evidence": number(one.log_evidence), "mismatch": one.mismatch,
         "modes": [{"share": share, "starts": starts} for share, starts in one.modes], "notes": list(one.notes),
         "parameters": [
             {
                 "name": p.name, "meaning": p.meaning, "unit": p.unit, "prior": p.prior,
                 "posterior": None if p.name in hidden else p.posterior, "withheld": hidden.get(p.name),
-                "moved": p.moved, "at_edge": p.edge, "shown": p.name in one.model.inferred and p.name not in hidden,
+                "moved": p.moved, "narrower": p.narrower, "at_edge": p.edge,
+                "shown": p.name in one.model.inferred and p.name not in hidden,
             }
             for p in one.parameters
         ],
@@ -127,25 +133,34 @@ def _three(values: tuple[float, float, float]) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
+def _said(p: Found) -> str:
+    """What the days say of a parameter."""
+    if p.edge:
+        return "pulled to the edge of what is plausible"
+    if p.moved:
+        return f"moved, {p.narrower:.0%} narrower" if p.narrower > 0.0 else "moved"
+    return f"little, {p.narrower:.0%} narrower" if p.narrower > 0.1 else "nothing: the prior"
+
+
 def _show(one: Identification, synthetic: bool, hidden: dict[str, str]) -> None:
     titled(f"{one.patient}: {one.model.name}", synthetic)
     typer.echo(
         f"{one.since:%Y-%m-%d %H:%M} to {one.until:%Y-%m-%d %H:%M} UTC; {one.days} days with readings, {one.meals} meals"
     )
+    typer.secho(one.verdict(hidden), bold=True)
     if one.withheld:
         note(f"withheld: {one.withheld}")
         return
     typer.echo(
-        f"replay of {one.readings} readings: RMSE {one.rmse:.1f} mg/dL, MARD {one.mard:.1f} %; left to a slow error of "
-        f"{one.mismatch['slow_sd']:.0f} mg/dL over {one.mismatch['slow_time']:.0f} min and a quick one of "
-        f"{one.mismatch['white_sd']:.1f} mg/dL"
+        f"Replay of {one.readings} readings: RMSE {one.rmse:.1f} mg/dL, MARD {one.mard:.1f} %. What the model leaves "
+        f"unexplained: errors of about {one.mismatch['slow_sd']:.0f} mg/dL that last {one.mismatch['slow_time']:.0f} min or "
+        f"so, and {one.mismatch['white_sd']:.1f} mg/dL from one reading to the next."
     )
     shown = [p for p in one.parameters if p.name in one.model.inferred]
     rows = [
-        (p.name, p.unit, _three(p.prior), "withheld" if p.name in hidden else _three(p.posterior),
-         "at the edge" if p.edge else "moved" if p.moved else "not moved: the prior")
+        (p.name, p.unit, _three(p.prior), "withheld" if p.name in hidden else _three(p.posterior), _said(p))
         for p in shown
-    ]  # fmt: skip
+    ]
     table("Parameters, median (90 % interval)", ("", "unit", "prior", "after the days", "the data"), rows, right=(2, 3))
     for reason in dict.fromkeys(hidden[p.name] for p in shown if p.name in hidden):
         note(f"{', '.join(p.name for p in shown if hidden.get(p.name) == reason)}: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
         "medtwin show anna --as-of 2026-05-01T08:00+02:00",
         "medtwin show anna --as-of -2h --clock recorded",
         "medtwin show anna --as-of last --json",
+        "medtwin show anna --hypotheses wide   # asks about boluses, drift and illness too",
     )  # fmt: skip
 
 
@@ -101,7 +102,15 @@ def read_as_utc(patient: str, zone: str | None, *times: str | None) -> list[str]
 
 
 def living(
-    store: Store, grant: Grant, patient: str, as_of: str | None, clock: str, *, quiet: bool, model: str | None = None
+    store: Store,
+    grant: Grant,
+    patient: str,
+    as_of: str | None,
+    clock: str,
+    *,
+    quiet: bool,
+    model: str | None = None,
+    bank: str = "usual",
 ) -> tuple[Patients, Life, datetime, datetime]:
     """(patients, life, its moment, the newest reading). Of a long silent patient only the last known life is made."""
     from medtwin.twin.patients import Patients
@@ -112,7 +121,7 @@ def living(
     now = datetime.now(UTC)
     with progress("assimilating", quiet=quiet) as tell:
         step: Callable[[int, int], None] = lambda done, total: tell("", done, total)  # noqa: E731
-        door = Patients(store, grant, model=model)
+        door = Patients(store, grant, model=model, bank=bank)
         if moment is not None:
             return door, door.as_of(patient, moment, clock, step), moment, newest  # type: ignore[arg-type]
         if now - newest > SILENT:
@@ -128,6 +137,9 @@ def show(
     as_of: AsOf = None,
     clock: ClockName = "available",
     model: ModelName = None,
+    hypotheses: Annotated[
+        str, typer.Option("--hypotheses", metavar="usual|wide", help="Why data may disagree: those that ship, or more.")
+    ] = "usual",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -136,14 +148,17 @@ def show(
     Intervals hold 90 %. After three weeks of silence the patient is shown as of the last reading, and it says so.
     """
     with opened(home) as (store, grant):
-        _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json, model=model)
+        _, life, at, _ = living(store, grant, patient, as_of, clock, quiet=as_json, model=model, bank=hypotheses)
         from medtwin.evidence import calibrated
         from medtwin.twin.summary import summary
 
         entry = next((e for e in store.patients(grant) if e.id == patient), None)
         said = summary(life, at)
     notes = read_as_utc(patient, life.record.zone, as_of)
-    withheld = {p.name: calibrated.withheld(said.model or "", p.name, life.twin) for p in said.parameters}
+    withheld = {
+        p.name: calibrated.withheld(said.model or "", p.name, life.twin) if hypotheses == "usual" else
+        "calibrated with the usual hypotheses only" for p in said.parameters
+    }  # fmt: skip
     newest = next((one.event.instant for one in said.latest if one.event.quantity == said.headline), None)
     if as_json:
         emit(
@@ -243,6 +258,20 @@ def unit_shown(quantity: str) -> str:
     from medtwin.quantities.units import written as shown
 
     return shown(unit_of(quantity))
+
+
+def lowest(quantity: str) -> float:
+    """The lowest value that is plausible, in the quantity's unit: no forecast goes below it."""
+    from medtwin.quantities import registry
+
+    return registry.get(quantity).low
+
+
+def way_out(withheld: str, as_of: str | None) -> str:
+    """Why something is withheld and, of a reading that is old, what to ask instead."""
+    if as_of is None and withheld.startswith("the last reading is"):
+        return f"{withheld}; see what would have been said then: --as-of last"
+    return withheld
 
 
 def negated(event: Event) -> bool:

@@ -13,6 +13,7 @@ data about parameters which a filter, rightly, does not use, and no filter could
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import equinox as eqx
@@ -81,7 +82,7 @@ def walks(rng: np.random.Generator, days: int, n: int) -> NDArray[np.float64]:
 @eqx.filter_jit
 def _live(
     problem: Problem, state: Any, parameters: Any, told: Array, rate: Array, error: Array, factor: Array, heart: Array,
-    key: Array, changing: str | None, injects: bool,
+    lost: Array, key: Array, changing: tuple[str, ...], injects: bool,
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Minutes of life in a closed loop: readings, what a faultless sensor states, basal rate, bolus; ``(minutes, n)``."""
     model = problem.model
@@ -91,16 +92,22 @@ def _live(
 
     def minute(carry: tuple[Any, Array], now: tuple[Array, ...]) -> tuple[tuple[Any, Array], tuple[Array, ...]]:
         state, last = carry
-        i, announced, eats, wrong, times, beats = now
+        i, announced, eats, wrong, times, beats, leaks = now
         person = parameters
-        if changing is not None:
-            person = eqx.tree_at(lambda p: getattr(p, changing), parameters, getattr(parameters, changing) * times)
+        for name in changing:
+            person = eqx.tree_at(attrgetter(name), person, getattr(parameters, name) * times)
         basal = 0.9 * weight * jnp.clip(1.0 + (last - TARGET) / 90.0, 0.0, 3.0)
         correction = jnp.where(announced > 0, jnp.maximum(last - 150.0, 0.0) / 50.0, 0.0)
         bolus = weight * (announced / 12.0 + correction)
         if not injects:
             basal, bolus = jnp.zeros_like(basal), jnp.zeros_like(bolus)
-        inputs = {"carbohydrate_intake": eats, "insulin_bolus": bolus, "insulin_basal_rate": basal, "heart_rate": beats}
+        arrives = bolus * (1.0 - leaks)
+        inputs = {
+            "carbohydrate_intake": eats,
+            "insulin_bolus": arrives,
+            "insulin_basal_rate": basal,
+            "heart_rate": beats,
+        }
         inputs = {one.quantity: inputs[one.quantity] for one in model.accepts}
         t = i.astype(dt.dtype) * dt
         after = model.step(t, dt, state, person, inputs)
@@ -114,7 +121,7 @@ def _live(
         return (after, last), (reading, glucose, basal, bolus)
 
     begin = (state, jnp.full(told.shape[1], TARGET))
-    now = (jnp.arange(told.shape[0]), told, rate, error, factor, heart)
+    now = (jnp.arange(told.shape[0]), told, rate, error, factor, heart, lost)
     return jax.lax.scan(minute, begin, now)[1]  # type: ignore[return-value]
 
 
@@ -127,14 +134,16 @@ def live(
     sensor_sd: float = 7.0,
     unannounced: float = 0.0,
     faults: NDArray[np.float64] | None = None,
-    change: tuple[str, float, int] | None = None,
+    change: tuple[str | tuple[str, ...], float, int] | None = None,
     injects: bool = True,
+    lost: NDArray[np.bool_] | None = None,
 ) -> Lives:
     """``n`` people for ``days`` days from midnight, a reading every 5 minutes with independent error ``sensor_sd`` mg/dL.
 
     ``unannounced``: share of meals that are eaten and told to nobody. ``faults``: what the sensor adds ``(minutes, n)``.
-    ``change``: (parameter, factor, minute): from that minute on the parameter is multiplied. ``injects``: whether insulin
-    is given; a model that takes a heart rate hears of a walk on six days of ten.
+    ``change``: (parameter or several, factor, minute): from that minute on they are multiplied. ``lost (minutes, n)``: where a
+    bolus that is recorded does not arrive. ``injects``: whether insulin is given; a model that takes a heart rate hears of a
+    walk on six days of ten.
     """
     model = problem.model
     rng = np.random.default_rng(seed)
@@ -153,7 +162,8 @@ def live(
     heart = walks(rng, days, n) if any(one.quantity == "heart_rate" for one in model.accepts) else np.zeros(plan.shape)
     reading, glucose, basal, bolus = _live(
         own, state, parameters, jnp.asarray(plan * told), jnp.asarray(eaten(plan)), jnp.asarray(error),
-        jnp.asarray(factor), jnp.asarray(heart), jax.random.PRNGKey(seed + 1), change[0] if change else None, injects,
+        jnp.asarray(factor), jnp.asarray(heart), jnp.asarray(np.zeros(plan.shape) if lost is None else lost, float),
+        jax.random.PRNGKey(seed + 1), _several(change[0]) if change else (), injects,
     )  # fmt: skip
     tape = tapes.blank(model, plan.shape[0], (n,))
     tape.inputs["carbohydrate_intake"][...] = eaten(plan * told)
@@ -166,3 +176,7 @@ def live(
     seen.sd[...] = sensor_sd
     seen.present[4::5] = True
     return Lives(own, tape, z, parameters, np.asarray(glucose), plan, told)
+
+
+def _several(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names

@@ -423,7 +423,10 @@ def draws(found: Identified, person: int, count: int, seed: int = 0) -> NDArray[
     return np.clip(made, -FAR, FAR)
 
 
+NARROWER, AWAY = 0.7, 1.0  #: of the prior's sd: half of the variance is gone; or the mode lies one sd off. Judgement.
+
+
 def moved(found: Identified, person: int, prior_sd: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether the data moved each deviate: an interval a tenth narrower than the prior's, or a mode half of its sd away."""
+    """Whether the data moved each deviate: an interval at most NARROWER times the prior's, or a mode AWAY of its sds from 0."""
     sd = np.sqrt(np.diagonal(found.covariance[person]))
-    return (sd < 0.9 * prior_sd) | (np.abs(found.mode[:, person]) > 0.5 * prior_sd)
+    return (sd < NARROWER * prior_sd) | (np.abs(found.mode[:, person]) > AWAY * prior_sd)

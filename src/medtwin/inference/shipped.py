@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from medtwin.inference.hypotheses import GLUCOSE, WALKS
+from dataclasses import replace
+
+from medtwin.inference.hypotheses import GLUCOSE, WALKS, wide
 from medtwin.inference.unscented import Unscented
 from medtwin.inference.update import Update
 
@@ -25,6 +27,14 @@ def glucose_meals_update() -> Update:
 def glucose_type_2_update() -> Update:
     """For :class:`medtwin.physiology.glucose_type_2.GlucoseType2`: the same bank."""
     return Unscented(bank=GLUCOSE)
+
+
+def wide_update(model: str) -> Update:
+    """The shipped filter of a glucose model with the wide bank; raises InferenceError for a model without one."""
+    bank = wide(model)
+    made = {"glucose_insulin": glucose_update, "glucose_meals": glucose_meals_update}[model]()
+    assert isinstance(made, Unscented)
+    return replace(made, bank=bank)
 
 
 def circulation_update() -> Update:

@@ -267,6 +267,10 @@ class Unscented(Update):
         for name, sd in hypothesis.widens:
             place = len(problem.states) + problem.inferred.index(name)
             covariance = covariance.at[:, place, place].add(sd**2)
+        for name, jump, sd in hypothesis.moves:
+            place = len(problem.states) + problem.inferred.index(name)
+            mean = mean.at[place].add(jump)
+            covariance = covariance.at[:, place, place].add(sd**2)
         return mean, covariance
 
     @staticmethod
@@ -304,7 +308,12 @@ class Unscented(Update):
         toward = (1.0 - decay) * home
         none = jnp.zeros((len(self.inert), *shape))
         keeps = jnp.concatenate([jnp.ones((states, *shape)), decay, none + 1.0])
-        noise = jnp.concatenate([sd**2 * since[None, None], (1.0 - decay**2) * variance, none])
+        gained = (1.0 - decay**2) * variance
+        for j, hypothesis in enumerate(self.bank):
+            for name, pace in hypothesis.drifts:  # its own walk, which nothing draws back
+                hours = since / self._minute(problem) / HOUR
+                gained = gained.at[problem.inferred.index(name), j].add(pace**2 * hours)
+        noise = jnp.concatenate([sd**2 * since[None, None], gained, none])
         left = jnp.moveaxis(keeps, 0, -1)
         widened = covariance * left[..., :, None] * left[..., None, :]
         pulled = jnp.concatenate([jnp.zeros((states, *shape)), jnp.broadcast_to(toward, decay.shape), none])

@@ -36,6 +36,10 @@ ANSWERS = {
     "missed_meal": (("yes", "Yes, I ate"), ("no", "No, nothing"), ("unsure", "Not sure")),
     "sensor_low": (("yes", "Yes, it was pressed"), ("no", "No"), ("unsure", "Not sure")),
     "sensor_bias": (("yes", "Yes, it is off"), ("no", "No, a finger-prick agrees"), ("unsure", "Not sure")),
+    "sensor_drift": (("yes", "Yes, it is off"), ("no", "No, a finger-prick agrees"), ("unsure", "Not sure")),
+    "missed_bolus": (("yes", "Yes, I injected"), ("no", "No, nothing"), ("unsure", "Not sure")),
+    "lost_bolus": (("yes", "No, it did not arrive"), ("no", "Yes, it was given"), ("unsure", "Not sure")),
+    "illness": (("yes", "Yes, I am unwell"), ("no", "No"), ("unsure", "Not sure")),
 }
 USUAL = (("yes", "Yes"), ("no", "No"), ("unsure", "Not sure"))
 
@@ -138,8 +142,9 @@ def _detail(found: found_by.Disagreement, zone: str | None) -> str | None:
     if opened is None:
         return None
     unit = words.unit(opened.quantity)
-    low, high = max(opened.mean - Z * opened.sd, 0.0), opened.mean + Z * opened.sd
-    return f"about {opened.mean:.0f} {unit} ({low:.0f} to {high:.0f} {unit}), {clock_time(opened.time, zone)}"
+    much = abs(opened.mean)
+    low, high = max(much - Z * opened.sd, 0.0), much + Z * opened.sd
+    return f"about {much:.0f} {unit} ({low:.0f} to {high:.0f} {unit}), {clock_time(opened.time, zone)}"
 
 
 def clock_time(moment: datetime, zone: str | None) -> str:

@@ -69,6 +69,10 @@ HYPOTHESES = {
     "missed_meal": "A meal was not announced",
     "sensor_low": "The sensor reads low, as when it is pressed",
     "sensor_bias": "The sensor's offset moved",
+    "sensor_drift": "The sensor drifts",
+    "missed_bolus": "A bolus was not recorded",
+    "lost_bolus": "A recorded bolus did not arrive",
+    "illness": "Insulin acts less, as in illness",
 }
 
 

@@ -4,9 +4,9 @@ The first rows carry name, birth date, device and alert settings, without a time
 column that are thresholds, not readings. Times are a wall clock without offset. Outside 40-400 mg/dL the reading is the
 word ``Low`` or ``High``: a bound, not a value (Dexcom G6 User Guide, "Low/High").
 
-Whose it is: two statements of name, birth date and patient's identifier make a key. One alone does not, since two people may share
-a first name: then the serial number of a transmitter or receiver is taken beside it, else the file's own content, and the facts wait
-until somebody says whose they are.
+Whose it is: two statements of name, birth date and patient's identifier make a key. One alone does not, since two people
+may share a first name: then the serial number of a transmitter or receiver is taken beside it, else the file's own content,
+and the facts wait until somebody says whose they are.
 """
 
 from __future__ import annotations

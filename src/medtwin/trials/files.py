@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtwin.errors import AnalysisError
-from medtwin.reports.save import write_whole
+from medtwin.reports.save import write
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +32,7 @@ def table_path(path: Path, *inputs: Path) -> Path:
 
 
 def write_table(frame: pl.DataFrame, path: Path, *inputs: Path) -> None:
-    """CSV or Parquet by the name's end, see :func:`table_path` and :func:`write_whole`."""
+    """CSV or Parquet by the name's end, see :func:`table_path` and :func:`medtwin.reports.save.write`."""
     import io
 
     table_path(path, *inputs)
@@ -41,4 +41,4 @@ def write_table(frame: pl.DataFrame, path: Path, *inputs: Path) -> None:
         frame.write_csv(held)
     else:
         frame.write_parquet(held)
-    write_whole(path, held.getvalue(), "a table")
+    write(path, held.getvalue(), "a table")

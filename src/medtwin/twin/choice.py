@@ -27,6 +27,7 @@ TYPE_1 = (frozenset({"46635009", "313435000", "31321000119102"}), "E10")  #: SNO
 TYPE_2 = (frozenset({"44054006", "313436004"}), "E11")
 GLUCOSE = "glucose_insulin"  #: which structure speaks first for people who inject insulin
 STRUCTURES = ("glucose_insulin", "glucose_meals")
+BANKS = ("usual", "wide")  #: hypotheses that a filter runs side by side: those that ship, or more
 PREDIABETES = (frozenset({"714628002", "15777000"}), "R73.03")
 ANY_DIABETES = (frozenset({"73211009", "44054006", "46635009"}), "E1")
 PREDIABETIC = 0.3  #: judgement: between health and type 2 diabetes, nearer to health
@@ -81,9 +82,12 @@ def _over(event: Event, at: datetime) -> bool:
     return last is not None and (last.end if last.precision <= Precision.DAY else last.instant) <= at
 
 
-def choose(record: Record, at: datetime | None = None, model: str | None = None) -> Choice:
+def choose(record: Record, at: datetime | None = None, model: str | None = None, bank: str = "usual") -> Choice:
     """The model for this person at a moment. A glucose model speaks for type 1 with insulin records; a circulation for
-    a cuff. ``model`` names another structure for the same people (:data:`STRUCTURES`)."""
+    a cuff. ``model`` names another structure for the same people (:data:`STRUCTURES`), ``bank`` another bank of hypotheses for
+    those who inject insulin (:data:`BANKS`)."""
+    if bank not in BANKS:
+        raise InferenceError(f"the bank {bank[:40]!r}", expected=" or ".join(BANKS), where="the choice of hypotheses")
     if model is not None and model not in STRUCTURES:
         raise InferenceError(f"the model {model[:40]!r}", expected=" or ".join(STRUCTURES), where="the choice of model")
     held = {event.quantity for event in record.events}
@@ -94,7 +98,7 @@ def choose(record: Record, at: datetime | None = None, model: str | None = None)
             return Choice("glucose", CONTRADICTED)
         if not held & set(INSULIN):
             return Choice("glucose", f"{NONE_YET}: no insulin doses are recorded")
-        return Choice("glucose", "type 1 diabetes with insulin records", *structure(model or GLUCOSE))
+        return Choice("glucose", "type 1 diabetes with insulin records", *structure(model or GLUCOSE, bank))
     if held >= set(CUFF):
         return Choice("systolic_pressure", "cuff pressures", *circulation())
     numbers = [e for e in record.events if isinstance(e.value, float)]
@@ -131,10 +135,12 @@ def secretes(record: Record, at: datetime | None = None) -> float | None:
 
 
 @cache
-def structure(name: str) -> tuple[Model, Update]:
-    """A glucose model for people who inject insulin, and its filter, made once."""
+def structure(name: str, bank: str = "usual") -> tuple[Model, Update]:
+    """A glucose model for people who inject insulin, and its filter, made once; ``bank``: one of BANKS."""
     from medtwin.inference import shipped
 
+    if bank == "wide":
+        return structure(name)[0], shipped.wide_update(name)
     if name == "glucose_insulin":
         from medtwin.physiology.glucose_insulin import GlucoseInsulin
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from medtwin.inference.hypotheses import Hypothesis
 from medtwin.quantities import registry
+from medtwin.quantities.units import written
 from medtwin.twin.twin import Twin
 
 OPEN, CLOSE = 0.35, 0.65  #: probability of "as expected" below which a stretch begins, above which it ends
@@ -27,7 +28,7 @@ APART = timedelta(minutes=45)  #: two stretches of one winner that lie closer th
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """How much of an unrecorded input the winner says, and since when."""
+    """How much of an unrecorded input the winner says, and since when; negative: so much of what is recorded did not arrive."""
 
     quantity: str
     mean: float
@@ -58,8 +59,8 @@ class Disagreement:
 
     def ask(self, time: str) -> str:
         """The winner's question, with its time written as ``time``."""
-        amount = self.opened.mean if self.opened else 0.0
-        unit = registry.get(self.opened.quantity).unit if self.opened else ""
+        amount = abs(self.opened.mean) if self.opened else 0.0
+        unit = written(registry.get(self.opened.quantity).unit) if self.opened else ""
         return self.winner.question.format(amount=amount, unit=unit, time=time)
 
 

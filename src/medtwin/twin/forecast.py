@@ -10,7 +10,7 @@ physiological forecast shows the members' own spread with the reading's error, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import jax
@@ -141,14 +141,25 @@ def forecast(
     shifted = baseline.at(0.5)[:, None] + centre + np.sign(apart) * np.hypot(apart, own)
     known = registry.get(baseline.quantity)
     doubt = misfit(twin)
-    caution = "; ".join(
-        part for part in (baseline.widened, doubt and f"take the effect as a direction: {doubt}") if part
-    )
     scenario = Forecast(
         baseline.patient, baseline.quantity, at, True, baseline.label, times, baseline.levels,
-        np.clip(np.sort(shifted, axis=1), known.low, known.high), None, caution or None, None,
+        np.clip(np.sort(shifted, axis=1), known.low, known.high), None, None, None,
     )  # fmt: skip
-    return Effect(baseline, scenario, effect)
+    fallen = bottom(scenario)
+    beyond = fallen and (
+        f"with this plan the median falls to {known.low:g} {known.unit}, the lowest that is shown, at {fallen:%H:%M} UTC: from "
+        "there on no number is a forecast"
+    )
+    caution = "; ".join(
+        part for part in (baseline.widened, doubt and f"take the effect as a direction: {doubt}", beyond) if part
+    )
+    return Effect(baseline, replace(scenario, widened=caution or None), effect)
+
+
+def bottom(made: Forecast) -> datetime | None:
+    """When the median first lies at the lowest value that is plausible at all: there the model has nothing more to say."""
+    low = np.flatnonzero(made.at(0.5) <= registry.get(made.quantity).low) if made.times else np.zeros(0, int)
+    return made.times[int(low[0])] if len(low) else None
 
 
 def _futures(twin: Twin, quantity: str, inputs: dict[str, np.ndarray], key: Array, steps: int) -> Array:

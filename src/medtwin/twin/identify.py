@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,8 +47,9 @@ class Found:
     unit: str
     prior: tuple[float, float, float]
     posterior: tuple[float, float, float]
-    moved: bool  #: whether the data say anything of it
+    moved: bool  #: whether the data say much of it
     edge: bool  #: whether they pull it to where nobody is
+    narrower: float = 0.0  #: share of the prior's sd that the data took away; negative where modes lie apart
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Identification:
     parameters: tuple[Found, ...] = ()
     rmse: float = float("nan")  #: mg/dL, of the replay at the mode on the readings it was fitted to
     mard: float = float("nan")  #: %
+    spread: float = float("nan")  #: mg/dL, sd of those readings
     log_evidence: float = float("nan")
     mismatch: dict[str, float] = field(default_factory=dict)  #: slow_sd and white_sd (mg/dL), slow_time (min)
     modes: tuple[tuple[float, int], ...] = ()  #: share of the mass, starts that ended there
@@ -75,6 +77,38 @@ class Identification:
     facts: Facts | None = field(default=None, repr=False)
     first: int = 0  #: step at which the lead begins
     steps: int = 0
+
+    @property
+    def explained(self) -> float:
+        """Share of the readings' variance that the replay explains; negative where the person's mean does better."""
+        return 1.0 - (self.rmse / self.spread) ** 2
+
+    @property
+    def fits(self) -> bool:
+        """Whether the parameters may be read at all: few at the edge, and a replay that does better than the mean."""
+        return not self.withheld and self.explained > 0.0 and not _beyond([p.edge for p in self.parameters])
+
+    def verdict(self, hidden: Collection[str] = ()) -> str:
+        """One sentence: whether these days identify this person; ``hidden`` are parameters that are not shown of anybody."""
+        if self.withheld:
+            return f"Not identified: {self.withheld}."
+        shown = [p for p in self.parameters if p.name in self.model.inferred and p.name not in hidden]
+        learnt = [p.name for p in shown if p.moved and not p.edge]
+        share = f"the replay explains {max(self.explained, 0.0):.0%} of how glucose varied (RMSE {self.rmse:.0f} mg/dL)"
+        if not self.fits:
+            why = (
+                "it does worse than this person's mean"
+                if self.explained <= 0.0
+                else "too many parameters lie at the edge"
+            )
+            return f"The model does not fit these days: {why}; {share}. Do not read the parameters."
+        if not learnt:
+            return f"These days say little of any parameter: what is shown is the prior; {share}."
+        return f"These days say something of {len(learnt)} of {len(shown)} parameters ({', '.join(learnt)}); {share}."
+
+
+def _beyond(edges: Sequence[bool]) -> bool:
+    return sum(edges) > SHARE * len(edges)
 
 
 def too_little(
@@ -202,11 +236,17 @@ def identify_patient(
     return Identification(
         record.patient, model, since, until, counted, meals, int(found.readings[0]),
         parameters=_rows(model, covariates, replay, found),
-        rmse=float(found.rmse[0]), mard=float(found.mard[0]), log_evidence=float(found.log_evidence[0]),
+        rmse=float(found.rmse[0]), mard=float(found.mard[0]), spread=_spread(tape), log_evidence=float(found.log_evidence[0]),
         mismatch=dict(zip(("slow_sd", "slow_time", "white_sd"), map(float, found.mismatch[:, 0]), strict=True)),
         modes=tuple((m.weight, m.starts) for m in method.modes(found, 0)),
         notes=_notes(known, replay, found), replay=replay, identified=found, facts=known, first=first, steps=steps,
     )  # fmt: skip
+
+
+def _spread(tape: Any) -> float:
+    """The sd of the readings that count, mg/dL."""
+    held = tape.readings["glucose"]
+    return float(np.std(np.asarray(held.value)[np.asarray(held.present)]))
 
 
 def _rows(model: Model, covariates: dict[str, float], replay: Any, found: Any) -> tuple[Found, ...]:
@@ -226,8 +266,11 @@ def _rows(model: Model, covariates: dict[str, float], replay: Any, found: Any) -
         before = tuple(resolved[name].quantile(p) for p in (tail, 0.5, 1.0 - tail))
         edge = bool(abs(found.mode[i, 0]) > EDGE)
         rows.append(
-            Found(name, declared[name].meaning, declared[name].unit, before, (low, middle, high), bool(says[i]), edge)  # type: ignore[arg-type]
-        )
+            Found(
+                name, declared[name].meaning, declared[name].unit, before, (low, middle, high), bool(says[i]), edge,  # type: ignore[arg-type]
+                float(1.0 - np.std(sample[i]) / prior_sd[i]),
+            )
+        )  # fmt: skip
     return tuple(rows)
 
 

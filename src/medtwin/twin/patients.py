@@ -59,12 +59,14 @@ def standpoint(record: Record, choice: Choice, present: datetime) -> tuple[datet
 
 class Patients:
     """All patients of a store under one grant. ``clock`` tells the present (a demo may run another one); ``model`` names the
-    structure that speaks instead of the usual one (:data:`medtwin.twin.choice.STRUCTURES`)."""
+    structure that speaks instead of the usual one (:data:`medtwin.twin.choice.STRUCTURES`), ``bank`` the hypotheses that its
+    filter runs (:data:`medtwin.twin.choice.BANKS`)."""
 
     def __init__(
-        self, store: Store, grant: Grant, clock: Callable[[], datetime] = now, model: str | None = None
-    ) -> None:
-        self.store, self.grant, self.clock, self.model = store, grant, clock, model
+        self, store: Store, grant: Grant, clock: Callable[[], datetime] = now, model: str | None = None,
+        bank: str = "usual",
+    ) -> None:  # fmt: skip
+        self.store, self.grant, self.clock, self.model, self.bank = store, grant, clock, model, bank
         self._lives: dict[str, Life] = {}
 
     def life(self, patient: str, *, at: datetime | None = None, progress: Progress | None = None) -> Life:
@@ -75,7 +77,11 @@ class Patients:
         life = self._lives.get(patient)
         if life is None or life.record.epoch != self.store.epoch():
             record = self.store.record(patient, self.grant)
-            life = Life(record, choose(record, model=self.model), shelf=StoreShelf(self.store, patient, self.grant))
+            life = Life(
+                record,
+                choose(record, model=self.model, bank=self.bank),
+                shelf=StoreShelf(self.store, patient, self.grant),
+            )
             self._lives[patient] = life
         then, life.silent = (at, False) if at else standpoint(life.record, life.choice, self.clock())
         self._bring(life, patient, then, progress)
@@ -97,7 +103,7 @@ class Patients:
                 life.record, life.at = record, then
                 life.twin, life.surprises = moved
                 return life
-        life.record, life.choice = record, choose(record, model=self.model)
+        life.record, life.choice = record, choose(record, model=self.model, bank=self.bank)
         life.twin = None
         self._bring(life, patient, then, None)
         return life
@@ -116,7 +122,9 @@ class Patients:
         """The patient as known at ``moment``: what could be known (``available``) or what this home held (``recorded``)."""
         record = self.store.record(patient, self.grant)
         known = record.known_by(moment if clock == "available" else self.store.sequence_at(moment), clock)
-        life = Life(known, choose(known, model=self.model), shelf=StoreShelf(self.store, patient, self.grant))
+        life = Life(
+            known, choose(known, model=self.model, bank=self.bank), shelf=StoreShelf(self.store, patient, self.grant)
+        )
         self._bring(life, patient, moment, progress)
         return life
 

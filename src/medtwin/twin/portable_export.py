@@ -57,7 +57,8 @@ def export(
         part.rename(target)
         return said
     except OSError as error:
-        raise StoreError(f"an archive that could not be written ({error.strerror})", where=str(target)) from error
+        raise StoreError(f"an archive that could not be written ({error.strerror})", where=str(target),
+                         remedy="look at the folder, its rights and the room on the disk") from error  # fmt: skip
     finally:
         part.unlink(missing_ok=True)
 

@@ -61,7 +61,8 @@ def bring_in(
             f"bytes that are no export ({error})", expected=DIALECT, where=str(source), remedy="use another copy"
         ) from error
     except OSError as error:
-        raise StoreError(f"no readable archive ({error.strerror})", where=str(source)) from error
+        raise StoreError(f"no readable archive ({error.strerror})", where=str(source),
+                         remedy="look at the file's name and rights") from error  # fmt: skip
 
 
 class _In:

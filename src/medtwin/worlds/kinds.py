@@ -5,6 +5,7 @@
 | ``type_1`` | Hovorka | pump, announces nearly all | CGM, pump, watch, now and then scale and cuff |
 | ``type_1_unannounced`` | Hovorka | pump, 30 % of meals untold | the same; compression lows, a bias now and then |
 | ``type_2`` | Hovorka with impaired secretion, 0.55 of the sensitivity | none | CGM, now and then scale and cuff |
+| ``type_2_logging`` | the same | none | the same, and a diary of nearly all meals |
 | ``no_diabetes`` | Hovorka with healthy secretion | none | the same |
 | ``heart_failure`` | Windkessel that retains water | tablets | cuff, scale and watch, no CGM |
 
@@ -15,7 +16,7 @@ lispro, aspart and glargine (seen in public code).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medtwin.worlds.circulation import Haemodynamics
 from medtwin.worlds.life import Habits
@@ -32,6 +33,7 @@ class Kind:
     glucose: bool = True  # the world has a glucose body
     pump: bool = False
     watch: bool = True
+    diary: bool = False  # meals are told though no pump asks for them
     secretion: str = "none"  # none | impaired | healthy
     fasting: float = 7.3  # mmol/L
     sensitivity: float = 1.0  # multiplies all three insulin sensitivities
@@ -95,3 +97,6 @@ KINDS: dict[str, Kind] = {
         body_mass_index=29.0,
     ),
 }
+KINDS["type_2_logging"] = replace(
+    KINDS["type_2"], habits=replace(KINDS["type_2"].habits, unannounced=0.08, late=0.1), diary=True
+)

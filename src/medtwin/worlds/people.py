@@ -179,7 +179,7 @@ def prepare(order: Order) -> tuple[Person, Setup | None]:
         medications=kind.medications,
         truth=truth,
         facts=(),
-        causes=telling.causes(order.start, life, faults if kind.glucose else (), blood, tells=kind.pump),
+        causes=telling.causes(order.start, life, faults if kind.glucose else (), blood, tells=kind.pump or kind.diary),
     )
     return replace(made, dosing=setup.dosing if kind.pump else None, habits=habits), setup if kind.glucose else None
 
@@ -233,7 +233,7 @@ def demo_persons(now: datetime, *, days: float = 10.0, ahead_hours: float = 48.0
     """The four of the demo, whose history ends at ``now`` (aware) and whose lives go on for ``ahead_hours``.
 
     Ada: type 1, pump and CGM, tells nearly all. Ben: type 1, meals untold (one of them lately), a compression low last
-    night. Clara: a heart that fails and retains water; cuff, scale and watch, no CGM. Deniz: type 2, CGM alone.
+    night. Clara: a heart that fails and retains water; cuff, scale and watch, no CGM. Deniz: type 2, CGM and a diary of meals.
     """
     now = now.replace(second=0, microsecond=0)
     start = now - timedelta(days=days)
@@ -246,7 +246,7 @@ def demo_persons(now: datetime, *, days: float = 10.0, ahead_hours: float = 48.0
                 26, 1, "type_1_unannounced", start, now, minutes, zone, "Ben", miss_before=past, compress_before=past
             ),
             Order(31, 2, "heart_failure", start, now, minutes, zone, "Clara"),
-            Order(11, 3, "type_2", start, now, minutes, zone, "Deniz"),
+            Order(11, 3, "type_2_logging", start, now, minutes, zone, "Deniz"),
         ]
     )
 

@@ -66,10 +66,11 @@ def facts(rng: np.random.Generator, person: Person) -> tuple[Fact, ...]:
                 tell("glucose", value, k * READING_MINUTES, "cgm", text=None if shown.isdigit() else shown)
         mean = float(outcome.glucose[: person.minute(person.now)].mean())
         tell("hba1c", round((mean + 46.7) / 28.7 + 0.12 * analysing.standard_normal(), 1), 60.0, "clinic")
-    if outcome is not None and kind.pump:
+    if outcome is not None and (kind.pump or kind.diary):
         for meal in life.meals:
             if meal.stated_minute is not None and meal.reported_minute is not None and meal.stated_minute >= 0:
                 tell("carbohydrate_intake", meal.counted, meal.stated_minute, "diary", known=meal.reported_minute)
+    if outcome is not None and kind.pump:
         for minute, grams, logged in outcome.rescues:
             if logged:
                 tell("carbohydrate_intake", grams, minute, "diary", known=minute + 4.0)

@@ -98,6 +98,12 @@ def test_all_that_can_be_planned_is_looked_for(quantity, value):
     assert outcome(after([(120, 140)], other), made, LATER).carried == "otherwise"
 
 
+def test_a_plan_that_ends_at_the_lowest_that_is_shown_is_not_accepted():
+    with pytest.raises(FormatError, match="the lowest that is shown"):
+        decided(middle=(200.0, 20.0))
+    assert decided("refused", because="far too much", middle=(200.0, 20.0)).verdict == "refused"
+
+
 @pytest.mark.parametrize(
     ("beats", "minutes", "carried"), [(112.0, 50, "carried out"), (75.0, 50, "otherwise"), (112.0, 150, "otherwise")]
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from medtwin.applications.doses.sweep import DEEP, LIMIT, chance, chances, sweep
+from medtwin.applications.glucose_report.unit import UNITS
 from medtwin.errors import FormatError
 from medtwin.twin.fit import LEAST_COVERAGE
 from medtwin.twin.forecast import SHOWN, Effect, Forecast
@@ -64,6 +65,23 @@ def test_who_is_high_now_is_not_told_that_no_insulin_is_as_good():
     )
     assert {round(one.above_180, 3) for one in made.options} == {1.0}
     assert made.named == 2.0
+
+
+def test_doses_that_do_equally_well_are_named_and_a_useless_one_is_not():
+    flat = sweep([0, 1, 2], asking(lambda units: np.array([150.0, 140.0, 140.0])))
+    assert flat.named == 0.0
+    assert "1, 2 U would do as well, and the smaller dose is named" in flat.why
+    high = sweep([1, 2], asking(lambda units: np.full(5, 420.0) - 5 * units))
+    assert all(one.within for one in high.options)
+    assert (high.named, "the best leaves 100% of the time above 180" in high.why) == (None, True)
+    other = sweep([2, 8], asking(meal), unit=UNITS["mmol/L"])
+    assert "below 3.9 mmol/L within 5%" in other.why
+    assert other.options[1].words(UNITS["mmol/L"]) == "chance below 3.0 above 1%"
+
+
+def test_what_is_withheld_says_why_and_when():
+    made = sweep([2], asking(meal, withheld="the last reading is 5 h old"))
+    assert (made.options, made.withheld, made.made_at) == ((), "the last reading is 5 h old", NOW)
 
 
 @pytest.mark.parametrize("units", [0.0, 1.0, 5.0, 12.0])

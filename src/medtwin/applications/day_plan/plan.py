@@ -17,6 +17,7 @@ from scipy import stats
 from medtwin.applications.day_plan.meals import LIMITS, WINDOW, Meal, Response, meals, of_one_system, responses, usable
 from medtwin.applications.day_plan.prediction import COLUMNS, Person, clock, effect, nutrients, person
 from medtwin.applications.day_plan.prior import DISH, PRIOR
+from medtwin.applications.glucose_report.unit import UNITS, Unit, unit_of
 from medtwin.errors import AnalysisError
 from medtwin.record import Event, Record
 
@@ -68,9 +69,10 @@ class DayPlan:
     effects: tuple[Effect, ...]
     learnt: Person
     notes: tuple[str, ...]
+    unit: Unit = UNITS["mg/dL"]  #: in which glucose is shown; the numbers held here are mg/dL
 
 
-def day_plan(record: Record, at: datetime | None = None, *, synthetic: bool = False) -> DayPlan:
+def day_plan(record: Record, at: datetime | None = None, *, synthetic: bool = False, unit: str = "mg/dL") -> DayPlan:
     """Of the last 90 days up to ``at`` (default: the newest reading), from what was known then.
 
     Raises :class:`AnalysisError` for somebody who injects insulin, and where too little is known.
@@ -93,14 +95,14 @@ def day_plan(record: Record, at: datetime | None = None, *, synthetic: bool = Fa
         raise AnalysisError(
             f"{len(answered)} meals with dense readings for two hours after them, of {len(eaten)} meals",
             expected=f"at least {FEWEST}", where=f"patient {record.patient}",
-            remedy="log meals while a sensor is worn",
+            remedy="log meals while a sensor is worn: `medtwin state` takes one (carbohydrate_intake '45 g' --at TIME)",
         )  # fmt: skip
     learnt = person(answered, PRIOR, DISH)
     before = float(np.median([one.before for one in answered]))
     ranked = tuple(sorted(_ranked(eaten, answered, learnt, before), key=lambda one: one.expected[1]))
     return DayPlan(
         record.patient, synthetic, end, len(eaten), answered, before, ranked, _effects(learnt), learnt,
-        _notes(eaten, answered, learnt, record, end),
+        _notes(eaten, answered, learnt, record, end), unit_of(unit),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import medtwin
 from medtwin.applications.day_plan.figure import ranking
 from medtwin.applications.day_plan.plan import DayPlan, Effect, Ranked
+from medtwin.applications.glucose_report.unit import Unit
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, Paragraph, Table
 from medtwin.reports.save import save_document
 
@@ -41,7 +42,7 @@ def document(plan: DayPlan, made_at: datetime | None = None) -> Document:
     blocks.append(Paragraph(
         f"From {len(plan.responses)} meals with dense sensor readings, of {plan.eaten} in the 90 days to "
         f"{plan.at:%Y-%m-%d %H:%M} UTC. "
-        f"Usual level before eating: {plan.usual_before:.0f} mg/dL."
+        f"Usual level before eating: {plan.unit.words(plan.usual_before)} {plan.unit.name}."
     ))  # fmt: skip
     blocks.append(Paragraph(headline(plan), strong=True))
     blocks.append(
@@ -51,7 +52,7 @@ def document(plan: DayPlan, made_at: datetime | None = None) -> Document:
             "caution",
         )
     )
-    blocks.append(Figure(ranking(plan.meals), "Meals by the rise that is expected, mildest first."))
+    blocks.append(Figure(ranking(plan.meals, plan.unit), "Meals by the rise that is expected, mildest first."))
     blocks += [_meals(plan), _effects(plan)]
     if plan.notes:
         blocks += [Heading("About these meals"), Listing(plan.notes)]
@@ -69,28 +70,30 @@ def headline(plan: DayPlan) -> str:
     if len(plan.meals) < 2 or first.expected[2] >= last.expected[0]:
         return "No two of these meals can be told apart with 90 %: their expected rises overlap."
     return (
-        f"Of the meals in the record {first.name!r} raises glucose least ({_range(first)}), {last.name!r} most "
-        f"({_range(last)})."
+        f"Of the meals in the record {first.name!r} raises glucose least ({_range(first, plan.unit)}), {last.name!r} most "
+        f"({_range(last, plan.unit)})."
     )
 
 
 def meal_rows(plan: DayPlan) -> tuple[tuple[str, ...], ...]:
     """name, hour, carbohydrate, expected rise, next time, chances, measured."""
-    made = []
+    made, unit = [], plan.unit
     for one in plan.meals:
         chances = (f"{one.above[limit]:.0%}" for limit in sorted(one.above))
         grams = "" if one.carbohydrate is None else f"{one.carbohydrate:.0f}"
         made.append((
             one.name, f"{int(one.hour):02d}:{int(60 * (one.hour % 1)):02d}", grams,
-            _words(one.expected), f"{one.next[0]:.0f} to {one.next[2]:.0f}", *chances,
-            _words(one.with_walk) if one.with_walk else "not known", ", ".join(f"{rise:.0f}" for rise in one.seen),
+            _words(one.expected, unit), f"{unit.words(one.next[0])} to {unit.words(one.next[2])}", *chances,
+            _words(one.with_walk, unit) if one.with_walk else "not known", ", ".join(unit.words(rise) for rise in one.seen),
         ))  # fmt: skip
     return tuple(made)
 
 
 def effect_rows(plan: DayPlan) -> tuple[tuple[str, ...], ...]:
     """what, per, change of the rise, and what it rests on."""
-    return tuple((EFFECTS[one.name], one.per, _words(one.change, sign=True), rests(one)) for one in plan.effects)
+    return tuple(
+        (EFFECTS[one.name], one.per, _words(one.change, plan.unit, sign=True), rests(one)) for one in plan.effects
+    )
 
 
 def rests(one: Effect) -> str:
@@ -101,22 +104,24 @@ def rests(one: Effect) -> str:
 
 
 def content(plan: DayPlan) -> dict[str, Any]:
-    """For JSON."""
+    """For JSON, glucose in the plan's unit; limits stay those of mg/dL that they are named by."""
+    unit = plan.unit
     return {
-        "patient": plan.patient, "synthetic": plan.synthetic, "at": plan.at, "unit": "mg/dL", "meals_recorded": plan.eaten,
-        "meals_with_response": len(plan.responses), "usual_before": plan.usual_before, "summary": headline(plan),
+        "patient": plan.patient, "synthetic": plan.synthetic, "at": plan.at, "unit": unit.name, "meals_recorded": plan.eaten,
+        "meals_with_response": len(plan.responses), "usual_before": unit.of(plan.usual_before), "summary": headline(plan),
         "meals": [
             {"name": one.name, "times": one.times, "hour": one.hour, "carbohydrate_g": one.carbohydrate,
-             "expected": _interval(one.expected), "next": _interval(one.next),
-             "chance_above": {f"{limit:g}": chance for limit, chance in one.above.items()}, "measured": list(one.seen),
-             "with_walk": one.with_walk and _interval(one.with_walk)}
+             "expected": _interval(one.expected, unit), "next": _interval(one.next, unit),
+             "chance_above": {f"{limit:g}": chance for limit, chance in one.above.items()},
+             "measured": [unit.of(rise) for rise in one.seen],
+             "with_walk": one.with_walk and _interval(one.with_walk, unit)}
             for one in plan.meals
         ],
         "effects": [
-            {"name": one.name, "per": one.per, **_interval(one.change), "known": one.known, "clear": one.clear}
+            {"name": one.name, "per": one.per, **_interval(one.change, unit), "known": one.known, "clear": one.clear}
             for one in plan.effects
         ],
-        "noise": plan.learnt.belief.noise, "interval_level": 0.9, "notes": list(plan.notes), "research_only": True,
+        "noise": unit.of(plan.learnt.belief.noise), "interval_level": 0.9, "notes": list(plan.notes), "research_only": True,
     }  # fmt: skip
 
 
@@ -126,37 +131,34 @@ def save(plan: DayPlan, path: Path, made_at: datetime | None = None) -> None:
 
 
 def _meals(plan: DayPlan) -> Table:
+    unit = plan.unit
+    limits = [unit.words(limit) for limit in (140.0, 180.0)]
     head = (
-        "meal",
-        "hour",
-        "carbohydrate, g",
-        "expected rise",
-        "next time",
-        "above 140",
-        "above 180",
-        "with a 15 min walk",
-        "measured",
-    )
-    return Table(caption="Meals, rise in mg/dL (90 % interval); chance to exceed 140 and 180 mg/dL within two hours", head=head,
-                 rows=meal_rows(plan), numbers=frozenset((2, 5, 6)))  # fmt: skip
+        "meal", "hour", "carbohydrate, g", "expected rise", "next time", *(f"above {limit}" for limit in limits),
+        "with a 15 min walk", "measured",
+    )  # fmt: skip
+    caption = f"Meals, rise in {unit.name} (90 % interval); chance to exceed {' and '.join(limits)} {unit.name} within two hours"
+    return Table(caption=caption, head=head, rows=meal_rows(plan), numbers=frozenset((2, 5, 6)))
 
 
 def _effects(plan: DayPlan) -> Table:
-    head = ("what changes", "per", "change of the rise, mg/dL (90 %)", "rests on")
+    head = ("what changes", "per", f"change of the rise, {plan.unit.name} (90 %)", "rests on")
     return Table(caption="What changes the rise", head=head, rows=effect_rows(plan))
 
 
-def _range(one: Ranked) -> str:
-    return f"{one.expected[1]:.0f} mg/dL, {one.expected[0]:.0f} to {one.expected[2]:.0f}"
+def _range(one: Ranked, unit: Unit) -> str:
+    low, middle, high = (unit.words(value) for value in one.expected)
+    return f"{middle} {unit.name}, {low} to {high}"
 
 
-def _words(three: tuple[float, float, float], *, sign: bool = False) -> str:
+def _words(three: tuple[float, float, float], unit: Unit, *, sign: bool = False) -> str:
     mark = "+" if sign else ""
-    return f"{three[1]:{mark}.0f} ({three[0]:{mark}.0f} to {three[2]:{mark}.0f})"
+    low, middle, high = (f"{unit.of(value):{mark}.{unit.places}f}" for value in three)
+    return f"{middle} ({low} to {high})"
 
 
-def _interval(three: tuple[float, float, float]) -> dict[str, float | None]:
+def _interval(three: tuple[float, float, float], unit: Unit) -> dict[str, float | None]:
     return {
-        name: value if math.isfinite(value) else None
+        name: unit.of(value) if math.isfinite(value) else None
         for name, value in zip(("lower", "median", "upper"), three, strict=True)
     }

@@ -88,6 +88,12 @@ def decide(
             "a person for whom no model speaks, so that a plan cannot be judged", expected="a physiological model",
             where=f"patient {record.patient}", remedy="see `medtwin show` for the reason",
         )  # fmt: skip
+    lowest = registry.get(effect.baseline.quantity).low
+    if verdict != "refused" and min(effect.scenario.at(0.5)) <= lowest:
+        raise FormatError(
+            f"a plan under which the median falls to {lowest:g}, the lowest that is shown", expected="a plan that one can live",
+            where=f"patient {record.patient}", remedy="plan less, or refuse it",
+        )  # fmt: skip
     if verdict != "accepted" and not because:
         raise FormatError(f"a decision that is {verdict!r} without a reason", expected="why, in a few words")
     if len(because) > LONGEST:

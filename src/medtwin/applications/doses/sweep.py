@@ -3,11 +3,12 @@
 For each dose the same members of the belief live the plan with it. Of each future: the lowest and highest median, the
 chance at the worst moment to be below 70 and below 54 mg/dL, and above 180, and the share of the time above 180 that is
 expected. A dose is *within the limit* while that chance below 70 stays at or under :data:`LIMIT`, and below 54 at or under
-:data:`DEEP`. Among those the one with the least time above 180, and of equals the smaller dose, is named: research output,
-never a prescription. None is named where
+:data:`DEEP`. Among those the one with the least time above 180, and of equals the smaller dose, is named, and who its equals
+are: research output, never a prescription. None is named where
 
 * the forecast is not calibrated on this person (:data:`medtwin.twin.fit.LEAST_COVERAGE`), or the model does not fit,
 * the last reading is old,
+* even the best of them stays above 180 for nearly all of the time (:data:`USELESS`): to name it would call it good,
 * the futures end before the insulin has acted (:data:`ACTING` after it is given): lows that come later would be unseen.
 """
 
@@ -16,11 +17,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medtwin.applications.glucose_report.unit import UNITS, Unit
 from medtwin.errors import FormatError
 from medtwin.twin.fit import LEAST_COVERAGE
 from medtwin.twin.forecast import Effect, Forecast
@@ -28,6 +30,7 @@ from medtwin.twin.forecast import Effect, Forecast
 LOW, DEEP_LOW, HIGH = 70.0, 54.0, 180.0  #: mg/dL, the consensus's limits
 LIMIT, DEEP = 0.05, 0.01  #: greatest chance at any moment that is borne; judgement, stated wherever a dose is shown
 ACTING = timedelta(hours=4)  #: in which a rapid insulin has done most of its work
+USELESS = 0.9  #: share of the time above 180 from which on no dose is called the best; judgement
 MOST_DOSES, MOST_UNITS = 20, 30.0
 
 
@@ -44,29 +47,31 @@ class Option:
     time_above_180: float  #: expected share of the time
     within: bool
 
-    @property
-    def words(self) -> str:
+    def words(self, unit: Unit = UNITS["mg/dL"]) -> str:
         """Why it is not within the limit."""
         if self.within:
             return "within the limit"
         if self.below_54 > DEEP:
-            return f"chance below 54 above {DEEP:.0%}"
-        return f"chance below 70 above {LIMIT:.0%}"
+            return f"chance below {unit.words(DEEP_LOW)} above {DEEP:.0%}"
+        return f"chance below {unit.words(LOW)} above {LIMIT:.0%}"
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """All options, smallest dose first. ``named``: the dose of least risk, None with ``why``."""
+    """All options, smallest dose first. ``named``: the dose of least risk, None with ``why``; ``withheld``: why there is none."""
 
     label: str
     options: tuple[Option, ...]
     named: float | None
     why: str
+    made_at: datetime | None = None
+    withheld: str | None = None
 
 
 def sweep(
-    doses: Sequence[float], ask: Callable[[float], Effect], doubt: str | None = None, given_in: timedelta = timedelta(0)
-) -> Sweep:
+    doses: Sequence[float], ask: Callable[[float], Effect], doubt: str | None = None, given_in: timedelta = timedelta(0),
+    unit: Unit = UNITS["mg/dL"],
+) -> Sweep:  # fmt: skip
     """``ask(units)`` gives the effect of the plan with that dose; ``doubt`` says why the model is not to be trusted with this
     person (:func:`medtwin.twin.fit.misfit`); ``given_in`` is the time until the dose. Raises :class:`FormatError` for doses
     that make no sense."""
@@ -80,10 +85,10 @@ def sweep(
     effects = [ask(units) for units in asked]
     first = effects[0].baseline
     if first.withheld:
-        return Sweep(first.label, (), None, f"withheld: {first.withheld}")
+        return Sweep(first.label, (), None, f"withheld: {first.withheld}", first.made_at, first.withheld)
     options = tuple(_option(units, effect.scenario) for units, effect in zip(asked, effects, strict=True))
-    named, why = _named(options, first, doubt, given_in)
-    return Sweep(first.label, options, named, why)
+    named, why = _named(options, first, doubt, given_in, unit)
+    return Sweep(first.label, options, named, why, first.made_at)
 
 
 def chance(made: Forecast, limit: float, *, below: bool) -> float:
@@ -111,7 +116,7 @@ def _option(units: float, made: Forecast) -> Option:
 
 
 def _named(
-    options: Sequence[Option], made: Forecast, doubt: str | None, given_in: timedelta
+    options: Sequence[Option], made: Forecast, doubt: str | None, given_in: timedelta, unit: Unit
 ) -> tuple[float | None, str]:
     refused = None
     if made.coverage is None:
@@ -131,11 +136,24 @@ def _named(
     if refused:
         return None, f"no dose is named: {refused}"
     allowed = [one for one in options if one.within]
-    limit = f"below 70 mg/dL within {LIMIT:.0%} and below 54 within {DEEP:.0%}"
+    low, deep, high = (unit.words(limit) for limit in (LOW, DEEP_LOW, HIGH))
+    limit = f"below {low} {unit.name} within {LIMIT:.0%} and below {deep} within {DEEP:.0%}"
     if not allowed:
         return None, f"no dose is named: none keeps the chance {limit}"
     best = min(allowed, key=lambda one: (round(one.time_above_180, 2), one.units))
+    if best.time_above_180 >= USELESS:
+        return None, (
+            f"no dose is named: of those that keep the chance {limit}, the best leaves {best.time_above_180:.0%} of the time "
+            f"above {high}; look at other doses, further ahead, or at ketones"
+        )
+    equals = [f"{o.units:g}" for o in allowed if o is not best and _same(o, best)]
+    tie = f"; {', '.join(equals)} U would do as well, and the smaller dose is named" if equals else ""
     return best.units, (
-        f"of the doses that keep the chance {limit}, {best.units:g} U has the least time above 180 expected "
-        f"({best.time_above_180:.0%}); research output, not a prescription"
+        f"of the doses that keep the chance {limit}, {best.units:g} U has the least time above {high} expected "
+        f"({best.time_above_180:.0%}){tie}; research output, not a prescription"
     )
+
+
+def _same(one: Option, other: Option) -> bool:
+    """Whether two doses cannot be told apart by the time above 180, as it is shown."""
+    return round(one.time_above_180, 2) == round(other.time_above_180, 2)

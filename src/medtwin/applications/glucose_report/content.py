@@ -6,6 +6,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from medtwin.applications.glucose_report.episode_rows import told
 from medtwin.applications.glucose_report.readings import EPOCH
 from medtwin.applications.glucose_report.report import GlucoseReport, Period
 from medtwin.applications.glucose_report.sentences import change, sufficiency
@@ -76,6 +77,11 @@ def _period(period: Period, report: GlucoseReport) -> dict[str, Any]:
             name: {"count": len(kind.found), "per_day": kind.per_day, "mean_minutes": kind.mean_minutes}
             for name, kind in period.episodes.items()
         },
+        "episode_list": [
+            {"kind": one.kind, "start": one.start, "end": one.end, "minutes": one.minutes,
+             "worst": report.unit.of(one.worst), "mean": report.unit.of(one.mean), "unit": report.unit.name}
+            for one in told(period)
+        ],
     }  # fmt: skip
 
 

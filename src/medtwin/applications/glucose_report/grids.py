@@ -49,7 +49,7 @@ def read_pairs(path: Path) -> ErrorGrids:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError("bytes that are not UTF-8", where=str(path)) from error
+        raise FormatError("bytes that are not UTF-8", where=str(path), remedy="save the table as CSV, UTF-8") from error
     rows = csv.DictReader(text.splitlines())
     if missing := [name for name in COLUMNS if name not in (rows.fieldnames or ())]:
         raise FormatError(

@@ -25,11 +25,13 @@ _NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clocks are counted from it
 
 @dataclass(frozen=True)
 class Told:
-    """A trace and sentences about it. ``bounds``: readings that were Low or High and count at the limit."""
+    """A trace and sentences about it. ``bounds``: readings that were Low or High and count at the limit; ``left``: implausible
+    ones that are not in it."""
 
     trace: Trace
     notes: tuple[str, ...]
     bounds: int
+    left: int = 0
 
 
 def told(record: Record, since: datetime, until: datetime) -> Told:
@@ -62,7 +64,7 @@ def told(record: Record, since: datetime, until: datetime) -> Told:
         notes.append("a source states two values for one moment: the last one counts")
     if Flag.UNIT_ASSUMED in flags:
         notes.append("a source wrote no unit: that of its format was taken")
-    return Told(trace, tuple(notes), bounds)
+    return Told(trace, tuple(notes), bounds, left)
 
 
 def _instant(event: Event) -> datetime:

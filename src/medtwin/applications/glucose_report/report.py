@@ -96,6 +96,13 @@ def glucose_report(
     end = (until if until is not None else _spoken_until(record, newest)).astimezone(UTC)
     span = timedelta(days=days)
     held, earlier = told(record, end - span, end), told(record, end - 2 * span, end - span)
+    if not held.trace.seconds.size and held.left:
+        raise AnalysisError(
+            f"{held.left} readings in the {days} days up to {end:%Y-%m-%d %H:%M} UTC, all outside the plausible range",
+            where=f"patient {record.patient}",
+            remedy="if their unit is wrong, take the file in again with the right one: `medtwin ingest FILE --patient "
+            f"{record.patient} --unit glucose=mmol/L` (or mg/dL)",
+        )  # fmt: skip
     if not held.trace.seconds.size:
         raise AnalysisError(
             f"no reading in the {days} days up to {end:%Y-%m-%d %H:%M} UTC", where=f"patient {record.patient}",

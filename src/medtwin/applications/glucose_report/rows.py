@@ -55,7 +55,12 @@ def rows(report: GlucoseReport) -> tuple[Row, ...]:
     made.append(("MAGE", _shown(unit, now.excursions.average), unit.name, "", "", was))
     made.append(_level(report, "MODD", "day_to_day"))
     made.append(_level(report, "CONGA, 24 h", "overlapping_action"))
-    made += [(words, *_episode(now, name), "", _was(before, name)) for name, words in _episodes(unit)]
+    for name, words in _episodes(unit):
+        made.append((words, f"{now.episodes[name].per_day:.2f}", "a day", "", "", _was(before, name)))
+        if name in ("hypo_1", "hyper_1"):
+            made.append(
+                (f"{words}: mean length", _long(now, name), "min", "", "", _long(before, name) if before else "")
+            )
     if report.gap is not None:
         gap = report.gap
         made.append(("laboratory HbA1c", f"{gap.laboratory:.1f}", "%", "", "", ""))
@@ -97,14 +102,13 @@ def _shown(unit: Unit, value: float) -> str:
     return unit.words(value, 1) if math.isfinite(value) else "not known"
 
 
-def _episode(period: Period, name: str) -> tuple[str, str, str]:
+def _long(period: Period, name: str) -> str:
     kind = period.episodes[name]
-    mean = f"mean {kind.mean_minutes:.0f} min" if kind.found else ""
-    return f"{len(kind.found)}", f"({kind.per_day:.2f} a day)", mean
+    return f"{kind.mean_minutes:.0f}" if kind.found else "none"
 
 
 def _was(before: Period | None, name: str) -> str:
-    return f"{len(before.episodes[name].found)}" if before else ""
+    return f"{before.episodes[name].per_day:.2f}" if before else ""
 
 
 def _interval(interval: Interval | None, places: int = 1) -> str:

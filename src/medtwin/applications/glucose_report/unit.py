@@ -8,10 +8,15 @@ are the same in both units only when rounded: 3.0, 3.9, 7.8, 10.0 and 13.9 mmol/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from medtwin.errors import AnalysisError
 
 MILLIGRAMS_PER_DECILITRE_OF_A_MILLIMOLE = 18.0156
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,8 @@ class Unit:
     scale: float
     places: int
 
-    def of(self, value: float) -> float:
-        """``value`` (mg/dL) in this unit."""
+    def of(self, value: Number) -> Number:
+        """``value`` (mg/dL, a number or an array of them) in this unit."""
         return value * self.scale
 
     def words(self, value: float, more: int = 0) -> str:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import medtwin
+from medtwin.applications.glucose_report import episode_rows
+from medtwin.applications.glucose_report.episode_rows import local
 from medtwin.applications.glucose_report.figures.day import day
 from medtwin.applications.glucose_report.figures.days import MOST, days, name_of
 from medtwin.applications.glucose_report.figures.overview import overview
 from medtwin.applications.glucose_report.figures.scale import HIGH, LOW
-from medtwin.applications.glucose_report.readings import offset_of
 from medtwin.applications.glucose_report.report import GlucoseReport
 from medtwin.applications.glucose_report.rows import rows
 from medtwin.applications.glucose_report.sentences import change, sufficiency
@@ -50,7 +51,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
     if report.synthetic:
         blocks.append(Paragraph(f"{SYNTHETIC}: this person is made up."))
     blocks.append(Paragraph(
-        f"{_local(now.since, report)} to {_local(now.until, report)} ({report.zone or 'UTC or the device clock'}), "
+        f"{local(now.since, report)} to {local(now.until, report)} ({report.zone or 'UTC or the device clock'}), "
         f"{report.days} days, readings on {now.days} calendar days; sensor active {now.active:.0f} % of the time."
     ))  # fmt: skip
     blocks.append(Paragraph(change(report), strong=True))
@@ -58,6 +59,7 @@ def document(report: GlucoseReport, made_at: datetime | None = None) -> Document
         blocks.append(Box("Not enough data", (rule,), "caution"))
     blocks += figures(report)
     blocks += [PageBreak(), Heading("The same in numbers"), _numbers(report), _profile(report), _daily(report)]
+    blocks.append(_episodes(report))
     if report.notes:
         blocks += [Heading("About these readings"), Listing(report.notes)]
     blocks += [Heading("How it was calculated"), Listing((_WHOSE[report.goals], *_METHOD))]
@@ -82,11 +84,6 @@ def save(report: GlucoseReport, path: Path, made_at: datetime | None = None) -> 
     save_document(document(report, made_at), path)
 
 
-def _local(moment: datetime, report: GlucoseReport) -> str:
-    shown = datetime.fromtimestamp(moment.timestamp() + offset_of(moment, report.zone), UTC)
-    return f"{shown:%Y-%m-%d %H:%M}"
-
-
 def _profile_caption(report: GlucoseReport) -> str:
     unit = report.unit
     return (
@@ -107,6 +104,14 @@ def _days_caption(report: GlucoseReport) -> str:
 def _numbers(report: GlucoseReport) -> Table:
     head = ("", "value", "unit", "95 % interval", "goal", "period before")
     return Table(caption="Every metric", head=head, rows=rows(report), numbers=frozenset((1, 3, 5)))
+
+
+def _episodes(report: GlucoseReport) -> Table:
+    left = episode_rows.left_out(report)
+    clock = f"on the clock of {report.zone}" if report.zone else "on the device's own clock or UTC"
+    older = f"; {left} older ones are not shown" if left else ""
+    caption = f"Episodes, {report.unit.name}, times {clock}{older}"
+    return Table(caption=caption, head=episode_rows.HEAD, rows=episode_rows.rows(report), numbers=frozenset((3, 4, 5)))
 
 
 def _profile(report: GlucoseReport) -> Table:

@@ -32,6 +32,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from medtwin.applications.glucose_report.unit import UNITS, Unit
 from medtwin.applications.therapy_review.replay import (
     BASAL,
     BOLUS,
@@ -128,11 +129,12 @@ class Review:
     together: Step | None  #: all suggestions, where there are several
     withheld: str | None
     notes: tuple[str, ...]
+    unit: Unit = UNITS["mg/dL"]  #: in which limits are named; all figures are shares of time
 
 
 def review(
     twin: Twin, record: Record, at: datetime, *, count: int = USUAL, synthetic: bool = False,
-    residual: Residual | None = None, progress: Callable[[int, int], None] | None = None,
+    residual: Residual | None = None, progress: Callable[[int, int], None] | None = None, unit: Unit = UNITS["mg/dL"],
 ) -> Review:  # fmt: skip
     """``residual``: what was learnt of this person's forecasts; without it it is learnt here. Raises
     :class:`InferenceError` where no doses of insulin are modelled or too few days have readings."""
@@ -161,7 +163,7 @@ def review(
             _step(factor, before, [shares(day) for day in futures[k * len(STEPS) + j]], drawn, risk)
             for j, factor in enumerate(STEPS)
         )
-        suggested, why = (None, "withheld") if doubt else _chosen(steps, risk, kind)
+        suggested, why = (None, "withheld") if doubt else _chosen(steps, risk, kind, unit)
         settings.append(Setting(name, kind, _used(every, block), units, steps, suggested, why))
 
     def joint(sets: Sequence[Sequence[Setting]]) -> list[Step]:
@@ -184,7 +186,8 @@ def review(
     return Review(
         record.patient, synthetic, at, len(every), basal + bolus, basal / max(basal + bolus, 1e-9),
         _interval_shares(before, drawn), risk, tuple(kept), together, doubt,
-        _notes([name for (name, *_), _, units in named if units < LEAST_INSULIN], every, len(alternatives), count),
+        _notes([name for (name, *_), _, units in named if units < LEAST_INSULIN], every, len(alternatives), count, unit),
+        unit,
     )  # fmt: skip
 
 
@@ -252,7 +255,9 @@ def _step(
     return Step(factor, shares, _three(now[0] - was[0]), _three(now[1] - was[1]), risk, allowed)
 
 
-def _chosen(steps: Sequence[Step], risk_now: float, kind: Kind = "basal") -> tuple[Step | None, str]:
+def _chosen(
+    steps: Sequence[Step], risk_now: float, kind: Kind = "basal", unit: Unit = UNITS["mg/dL"]
+) -> tuple[Step | None, str]:
     better = [one for one in steps if one.change[0] > 0.0 and one.change[1] >= LEAST_GAIN]
     allowed = [one for one in better if one.allowed]
     if kind == "meal bolus" and not MORE_WITH_MEALS:
@@ -267,13 +272,16 @@ def _chosen(steps: Sequence[Step], risk_now: float, kind: Kind = "basal") -> tup
         safer = [one for one in steps if one.factor and one.factor < 1.0 and one.change_low[2] < 0.0 <= one.change[2]]
         if safer:
             best = max(safer, key=lambda one: one.change[1])
-            return best, f"lows are beyond the limit now; time below 70 {_signed(best.change_low)} points"
+            return (
+                best,
+                f"lows are beyond the limit now; time below {unit.words(70.0)} {_signed(best.change_low)} points",
+            )
     if not better:
         return None, f"no step surely gains {LEAST_GAIN:g} point or more"
     worst = min(one.risk for one in better)
     return None, (
-        f"more insulin would raise time in range, but the chance of more than {MOST_LOW:g} % below 70 or {MOST_DEEP:g} % "
-        f"below 54 is {risk_now:.0%} now and would be {worst:.0%}; the limit is {RISK:.0%}"
+        f"more insulin would raise time in range, but the chance of more than {MOST_LOW:g} % below {unit.words(70.0)} or "
+        f"{MOST_DEEP:g} % below {unit.words(54.0)} is {risk_now:.0%} now and would be {worst:.0%}; the limit is {RISK:.0%}"
     )
 
 
@@ -314,13 +322,15 @@ def _used(every: Sequence[Day], block: Change) -> str:
     return f"{np.median(ratios):.0f} g per U, corrections within" if ratios else "given as recorded"
 
 
-def _notes(left: Sequence[str], every: Sequence[Day], steps: int, count: int) -> tuple[str, ...]:
+def _notes(
+    left: Sequence[str], every: Sequence[Day], steps: int, count: int, unit: Unit = UNITS["mg/dL"]
+) -> tuple[str, ...]:
     said = [
         f"{steps} steps were tried, each by itself: of so many, some look better by chance",
         "food, exercise and what was done against lows stay as they were",
         "settings are inferred from what was given, not from the pump's profile",
-        "the limit of lows is that of adults; the stricter one for older people and those at high risk (1 % below 70) is not "
-        "applied",
+        "the limit of lows is that of adults; the stricter one for older people and those at high risk (1 % below "
+        f"{unit.words(70.0)}) is not applied",
     ]
     if not MORE_WITH_MEALS:
         said.append(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import medtwin
+from medtwin.applications.glucose_report.unit import UNITS, Unit
 from medtwin.applications.therapy_review.review import (
     MOST_DEEP,
     MOST_LOW,
@@ -22,16 +23,24 @@ from medtwin.reports.save import save_document
 
 SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin therapy review. Research software: not a medical device, and no advice on treatment."
-LIMIT = (
-    f"More insulin is suggested only where the chance of more than {MOST_LOW:g} % of time below 70 mg/dL or {MOST_DEEP:g} % "
-    f"below 54 stays within {RISK:.0%}; steps are bounded at 20 %. Research output: a clinician decides."
-)
 _METHOD = (
     "The person's own days were lived again with each step: the twin's belief of twelve hours before each day runs with and "
     "without it, and the paired difference, widened by the model's own error, is added to the readings of that day.",
     "Intervals (90 %) hold the days' own variation, the belief's spread and the model's error of an effect "
     "(docs/evidence/what-if.md).",
 )
+
+
+def limit(unit: Unit) -> str:
+    """The limit of risk in words."""
+    return (
+        f"More insulin is suggested only where the chance of more than {MOST_LOW:g} % of time below {unit.words(70.0)} "
+        f"{unit.name} or {MOST_DEEP:g} % below {unit.words(54.0)} stays within {RISK:.0%}; steps are bounded at 20 %. "
+        "Research output: a clinician decides."
+    )
+
+
+LIMIT = limit(UNITS["mg/dL"])
 
 
 def setting_rows(made: Review) -> tuple[tuple[str, ...], ...]:
@@ -47,7 +56,10 @@ def setting_rows(made: Review) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
-HEAD = ("setting", "in use", "U/day", "suggestion", "in range, points", "below 70, %", "risk", "why")
+def head(unit: Unit) -> tuple[str, ...]:
+    """The titles of :func:`setting_rows`."""
+    low = f"below {unit.words(70.0)}, %"
+    return ("setting", "in use", "U/day", "suggestion", "in range, points", low, "risk", "why")
 
 
 def headline(made: Review) -> str:
@@ -70,8 +82,8 @@ def together(made: Review) -> str | None:
     if step is None:
         return None
     return (
-        f"All suggestions together: time in range {_words(step.change, sign=True)} points, time below 70 "
-        f"{_words(step.shares.below_70)} %, chance of too many lows {step.risk:.0%}."
+        f"All suggestions together: time in range {_words(step.change, sign=True)} points, time below "
+        f"{made.unit.words(70.0)} {_words(step.shares.below_70)} %, chance of too many lows {step.risk:.0%}."
     )
 
 
@@ -99,15 +111,17 @@ def document(made: Review, made_at: datetime | None = None) -> Document:
     blocks.append(Paragraph(
         f"{made.days} days up to {made.at:%Y-%m-%d %H:%M} UTC. {made.total_daily:.1f} U of insulin a day, "
         f"{made.basal_share:.0%} of it basal. "
-        f"Time in range {_words(made.now.in_range)} %, below 70 mg/dL {_words(made.now.below_70)} %; chance of too many lows "
-        f"with today's settings {made.risk:.0%}."
+        f"Time in range {_words(made.now.in_range)} %, below {made.unit.words(70.0)} {made.unit.name} "
+        f"{_words(made.now.below_70)} %; chance of too many lows with today's settings {made.risk:.0%}."
     ))  # fmt: skip
     blocks.append(Paragraph(headline(made), strong=True))
     if said := together(made):
         blocks.append(Paragraph(said))
-    blocks.append(Box("Not a prescription", (LIMIT,), "danger" if made.withheld else "caution"))
-    blocks.append(Table(caption="Settings", head=HEAD, rows=setting_rows(made), numbers=frozenset((2, 4, 5, 6))))
-    blocks += [_steps(one) for one in made.settings]
+    blocks.append(Box("Not a prescription", (limit(made.unit),), "danger" if made.withheld else "caution"))
+    blocks.append(
+        Table(caption="Settings", head=head(made.unit), rows=setting_rows(made), numbers=frozenset((2, 4, 5, 6)))
+    )
+    blocks += [_steps(one, made.unit) for one in made.settings]
     blocks += [Heading("About this review"), Listing(made.notes), Heading("How it was calculated"), Listing(_METHOD)]
     stamp = made_at or datetime.now(UTC)
     return Document(
@@ -121,7 +135,7 @@ def save(made: Review, path: Path, made_at: datetime | None = None) -> None:
     save_document(document(made, made_at), path)
 
 
-def _steps(one: Setting) -> Table:
+def _steps(one: Setting, unit: Unit = UNITS["mg/dL"]) -> Table:
     rows = tuple(
         (
             _insulin(s), _words(s.shares.in_range), _words(s.change, sign=True), _words(s.shares.below_70),
@@ -130,8 +144,9 @@ def _steps(one: Setting) -> Table:
         )
         for s in one.steps
     )  # fmt: skip
-    head = ("insulin", "in range, %", "change, points", "below 70, %", "change, points", "below 54, %", "risk", "")
-    return Table(caption=f"{one.name}: {one.used}", head=head, rows=rows, numbers=frozenset((1, 2, 3, 4, 5, 6)))
+    low, deep = (f"below {unit.words(limit)}, %" for limit in (70.0, 54.0))
+    titles = ("insulin", "in range, %", "change, points", low, "change, points", deep, "risk", "")
+    return Table(caption=f"{one.name}: {one.used}", head=titles, rows=rows, numbers=frozenset((1, 2, 3, 4, 5, 6)))
 
 
 def _insulin(step: Step) -> str:

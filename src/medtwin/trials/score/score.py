@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from medtwin.errors import AnalysisError
-from medtwin.reports.save import write_whole
+from medtwin.reports.save import write
 from medtwin.trials.score.columns import Column, Counted, encode, encoded_names, numbers
 from medtwin.trials.score.figures import Figures
 from medtwin.trials.score.history import Known
@@ -134,7 +134,7 @@ def freeze(score: TrainedScore, path: Path) -> str:
     """Write the file, mode 0600 since it may hold prints of patients; its hash."""
     digest = score.sha256
     content = {"sha256": digest, **msgspec.to_builtins(score)}
-    write_whole(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n", "a score")
+    write(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n", "a score")
     return digest
 
 

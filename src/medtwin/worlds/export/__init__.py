@@ -37,6 +37,7 @@ PLAN: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     },
 }
 PLAN["no_diabetes"] = PLAN["type_2"]
+PLAN["type_2_logging"] = {**PLAN["type_2"], "libreview.csv": (("cgm", "*"), ("diary", "*"))}
 
 
 def chosen(person: Person, name: str) -> tuple[Fact, ...]:
