@@ -21,7 +21,8 @@ Those of ``beta_cell_years``, but for the balance of energy.
 
 Outputs
 -------
-blood_glucose (mg/dL, one day's mean), insulin_concentration (u[iU]/mL), glucose_excretion (g/d, under an SGLT2 inhibitor).
+blood_glucose (mg/dL, one day's mean), insulin_concentration (u[iU]/mL), glucose_excretion (g/d, under an SGLT2 inhibitor). Beside
+a model that shows the glucose of the minute, ``BetaCells(beside_minutes=True)`` shows habitual_glucose (mg/dL) instead.
 
 References
 ----------
@@ -70,12 +71,13 @@ class BetaCellsState(eqx.Module):
 class BetaCells(Model):
     """Years under a given weight; the module's docstring is its paper."""
 
+    beside_minutes: bool = eqx.field(static=True, default=False)  #: another model shows glucose and insulin
+
     name: ClassVar[str] = "beta_cells"
     clock: ClassVar[Clock] = DAYS
     Parameters: ClassVar[type] = BetaCellYearsParameters
     State: ClassVar[type] = BetaCellsState
     accepts: ClassVar[tuple[Accepts, ...]] = (Accepts(quantity="body_weight", resting=81.0),)
-    observes: ClassVar[tuple[str, ...]] = ("blood_glucose", "insulin_concentration", "glucose_excretion")
     inferred: ClassVar[tuple[str, ...]] = ("target_sensitivity",)
     scenario: ClassVar[Scenario] = Scenario(
         duration=360 * DAY,
@@ -93,6 +95,12 @@ class BetaCells(Model):
     )
     rests: ClassVar[bool] = True
     references: ClassVar[tuple[Reference, ...]] = BetaCellYears.references
+
+    @property
+    def observes(self) -> tuple[str, ...]:  # type: ignore[override]
+        if self.beside_minutes:
+            return ("habitual_glucose",)
+        return ("blood_glucose", "insulin_concentration", "glucose_excretion")
 
     def initial(self, parameters: BetaCellYearsParameters) -> BetaCellsState:
         """The healthiest state at rest at ``starting_weight``, untreated."""
@@ -125,6 +133,8 @@ class BetaCells(Model):
 
     def observe(self, t: Number, state: BetaCellsState, parameters: BetaCellYearsParameters) -> dict[str, Number]:
         """Mean glucose (mg/dL), insulin (u[iU]/mL) and glucose lost with urine (g/d)."""
+        if self.beside_minutes:
+            return {"habitual_glucose": state.glucose}
         return {
             "blood_glucose": state.glucose,
             "insulin_concentration": state.insulin,

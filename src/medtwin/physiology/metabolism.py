@@ -4,6 +4,9 @@
 sulfonylurea, red cells; beside them the stiff years of beta cells, which exchange with the days once a week.
 
 ``treated_day()`` has minutes: glucose and insulin of a day with meals, with the same drugs on its hooks, which step once a day.
+
+``minutes_in_years()`` nests three clocks: the minutes of glucose in a body that weight changes by the day, resting where the
+years of beta cells have brought the person; what is eaten in those minutes is what weight follows.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from medtwin.physiology.drugs.incretins import Semaglutide, Tirzepatide
 from medtwin.physiology.drugs.metformin import Metformin
 from medtwin.physiology.drugs.sglt2_inhibitors import Dapagliflozin
 from medtwin.physiology.drugs.sulfonylureas import Glimepiride
-from medtwin.physiology.exposures import DAY, Exposure
+from medtwin.physiology.exposures import DAY, HOUR, Exposure, meal
 from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.physiology.haemoglobin import Haemoglobin
 from medtwin.physiology.model import Scenario
@@ -24,6 +27,7 @@ from medtwin.physiology.wires import Wire
 
 ENERGY_OF_GLUCOSE = 3.75  #: kcal/g, monosaccharide
 WEEK = 7.0  #: days between exchanges
+FASTING = 0.9  #: fasting glucose as a share of the day's mean, see minutes_in_years
 
 #: (effect that drugs cause on appetite, feedback) of interventions other than drugs, kcal/d and kcal/d per kg; Hall 2024, both
 #: from memory. They are ``appetite_effect`` and ``appetite_feedback`` of ``body_weight``.
@@ -72,6 +76,49 @@ def metabolism(incretin: str = "semaglutide", exchange: float = WEEK) -> Coupled
         exchange=exchange,
         shown=TWELVE_WEEKS,
     )  # fmt: skip
+
+
+MEALS = Scenario(
+    duration=14 * DAY,
+    given=tuple(
+        exposure
+        for day in range(14)
+        for hour in (7, 12, 18)
+        for exposure in meal(day * DAY + hour * HOUR, carbohydrate=60.0)
+    ),
+)
+
+
+def minutes_in_years(exchange: float = 1.0) -> Coupled:
+    """Minutes of glucose, days of weight, fat and beta cells. ``exchange`` in days.
+
+    8 kcal for each gram of carbohydrate: half of the energy eaten is carbohydrate (``body_weight``). The glucose at which the
+    minutes rest is nine tenths of the day's mean: judgement, near what ``treated_day`` has between meals. Weight's water follows
+    within a day, so that an exchange above two days is not stable.
+    """
+    return Coupled(
+        models=(GlucoseType2(), BodyWeight(), OrganFat(), BetaCells(beside_minutes=True)),
+        wires=(
+            Wire(source="body_weight.body_weight", target="glucose_type_2.body_weight"),
+            Wire(
+                source="glucose_type_2.carbohydrate_intake",
+                target="body_weight.energy_intake",
+                factor=8.0,
+                unit="kcal/g",
+            ),
+            Wire(source="body_weight.body_weight", target="organ_fat.starting_weight"),
+            Wire(source="body_weight.body_weight", target="organ_fat.body_weight"),
+            Wire(source="body_weight.body_weight", target="beta_cells.starting_weight"),
+            Wire(source="body_weight.body_weight", target="beta_cells.body_weight"),
+            Wire(source="organ_fat.hepatic_production_factor", target="beta_cells.production_factor"),
+            Wire(source="organ_fat.awake_beta_cells", target="beta_cells.secretion_factor"),
+            Wire(source="organ_fat.acid_loss_factor", target="beta_cells.function_loss", scales=True),
+            Wire(source="organ_fat.cell_death_factor", target="beta_cells.death_of_work", scales=True),
+            Wire(source="beta_cells.habitual_glucose", target="glucose_type_2.fasting_glucose", factor=FASTING),
+        ),
+        exchange=exchange,
+        shown=MEALS,
+    )
 
 
 def treated_day(incretin: str = "semaglutide") -> Coupled:

@@ -19,6 +19,8 @@ QUANTITIES = (
     Quantity(name="glucose_excretion_clearance", meaning="Clearance of glucose by urine above a lowered threshold",
              unit="dL/kg/min", low=0, high=0.1),
     Quantity(name="glucose_excretion", meaning="Glucose lost with urine", unit="g/d", low=0, high=1000),
+    Quantity(name="habitual_glucose", meaning="Glucose of the day as the years of beta cells have it, which its minutes rest at",
+             unit="mg/dL", low=10, high=2000),
     Quantity(name="liver_fat_fraction", meaning="Fat of the liver, share of its signal in magnetic resonance", unit="%", low=0,
              high=70),
     Quantity(name="pancreas_fat_fraction", meaning="Fat of the pancreas, share of its signal in magnetic resonance", unit="%",

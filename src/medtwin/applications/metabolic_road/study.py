@@ -1,15 +1,17 @@
 """The road against trials of weight loss: two numbers fitted to one of them, the others held out.
 
-Run: ``python -m medtwin.applications.metabolic_road.study``; writes ``docs/evidence/road.md`` (two minutes). With ``--fit``:
-the grid of those two numbers and its likelihood (five minutes), which the page's last table holds.
+Run: ``python -m medtwin.applications.metabolic_road.study``; writes ``docs/evidence/road.json`` and, from it, ``road.md``
+(two minutes; ``--part N`` makes the N-th part of the former alone, ``--page`` the latter). With ``--fit``: the grid of
+those two numbers and its likelihood, ``road-fit.md`` (five minutes).
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,9 @@ class Found:
     pancreas: tuple[float, float]
 
 
+NOBODY = Found(math.nan, 0.0, math.nan, math.nan, (math.nan, math.nan), (math.nan, math.nan))
+
+
 def unchanged(drawn: Any) -> Any:
     """The draws as they are."""
     return drawn
@@ -89,7 +94,7 @@ def cohort(people: Recruited, change: Change = unchanged) -> list[tuple[Any, np.
         own = density[np.clip(np.digitize(now, edges) - 1, 0, 39)]
         weight = np.exp(-0.5 * ((now - people.hba1c) / people.spread) ** 2) / np.maximum(own, 1e-3)
         weight = np.where(fine, weight, 0.0)
-        made.append((every, share * weight / weight.sum(), dict(daily)))
+        made.append((every, share * weight / max(weight.sum(), 1e-300), dict(daily)))
     return made
 
 
@@ -120,6 +125,8 @@ def seen(arm: Arm, parts: list[tuple[Any, np.ndarray, dict[str, float]]]) -> Fou
         )
     weight, *rest = (np.concatenate(one) for one in zip(*columns, strict=True))
     held = (weight > 0) & np.isfinite(rest[2]) & (rest[2] < WORST)  # a step of a week fails for one draw in a thousand
+    if not held.any():  # nobody of the draws is like the recruited
+        return NOBODY
     mean = [float(np.average(one[held], weights=weight[held])) for one in rest]
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     return Found(mean[0], effective, mean[1], mean[2], (mean[3], mean[4]), (mean[5], mean[6]))
@@ -199,7 +206,7 @@ the same for all rows. The first row is what ships; several others fit as well: 
 def rms(arms: Sequence[Arm], found: Sequence[Found]) -> float:
     """Root of the mean square of what was missed in the falls of mean HbA1c, points, over arms that have one."""
     missed = [one.before - one.hba1c - _fall(arm) for arm, one in zip(arms, found, strict=True) if arm.hba1c]
-    return float(np.sqrt(np.mean(np.square(missed))))
+    return float(np.sqrt(np.nanmean(np.square(missed))))
 
 
 def _fall(arm: Arm) -> float:
@@ -222,14 +229,16 @@ def row(arm: Arm, one: Found, plain: Found) -> str:
         trial = f"HbA1c {-fall:+.1f} ({-most:+.2f} to {-least:+.2f}) from {arm.people.hba1c:g}"
         said = f"{one.hba1c - one.before:+.2f} from {one.before:.1f}"
         bare, fine = f"{plain.hba1c - plain.before:+.2f}", least <= one.before - one.hba1c <= most
+    bare = bare if plain.effective else "nobody"
     return f"| {arm.name} | {arm.lost:g} | {trial} | {said} | {'yes' if fine else '**no**'} | {bare} |"
 
 
 def page() -> str:
     """The page."""
-    *fitted, petersen = studied((*FITTED, Arm(name="8 kg", people=DIRECT, lost=8.0)))
-    held = studied(HELD_OUT)
-    bare_fitted, bare_held = studied(FITTED, without_fat), studied(HELD_OUT, without_fat)
+    (fitted, bare_fitted), (held, bare_held), ((petersen,), _) = (
+        [[kept()[one.name][which] for one in arms] for which in ("fat", "bare")]
+        for arms in (FITTED, HELD_OUT, PETERSEN)
+    )
     rows = [[row(*three) for three in zip(*one, strict=True)]
             for one in ((FITTED, fitted, bare_fitted), (HELD_OUT, held, bare_held))]  # fmt: skip
     first, last = fitted[0], fitted[-1]
@@ -245,7 +254,34 @@ def page() -> str:
     )  # fmt: skip
 
 
-GRID = "docs/evidence/road-fit.md"
+GRID, KEPT = "docs/evidence/road-fit.md", "docs/evidence/road.json"
+PETERSEN = (Arm(name="8 kg", people=DIRECT, lost=8.0),)
+WHICH: dict[str, Change] = {"fat": unchanged, "bare": without_fat}
+
+
+def parts() -> list[tuple[tuple[Arm, ...], str]]:
+    """All arms in groups of the same people, with the fat of organs and without."""
+    groups: dict[int, list[Arm]] = {}
+    for arm in (*FITTED, *HELD_OUT, *PETERSEN):
+        groups.setdefault(id(arm.people), []).append(arm)
+    return [(tuple(arms), which) for arms in groups.values() for which in WHICH]
+
+
+def keep(number: int) -> None:
+    """Run one part and write it into the file of results."""
+    arms, which = parts()[number]
+    path = Path(KEPT)
+    held = json.loads(path.read_text()) if path.exists() else {}
+    for arm, one in zip(arms, studied(arms, WHICH[which]), strict=True):
+        held.setdefault(arm.name, {})[which] = asdict(one) if one.effective else None
+    path.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n")
+
+
+def kept() -> dict[str, dict[str, Found]]:
+    """Results by arm, with fat and without."""
+    held = json.loads(Path(KEPT).read_text())
+    return {arm: {which: Found(**one) if one else NOBODY for which, one in both.items()} for arm, both in held.items()}
+
 
 PAGE = """# The road against trials of weight loss
 
@@ -314,6 +350,11 @@ if __name__ == "__main__":
     if "--fit" in sys.argv:
         Path(GRID).write_text(fit_page(grid()))
     else:
+        told = sys.argv[sys.argv.index("--part") + 1 :][:1] if "--part" in sys.argv else []
+        for part in [int(one) for one in told] or ([] if "--page" in sys.argv else range(len(parts()))):
+            keep(part)
+        if told:
+            sys.exit()
         made = page()
         Path("docs/evidence/road.md").write_text(made)
         sys.stdout.write(made)
