@@ -331,7 +331,8 @@ Fat, of DiRECT's people in the model: liver {liver[0]:.1f} to {liver[1]:.1f} % w
 
 `medtwin road` states HbA1c, and the chance of less than 6.5 % without drugs, while the median weight is between {steady:g} kg
 above and {most:g} kg below today's, and for {months} months once it has moved; beyond, it withholds them and says why. Where
-weight has moved, bands hold a miss of {stated:g} points beside the laboratory's error and what differs between persons, and the
+weight has moved, bands hold a miss of {stated:g} points (read off the table above,
+so not tested elsewhere) beside the laboratory's error and what differs between persons, and the
 interval of the chance holds that all members are off by it. What DiRECT saw in the class of weight stands beside it. Weight
 gain, surgery, insulin, and diabetes of more than ten years are not covered.
 
