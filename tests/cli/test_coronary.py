@@ -1,6 +1,7 @@
 """medtwin coronary: tables for people, JSON for programs, errors that tell the way out."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_the_example_of_the_documentation_runs(tmp_path):
     path.write_text(text.split("```json\n")[1].split("```")[0])
     made = CliRunner().invoke(app, ["coronary", "flow", str(path), "--json"])
     assert json.loads(made.stdout)["lowest"] == "LAD"
+
+
+def test_the_pressure_of_the_record_is_taken_where_the_tree_states_none(run, tmp_path):
+    run("state", "anna", "body_weight", "70 kg")
+    path = tmp_path / "tree.json"
+    path.write_text(json.dumps({key: value for key, value in TREE.items() if key != "aortic_pressure_mmhg"}))
+    line = ["coronary", "flow", path, "--mass", "60", "--samples", "100", "--patient", "anna"]
+    assert "no blood pressure within 180 days" in run(*line, code=1).stderr
+    now = datetime.now(UTC).isoformat(timespec="minutes")
+    run("state", "anna", "systolic_pressure", "121 mm[Hg]", "--at", now)
+    run("state", "anna", "diastolic_pressure", "79 mm[Hg]", "--at", now)
+    assert "93 mmHg" in run(*line).stderr
 
 
 def test_what_is_missing_is_said_with_the_way_out(coronary):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medtwin.cli.common import Commands, Json, command, emit, note, table
+from medtwin.cli.common import Commands, Home, Json, command, emit, note, opened, table
 
 group = typer.Typer(
     cls=Commands, no_args_is_help=True, rich_markup_mode=None, help="Coronary flow: FFR along a tree, and stents."
@@ -34,6 +34,12 @@ Factor = Annotated[
         "--hyperaemia", metavar="RATIO", min=0.05, max=1.0, help="Hyperaemic over resting resistance, if known."
     ),
 ]
+Whose = Annotated[
+    str | None,
+    typer.Option(
+        "--patient", metavar="PATIENT", help="Whose record states the blood pressure, where the tree does not."
+    ),
+]
 RESEARCH = "Research output, not for treatment decisions. Beds, collaterals and losses at branchings are assumptions."
 
 
@@ -42,6 +48,7 @@ def register(app: typer.Typer) -> None:
         group, flow,
         "medtwin coronary flow tree.json",
         "medtwin coronary flow tree.json --mass 130 --pressure 93 --json",
+        "medtwin coronary flow tree.json --mass 130 --patient anna",
     )  # fmt: skip
     command(
         group, plan,
@@ -58,6 +65,8 @@ def flow(
     pressure: Pressure = None,
     mass: Mass = None,
     factor: Factor = None,
+    patient: Whose = None,
+    home: Home = None,
     as_json: Json = False,
 ) -> None:
     """FFR along a tree with 90 % intervals, what they are made of, and each narrowing's share.
@@ -66,7 +75,9 @@ def flow(
     """
     from medtwin.applications.coronary.flow import analyse
 
-    made = analyse(_tree(tree_file, mass), samples=samples, seed=seed, pressure=pressure, factor=factor)
+    told = _tree(tree_file, mass)
+    pressure = _pressure(told, pressure, patient, home)
+    made = analyse(told, samples=samples, seed=seed, pressure=pressure, factor=factor)
     tree = made.tree
     if as_json:
         emit("coronary-flow", {
@@ -133,6 +144,8 @@ def plan(
     pressure: Pressure = None,
     mass: Mass = None,
     factor: Factor = None,
+    patient: Whose = None,
+    home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Compare virtual stents: FFR before and after, how lesions in a row interact, and which option is best.
@@ -142,6 +155,7 @@ def plan(
     from medtwin.applications.coronary.stents import compare, parse
 
     tree = _tree(tree_file, mass)
+    pressure = _pressure(tree, pressure, patient, home)
     sets = [tuple(parse(one) for one in stent)] if stent else None
     made = compare(tree, sets, samples=samples, seed=seed, pressure=pressure, factor=factor)
     if as_json:
@@ -192,6 +206,20 @@ def _tree(path: Path, mass: float | None) -> Any:
 
     tree = vessel_tree.read(path.read_bytes())
     return tree if mass is None else replace(tree, myocardial_mass=mass, resting_flow=None, outlets={})
+
+
+def _pressure(tree: Any, stated: float | None, patient: str | None, home: Path | None) -> float | None:
+    """As stated, else as the tree says, else the newest of the patient's record."""
+    if stated is not None or tree.aortic_pressure is not None or patient is None:
+        return stated
+    from datetime import UTC, datetime
+
+    from medtwin.applications.coronary.pressure import mean_pressure
+
+    with opened(home) as (store, grant):
+        value, when = mean_pressure(store.record(patient, grant), datetime.now(UTC))
+    note(f"mean arterial pressure of the record: {value:.0f} mmHg at {when.isoformat(timespec='minutes')}")
+    return value
 
 
 def _plain(value: Any) -> Any:
