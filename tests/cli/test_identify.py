@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from medtwin.evidence.calibrated import withheld_of_days
+
 
 def test_too_little_is_withheld(anna):
     """Anna's sensor and meals are there; ten days later no reading falls into the window's days."""
@@ -55,4 +57,6 @@ def test_parameters_of_a_person_and_where_two_models_disagree(anna):
     for one in (meals, hovorka):
         assert one["rmse"] > 0
         assert len(one["responses"]) == 6
-        assert {p["name"] for p in one["parameters"] if p["shown"]}
+        for p in one["parameters"]:
+            why = withheld_of_days(one["model"], p["name"])
+            assert (p["withheld"], p["posterior"] is None) == (why, why is not None)

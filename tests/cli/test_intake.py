@@ -161,3 +161,37 @@ def test_a_folder_is_walked(tmp_path, tmp_path_factory):
     done = run.json("ingest", tmp_path, "--patient", "anna", "--mapping", tmp_path / "mapping.yaml")
     assert done["files"] == 3
     assert json.dumps(done)
+
+
+def test_a_statement_is_taken_back_without_its_time(run):
+    """What was stated at some time is found by its value; where several match they are listed with their times."""
+    run("state", "cy", "body_weight", "70 kg")
+    assert "recorded" in run("state", "cy", "body_weight", "70 kg", "--retract").stdout
+    assert "no statement of body_weight" in run("state", "cy", "body_weight", "70 kg", "--retract", code=1).stderr
+    run("state", "cy", "body_weight", "71 kg", "--at", "2026-03-01T08:00Z")
+    run("state", "cy", "body_weight", "71000 g", "--at", "2026-03-02T08:00Z")
+    asked = run("state", "cy", "body_weight", "71 kg", "--retract", code=1).stderr
+    assert "2 statements of body_weight that match" in asked
+    assert "71 kg --at 2026-03-01T08:00+00:00, 71000 g --at 2026-03-02T08:00+00:00" in asked
+    run("state", "cy", "body_weight", "71 kg", "--retract", "--at", "2026-03-01T09:00+01:00")
+    run("state", "cy", "body_weight", "71 kg", "--retract")  # the one that is left, said in another unit
+    with open_store(run.home) as store:
+        assert store.record("cy", store.issue_grant()).of("body_weight") == ()
+    run("state", "cy", "diagnosis", "46635009", "--at", "2010")
+    wrong = run("state", "cy", "diagnosis", "44054006", "--retract", code=1).stderr
+    assert "stated are: 46635009 --at 2010" in wrong
+    run("state", "cy", "diagnosis", "46635009", "--retract")
+
+
+def test_a_stated_patient_who_is_another_is_an_error(run, tmp_path):
+    rows = ["1,,FirstName,,Ann,,,,,,,", "2,,LastName,,Lee,,,,,,,", "3,,DateOfBirth,,1980-02-03,,,,,,,",
+            "9,2024-03-04T05:06:07,EGV,,,,iPhone,103,,,,"]  # fmt: skip
+    head = ("Index,Timestamp (YYYY-MM-DDThh:mm:ss),Event Type,Event Subtype,Patient Info,Device Info,Source Device ID,"
+            "Glucose Value (mg/dL),Insulin Value (u),Carb Value (grams),Duration (hh:mm:ss),Rate")  # fmt: skip
+    (tmp_path / "clarity.csv").write_text("\n".join([head, *rows]) + "\n")
+    done = run("ingest", tmp_path / "clarity.csv", "--patient", "ann")
+    assert "keyed by the name and the date of birth" in done.stderr
+    said = run("ingest", tmp_path / "clarity.csv", "--patient", "ben", code=1)
+    assert "not stored" in said.stderr
+    assert "who is patient ann here; expected ben" in said.stderr
+    assert [one["id"] for one in run.json("patients")["patients"]] == ["ann"]

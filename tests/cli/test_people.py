@@ -144,6 +144,16 @@ def test_two_structures_beside_each_other(anna):
     assert both["beside"]["apart"] == pytest.approx([b - a for a, b in zip(*middle, strict=True)])
     assert max(abs(one) for one in both["beside"]["apart"]) > 0.0
     assert "glucose_insulin or glucose_meals" in anna(*ask, "--model", "nobody", code=1).stderr
+    # a walk on top of the meal, of the structure that knows exercise: at five past midnight, five minutes from the reading
+    walked = anna.json(*ask, "--model", "glucose_meals", "--walk", "0:05/45min@120bpm")
+    assert [(p["quantity"], p["at"], p["until"]) for p in walked["planned"][1:]] == [
+        ("heart_rate", "2026-03-05T00:05:00+00:00", "2026-03-05T00:50:00+00:00")
+    ]
+    assert walked["difference"]["quantiles"][-1][2] < alone["difference"]["quantiles"][-1][2] - 3.0
+    other = anna.json(*ask, "--model", "glucose_meals", "--walk", "45min@120bpm", "--in", "0m")
+    assert other["planned"][1]["unit"] == "/min"
+    shown = anna(*ask, "--model", "glucose_meals", "--walk", "45min")
+    assert "Planned: heart_rate 110 /min at" in shown.stdout
 
 
 def test_a_decision_is_about_the_present_and_a_word_of_three(anna):
@@ -171,6 +181,9 @@ def test_a_scenario_file_is_the_same_as_options(anna, tmp_path):
         (["--carbs", "45", "--scenario", "x.yaml"], 2, ""),
         (["--plan", "insulin"], 1, "QUANTITY=VALUE"),
         (["--plan", "step_count=100 {steps}"], 1, "does not take"),
+        (["--walk", "30m"], 1, "ask a model that takes it: --model glucose_meals"),
+        (["--walk", "noon/30m@fast"], 1, "14:00/45min@110bpm"),
+        (["--carbs", "45", "--in", "9h"], 1, "look further: --hours"),
         (["--carbs", "45", "--in", "soon"], 1, "the time span 'soon'"),
         (["--carbs", "4500"], 1, "0 to 1000"),
         (["--scenario", "missing.yaml"], 1, "missing.yaml"),
@@ -249,6 +262,7 @@ def test_times_as_they_are_typed():
     assert instant("2026-07-01T12:00", NOW) == datetime(2026, 7, 1, 12, tzinfo=UTC)
     assert instant("2026-07-01T12:00-05:00", NOW) == datetime(2026, 7, 1, 17, tzinfo=UTC)
     assert spans("30m, 1h") == (timedelta(minutes=30), timedelta(hours=1))
+    assert spans("45min, 20 sec") == (timedelta(minutes=45), timedelta(seconds=20))
     for wrong in ("", "5", "m", "5 parsecs", "-", "1e9d"):
         with pytest.raises(FormatError):
             span(wrong)

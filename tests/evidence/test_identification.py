@@ -1,9 +1,13 @@
 """The page of identification, from figures that are made here; the lives on which it is calibrated."""
 
+import json
+from importlib.resources import files
+
 import numpy as np
 
+from medtwin.evidence import calibrated
 from medtwin.evidence.calibration import row
-from medtwin.evidence.identification import Calibration, Later, page
+from medtwin.evidence.identification import Calibration, Later, evidence, page, settings
 from medtwin.evidence.identified import BRETON, breton, slow
 
 
@@ -40,3 +44,37 @@ def test_the_page_says_what_is_outside_the_aim_and_who_is_not_fitted():
         "Of 1 people the identified model is better on later days than its prior for 1, better than the person's own mean for 0"
         in text
     )
+
+
+def test_what_identify_follows_is_the_worse_of_two_sensors(monkeypatch, tmp_path):
+    def study(sensor, outside):
+        rng = np.random.default_rng(1)
+        made = []
+        for name, narrow in (("one", outside), ("two", 0.0)):
+            rank = np.linspace(0.005, 0.995, 100)
+            rank[: int(100 * narrow)] = 0.999
+            made.append(row("glucose_meals", name, rng.permutation(rank), np.ones(100), 7.0))
+        return Calibration(sensor, tuple(made), ())
+
+    said = evidence([study("assumed", 0.0), study("breton", 0.3)], 2026)
+    one, two = said["parameters"]
+    assert one["coverage"] < 0.86 < two["coverage"] < 0.94
+    assert said["settings"] == settings()
+    (tmp_path / "identification.json").write_text(json.dumps(said))
+    monkeypatch.setattr(calibrated, "files", lambda _: tmp_path)
+    calibrated._evidence.cache_clear()
+    try:
+        assert "outside 86 % to 94 %" in calibrated.withheld_of_days("glucose_meals", "one")
+        assert calibrated.withheld_of_days("glucose_meals", "two") is None
+        assert "not yet calibrated" in calibrated.withheld_of_days("hovorka", "two")
+    finally:
+        calibrated._evidence.cache_clear()
+
+
+def test_the_committed_figures_are_those_of_what_ships():
+    """Whoever changes the method runs `python -m medtwin.evidence.identification --people 128 --days 7 --world 0` again."""
+    file = files("medtwin.evidence") / "identification.json"
+    if not file.is_file():  # no run stands behind the method: then no parameter is shown
+        assert calibrated.withheld_of_days("glucose_meals", "fasting_glucose") is not None
+        return
+    assert json.loads(file.read_bytes())["settings"] == settings()

@@ -29,6 +29,7 @@ FOLDER = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("MEDTWIN_SHARED_DATA", ROOT.parent / "shared" / "data"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
+EXPECTED = "expected_fhir"  #: a folder of answers beside samples, not of samples
 #: golden file to (folder of samples, mapping)
 SAMPLES: dict[str, tuple[str, str | None]] = {
     "exports": ("metabolism/exports", None),
@@ -40,6 +41,10 @@ SAMPLES: dict[str, tuple[str, str | None]] = {
     "fhir_r4_hl7_examples": ("plumbing/fhir_r4_hl7_examples", None),
     "fhir_us_core_examples": ("plumbing/fhir_us_core_examples", None),
     "openmhealth": ("plumbing/openmhealth", None),
+    "ccda_hl7_examples": ("plumbing/ccda_hl7_examples", None),
+    "ccda_ms_fhir_converter": ("plumbing/ccda_ms_fhir_converter", None),
+    "ccda_sample_docs": ("plumbing/ccda_sample_docs", None),
+    "hl7v2": ("plumbing/hl7v2_ms_fhir_converter", None),
 }
 
 
@@ -87,7 +92,7 @@ def counts(name: str, shared: Path = SHARED) -> dict[str, Any]:
     """All files of one sample folder."""
     folder, mapping = SAMPLES[name]
     tables = load(ROOT / "docs" / "mappings" / f"{mapping}.yaml") if mapping else ()
-    files = sorted(path for path in (shared / folder).rglob("*") if path.is_file())
+    files = sorted(path for path in (shared / folder).rglob("*") if path.is_file() and EXPECTED not in path.parts)
     return {str(path.relative_to(shared / folder)): count(path, path.name, tables) for path in files}
 
 

@@ -106,6 +106,13 @@ READ = [
 ]
 
 
+#: thousand per microlitre, as vendors' documents write it
+THOUSANDS = (
+    "10*3/ul", "10^3/ul", "10+3/ul", "10E3/ul", "x10*3/ul", "x10^3/ul", "X10E3/ul", "K/uL", "thou/ul", "thousand/uL", "10*9/L",
+)  # fmt: skip
+READ += [(spelling, "leukocytes", 7.2, 7.2) for spelling in THOUSANDS if (spelling, "leukocytes", 7.2, 7.2) not in READ]
+
+
 @pytest.mark.parametrize(("text", "quantity", "value", "expected"), READ)
 def test_what_people_write_is_read_as_they_mean_it(text: str, quantity: str, value: float, expected: float) -> None:
     assert convert(value, text, registry.get(quantity)) == pytest.approx(expected, rel=2e-5)

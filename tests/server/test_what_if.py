@@ -75,6 +75,32 @@ def test_a_wrong_plan_is_told(served, planned, status, words):
     assert words in ask(served, planned, status=status)["detail"]
 
 
+def test_a_walk_can_be_planned_of_a_model_that_takes_a_heart_rate():
+    """No person of the home has such a model first; what becomes an event is asked without the server."""
+    from types import SimpleNamespace
+
+    from medtwin.server.http import Refusal
+    from medtwin.server.what_if import event
+    from medtwin.twin.choice import Choice, structure
+
+    standing = SimpleNamespace(
+        choice=Choice("glucose", "", *structure("glucose_meals")), twin=object(), at=NOW, patient="ada"
+    )
+
+    def walk(minutes, until):
+        end = None if until is None else NOW + timedelta(minutes=until)
+        begin = NOW + timedelta(minutes=minutes)
+        return shapes.PlannedEvent(quantity="heart_rate", value=110.0, unit="/min", time=begin, until=end)
+
+    made = event(standing, walk(30, 75), 4.0, 0)
+    assert (made.value, made.instant) == (110.0, NOW + timedelta(minutes=30))
+    assert made.until.instant == NOW + timedelta(minutes=75)
+    for wrong, words in ((walk(30, None), "without an end"), (walk(30, 30), "after the beginning")):
+        with pytest.raises(Refusal) as refused:
+            event(standing, wrong, 4.0, 0)
+        assert words in refused.value.problem.detail
+
+
 def test_wrong_requests_are_told(served):
     ask(served, hours=0, status=400)
     ask(served, hours=48, status=400)

@@ -28,6 +28,7 @@ with atheris.instrument_imports(include=["medtwin.sources"]):
     from medtwin.errors import FormatError
     from medtwin.sources import archives
     from medtwin.sources.item import Intake
+    from medtwin.sources.mllp import Frames, answer
     from medtwin.sources.recognise import dialects, recognise
     sys.path.insert(0, {tests!r})
     from sources.reading import NOW, items, payload
@@ -41,6 +42,9 @@ def once(raw):
     try:
         if reader is not None:
             items(raw, reader, tables=tables)
+        elif name == "mllp":
+            for found in [raw, *Frames(10_000).feed(raw)]:
+                assert b"MSA" in answer(found, "AE", raw.decode("latin-1"))
         else:
             for found in archives.walk(payload(raw)):
                 if not isinstance(found, archives.Refused):
@@ -54,13 +58,15 @@ atheris.Fuzz()
 """
 
 
-@pytest.mark.parametrize("name", [*GOOD, "archives"])
+@pytest.mark.parametrize("name", [*GOOD, "archives", "mllp"])
 def test_only_a_format_error_leaves_a_parser(name: str, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for other, raw in GOOD.items():
         if name in (other, "archives"):
             (corpus / other).write_bytes(raw)
+        if name == "mllp":
+            (corpus / other).write_bytes(b"\x0b" + raw + b"\x1c\r")
     script = tmp_path / "target.py"
     tests = str(Path(__file__).resolve().parents[1])
     script.write_text(TARGET.format(tests=tests, name=name, corpus=str(corpus), seconds=SECONDS))

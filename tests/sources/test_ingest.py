@@ -21,7 +21,7 @@ from medtwin.record.store import Receipt
 from medtwin.sources.ingest import ingest, ingest_bytes, replay
 from medtwin.sources.mapping import Table, parse
 from medtwin.sources.report import Report, schema
-from sources.test_dexcom_clarity import row, table
+from sources.test_dexcom_clarity import HEADER, row, table
 from sources.test_fhir_r4 import bundle, observation, person
 from sources.test_libreview import row as libre_row
 from sources.test_libreview import table as libre_table
@@ -171,9 +171,43 @@ def test_two_people_in_one_file_are_not_both_the_stated_patient(store: SqlStore,
     assert any("several people" in note for note in report.notes)
     one = ingest_bytes(bundle(person("p3")), "one", store, grant, patient="ann")
     assert one.patients == ["ann"]
+    before = store.sequence()
     moved = ingest_bytes(bundle(person("p3")), "one", store, grant, patient="bob")
-    assert moved.patients == ["ann"]
-    assert any("belongs to patient ann already" in note for note in moved.notes)
+    assert (moved.patients, moved.exit_code, store.sequence()) == ([], 1, before)
+    (lost,) = moved.not_stored
+    assert "who is patient ann here; expected bob" in lost.reason
+    assert not lost.again
+    assert "bob" not in {entry.id for entry in store.patients(grant)}
+
+
+def test_two_people_of_one_first_name_stay_two(store: SqlStore, grant: Grant, tmp_path: Path) -> None:
+    """Exports that state a first name alone: told apart by the transmitter, and kept until somebody says whose they are."""
+    first = "1,,FirstName,,Ann,,,,,,,\n"
+
+    def export(serial: str, glucose: str) -> bytes:
+        header = HEADER.rstrip("\n") + ",Transmitter ID\n"
+        return table(row(glucose=glucose) + f",{serial}", person=first, header=header)
+
+    files = put(tmp_path / "in", a=export("80AAAA", "101"), b=export("80BBBB", "202"), c=export("80AAAA", "101"))
+    report = ingest([files], store, grant)
+    assert report.patients == []
+    assert len(store.unassigned(grant)) == 2
+    assert report.sources[0].duplicate == 1
+    assert all("keyed by that and the serial number of the device" in note for note in report.notes)
+    without = ingest([put(tmp_path / "more", d=table(row(glucose="103"), person=first))], store, grant)
+    assert "keyed by its own content" in without.notes[0]
+    assert len(store.unassigned(grant)) == 3
+    told = ingest([put(tmp_path / "told", e=export("80AAAA", "101"))], store, grant, patient="ann")
+    assert told.patients == ["ann"]
+    other = ingest([put(tmp_path / "other", f=export("80BBBB", "202"))], store, grant, patient="ann-too")
+    assert other.patients == ["ann-too"]
+    assert [e.value for e in store.record("ann-too", grant).of("glucose")] == [202]
+    wrong = ingest([put(tmp_path / "wrong", g=export("80BBBB", "203"))], store, grant, patient="ann")
+    assert wrong.exit_code == 1
+    assert [e.value for e in store.record("ann", grant).of("glucose")] == [101]
+    named = ingest([put(tmp_path / "named", h=table(row(glucose="104")))], store, grant)
+    assert "keyed by the name and the date of birth in it" in named.notes[0]
+    assert len(named.patients) == 1
 
 
 def test_ids_of_new_patients_never_collide(store: SqlStore, grant: Grant) -> None:

@@ -20,8 +20,12 @@ from medtwin.sources.item import Dialect, Intake
 from medtwin.sources.recognise import dialects, recognise
 from sources.reading import NOW, events, items, payload
 from sources.test_apple_health import ME, export, record
+from sources.test_ccda import allergy, medication, problem, section
+from sources.test_ccda import document as cda
+from sources.test_ccda import observation as observation_of
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person
+from sources.test_hl7v2 import message, result
 from sources.test_libreview import row as libre_row
 from sources.test_libreview import table as libre_table
 from sources.test_open_mhealth import glucose
@@ -139,6 +143,8 @@ def test_numbers_round_trip(value: Any) -> None:
 GOOD: dict[str, bytes] = {
     "fhir_r4": bundle(person("p1"), observation(subject={"reference": "urn:uuid:p1"})),
     "dexcom_clarity": table(row(glucose="103"), row("Insulin", "Fast-Acting", insulin="4")),
+    "hl7v2": message(*result()),
+    "ccda": cda(section(observation_of(), allergy(), problem(), medication())),
     "libreview": libre_table(libre_row("26-03-2020 17:16", 0, historic="6.3")),
     "apple_health": export(ME, record("HeartRate", "72", "count/min")),
     "open_mhealth": json.dumps(glucose()).encode(),

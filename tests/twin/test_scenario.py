@@ -22,10 +22,12 @@ def test_the_example_of_the_page_reads():
     text = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line.strip())
     scenario = scenarios.read(text)
     assert scenario.name == "lunch, bolus ten minutes before it"
-    bolus, meal = scenarios.events(scenario, NOW)
+    bolus, meal, walk = scenarios.events(scenario, NOW)
     assert (bolus.quantity, bolus.value, bolus.instant) == ("insulin_bolus", 3.5, NOW + timedelta(minutes=10))
     assert (meal.value, meal.until.instant) == (45.0, NOW + timedelta(minutes=35))
-    assert {bolus.intent, meal.intent} == {Intent.PLANNED}
+    assert (walk.quantity, walk.value, walk.instant) == ("heart_rate", 110.0, NOW.replace(hour=14, minute=0))
+    assert walk.until.instant == walk.instant + timedelta(minutes=45)
+    assert {bolus.intent, meal.intent, walk.intent} == {Intent.PLANNED}
     assert bolus.available == NOW
     assert bolus.key != meal.key
 
@@ -54,6 +56,10 @@ def test_a_time_without_an_offset_is_the_patients_wall_clock():
         ("{quantity: carbohydrate_intake, value: 45 g, at: later}", "the time 'later'"),
         ("{quantity: carbohydrate_intake, value: 45 g, at: +20m, until: +10m}", "an end before its beginning"),
         ("{quantity: carbohydrate_intake, value: 45 g}", "`at`"),
+        ("{quantity: heart_rate, value: 110 /min, at: +20m}", "add `lasts: 45min`"),
+        ("{quantity: heart_rate, value: 110 /min, at: +20m, lasts: 0m}", "an end before its beginning"),
+        ("{quantity: heart_rate, value: 110 /min, at: +20m, until: +60m, lasts: 40m}", "until or lasts"),
+        ("{quantity: heart_rate, value: 900 /min, at: +20m, lasts: 40m}", "15 to 300"),
         ("{quantity: carbohydrate_intake, value: 45 g, at: +20m, when: noon}", "`when`"),
         ("[carbohydrate_intake]", "events[0]"),
     ],
@@ -62,6 +68,40 @@ def test_what_cannot_be_planned_is_refused(line, found):
     with pytest.raises(MedtwinError, match="found ") as error:
         plan(line)
     assert found in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "meant"),
+    [
+        ("10:45", datetime(2026, 3, 4, 9, 45, tzinfo=UTC)),
+        ("10:30", NOW),  # this very minute
+        ("10:29", datetime(2026, 3, 5, 9, 29, tzinfo=UTC)),  # gone by: tomorrow's
+        ("0:05", datetime(2026, 3, 4, 23, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_time_of_the_clock_is_the_next_one_where_the_patient_is(at, meant):
+    (walk,) = plan("{quantity: heart_rate, value: 110 /min, at: '%s', lasts: 30m}" % at)  # noqa: UP031 - braces
+    assert walk.instant == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "planned"),
+    [
+        ("45min", ("110 /min", "+20m", "45min")),
+        ("14:00/45min@120bpm", ("120 /min", "14:00", "45min")),
+        ("+1h/30m@95", ("95 /min", "+1h", "30m")),
+        ("2026-03-04T14:00+01:00/1h30m", ("110 /min", "2026-03-04T14:00+01:00", "1h30m")),
+    ],
+)
+def test_a_walk_is_read_as_it_is_typed(text, planned):
+    made = scenarios.walk(text, "+20m")
+    assert (made.quantity, (made.value, made.at, made.lasts)) == ("heart_rate", planned)
+
+
+@pytest.mark.parametrize("text", ["", "14:00/", "/45min", "45", "45min@", "45min@fast", "14:00/45min@110kg"])
+def test_what_is_no_walk_is_refused(text):
+    with pytest.raises(FormatError, match="such as"):
+        scenarios.walk(text)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +44,7 @@ EXAMPLE = """A scenario file:
   events:
     - {quantity: insulin_bolus, value: 3.5 U, at: +10m}
     - {quantity: carbohydrate_intake, value: 45 g, at: +20m, until: +35m}
+    - {quantity: heart_rate, value: 110 /min, at: 14:00, lasts: 45min}   # a walk
 
 """
 
@@ -63,6 +64,7 @@ def register(app: typer.Typer) -> None:
         "medtwin what-if anna --plan 'insulin_bolus=2 U' --in 5m --hours 4",
         "medtwin what-if anna --carbs 45 --bolus 3.5 --decide accepted",
         "medtwin what-if anna --carbs 45 --model glucose_insulin --beside glucose_meals",
+        "medtwin what-if anna --carbs 45 --walk 14:00/45min@110bpm --model glucose_meals",
         "medtwin what-if anna --scenario lunch.yaml --as-of last",
         name="what-if", before=EXAMPLE,
     )  # fmt: skip
@@ -119,6 +121,10 @@ def what_if(
     plan: Annotated[
         list[str] | None, typer.Option("--plan", metavar="QUANTITY=VALUE", help="Any other; may be repeated.")
     ] = None,
+    walk: Annotated[
+        list[str] | None,
+        typer.Option("--walk", metavar="[TIME/]DURATION[@RATE]", help="14:00/45min@110bpm, or 30m; for glucose_meals."),
+    ] = None,
     start: Annotated[str, typer.Option("--in", metavar="SPAN", help="How far from now (20m, 1h).")] = "0m",
     scenario: ScenarioFile = None,
     decide: Annotated[
@@ -155,9 +161,12 @@ def what_if(
         raise typer.BadParameter("accepted or refused", param_hint="--decide")
     if decide is not None and as_of is not None:
         raise typer.BadParameter("a decision is about the present: without --as-of", param_hint="--decide")
-    if bool(pairs) == (scenario is not None):
-        raise typer.BadParameter("say what is planned: --carbs, --bolus, --plan, or --scenario FILE.yaml")
-    meant = scenarios.load(scenario) if scenario else scenarios.planned(pairs, f"+{start.lstrip('+')}")
+    if bool(pairs or walk) == (scenario is not None):
+        raise typer.BadParameter("say what is planned: --carbs, --bolus, --walk, --plan, or --scenario FILE.yaml")
+    meant = (
+        scenarios.load(scenario) if scenario
+        else scenarios.planned(pairs, f"+{start.lstrip('+')}", walks=walk or ())
+    )  # fmt: skip
     effect, planned, at, notes = _effect(
         home, patient, hours, meant, as_of, clock, quiet=as_json, decision=(decide, because) if decide else None,
         model=model,
@@ -179,8 +188,9 @@ def what_if(
         emit("what-if", content)
         return
     for event in planned:
+        end = f" to {event.until.instant:%H:%M}" if event.until else ""
         typer.echo(
-            f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%H:%M} UTC"
+            f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%H:%M}{end} UTC"
         )
     _head(one)
     if one.withheld:
@@ -236,15 +246,27 @@ def _effect(
         planned: tuple[Event, ...] = ()
         if plan is not None:
             from medtwin.errors import FormatError
-            from medtwin.twin.scenario import events, unheard
+            from medtwin.twin.choice import STRUCTURES
+            from medtwin.twin.scenario import events, plannable, takers, unheard
 
             planned = events(plan, at, zone)
             strange = unheard(planned, life.choice)
             if strange and life.choice.model is not None:
+                others = [name for name in takers(strange[0]) if name != life.choice.model.name]
+                able = life.choice.model.name in STRUCTURES and bool(others)
                 raise FormatError(
                     f"a plan of {', '.join(strange)}, which {life.choice.model.name} does not take",
-                    expected=", ".join(a.quantity for a in life.choice.model.accepts),
-                )
+                    expected=", ".join(plannable(life.choice)), where=f"patient {patient}",
+                    remedy=f"ask a model that takes it: --model {others[0]}" if able else
+                    "no model of this person takes it: leave it out",
+                )  # fmt: skip
+            end = at + timedelta(hours=hours)
+            late = [e for e in planned if e.instant >= end]
+            if late and len(late) == len(planned):
+                raise FormatError(
+                    f"a plan for {late[0].instant:%Y-%m-%d %H:%M} UTC", expected=f"one before {end:%Y-%m-%d %H:%M} UTC",
+                    where=f"patient {patient}", remedy="look further: --hours",
+                )  # fmt: skip
             if strange and not quiet:
                 note(f"Plans cannot be judged: {life.choice.reason}.")
         texts = [text for one in (plan.events if plan is not None else ()) for text in (one.at, one.until)]

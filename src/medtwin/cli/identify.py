@@ -56,9 +56,11 @@ def identify(
     """Identify a patient's parameters from the last days of sensor, insulin, meals and heart rate, each with an interval.
 
     It says which parameters the days did not move (what is shown is then the prior), how well the model fits, and whether several
-    explanations are possible. Two models show where their answers to a meal or a unit of insulin differ. It takes a
-    minute or so for two weeks. Nothing here is a treatment decision.
+    explanations are possible. A parameter whose intervals were not shown to hold (docs/evidence/identification.md) is withheld.
+    Two models show where their answers to a meal or a unit of insulin differ. It takes a minute or so for two weeks. Nothing
+    here is a treatment decision.
     """
+    from medtwin.evidence.calibrated import withheld_of_days
     from medtwin.physiology.models import by_name
     from medtwin.sources.times import instant
     from medtwin.twin.identify import identify_patient
@@ -78,6 +80,9 @@ def identify(
             tell(one.name, done, len(asked))
             found.append(identify_patient(record, one, days=days, at=moment, starts=starts))
     answers = [responses(one) for one in found]
+    hidden = [
+        {p.name: why for p in one.parameters if (why := withheld_of_days(one.model.name, p.name))} for one in found
+    ]
     if as_json:
         emit(
             "identify",
@@ -85,18 +90,18 @@ def identify(
                 "patient": patient,
                 "synthetic": synthetic,
                 "research_only": True,
-                "models": [_content(f, a) for f, a in zip(found, answers, strict=True)],
+                "models": [_content(f, a, h) for f, a, h in zip(found, answers, hidden, strict=True)],
                 "notes": said,
             },
         )
         return
-    for each in found:
-        _show(each, synthetic)
+    for each, refused in zip(found, hidden, strict=True):
+        _show(each, synthetic, refused)
     _compare(found, answers)
     note("research output, no treatment decision")
 
 
-def _content(one: Identification, answers: tuple[Response, ...]) -> dict[str, Any]:
+def _content(one: Identification, answers: tuple[Response, ...], hidden: dict[str, str]) -> dict[str, Any]:
     def number(value: float) -> float | None:
         return value if value == value else None
 
@@ -107,8 +112,9 @@ def _content(one: Identification, answers: tuple[Response, ...]) -> dict[str, An
         "modes": [{"share": share, "starts": starts} for share, starts in one.modes], "notes": list(one.notes),
         "parameters": [
             {
-                "name": p.name, "meaning": p.meaning, "unit": p.unit, "prior": p.prior, "posterior": p.posterior,
-                "moved": p.moved, "at_edge": p.edge, "shown": p.name in one.model.inferred,
+                "name": p.name, "meaning": p.meaning, "unit": p.unit, "prior": p.prior,
+                "posterior": None if p.name in hidden else p.posterior, "withheld": hidden.get(p.name),
+                "moved": p.moved, "at_edge": p.edge, "shown": p.name in one.model.inferred and p.name not in hidden,
             }
             for p in one.parameters
         ],
@@ -121,7 +127,7 @@ def _three(values: tuple[float, float, float]) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def _show(one: Identification, synthetic: bool) -> None:
+def _show(one: Identification, synthetic: bool, hidden: dict[str, str]) -> None:
     titled(f"{one.patient}: {one.model.name}", synthetic)
     typer.echo(
         f"{one.since:%Y-%m-%d %H:%M} to {one.until:%Y-%m-%d %H:%M} UTC; {one.days} days with readings, {one.meals} meals"
@@ -136,11 +142,13 @@ def _show(one: Identification, synthetic: bool) -> None:
     )
     shown = [p for p in one.parameters if p.name in one.model.inferred]
     rows = [
-        (p.name, p.unit, _three(p.prior), _three(p.posterior),
+        (p.name, p.unit, _three(p.prior), "withheld" if p.name in hidden else _three(p.posterior),
          "at the edge" if p.edge else "moved" if p.moved else "not moved: the prior")
         for p in shown
     ]  # fmt: skip
     table("Parameters, median (90 % interval)", ("", "unit", "prior", "after the days", "the data"), rows, right=(2, 3))
+    for reason in dict.fromkeys(hidden[p.name] for p in shown if p.name in hidden):
+        note(f"{', '.join(p.name for p in shown if hidden.get(p.name) == reason)}: {reason}")
     for sentence in one.notes:
         note(sentence)
 

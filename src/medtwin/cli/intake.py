@@ -10,7 +10,9 @@ import typer
 from medtwin.cli.common import Home, Json, PatientId, command, emit, examples, note, opened, progress, table
 
 if TYPE_CHECKING:
+    from medtwin.governance.grant import Grant
     from medtwin.record.event import Event
+    from medtwin.record.sql import SqlStore
     from medtwin.record.store import UnassignedEntry
     from medtwin.sources.report import Report
 
@@ -51,6 +53,7 @@ def register(app: typer.Typer) -> None:
         app, assign,
         "medtwin assign",
         "medtwin assign anonymous-3f2a --patient anna --timezone Europe/Berlin",
+        "medtwin assign 'LAB|4711' --release",
     )  # fmt: skip
     command(
         app, state,
@@ -241,11 +244,17 @@ def quarantine_show(
 def assign(
     owner: Annotated[str | None, typer.Argument(metavar="[OWNER]", help="A source's key; without: list them.")] = None,
     patient: Annotated[str | None, typer.Option("--patient", metavar="ID", help="Whose facts they are.")] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Take the key from its patient: its facts wait unassigned again.")
+    ] = False,
     timezone: Zone = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Say whose facts are that came in under a key that nobody knew; without OWNER, list what waits."""
+    """Say whose facts are that came in under a key that nobody knew; without OWNER, list what waits.
+
+    With --release a key that belongs to the wrong patient (a merge that a system took back) waits again, to be assigned anew.
+    """
     from medtwin.errors import StoreError
     from medtwin.sources.clock import known_zone
     from medtwin.sources.links import adopt_zone
@@ -253,6 +262,9 @@ def assign(
     with opened(home) as (store, grant):
         if owner is None:
             _waiting(store.waiting(grant), as_json)
+            return
+        if release:
+            _release(store, grant, owner, as_json)
             return
         waiting = store.unassigned(grant)
         if patient is None:
@@ -270,6 +282,24 @@ def assign(
         emit("assign", {"assigned": meant[0], "patient": patient})
     else:
         typer.echo(f"{meant[0].system} {meant[0].value} is {patient} now.")
+
+
+def _release(store: SqlStore, grant: Grant, owner: str, as_json: bool) -> None:
+    from medtwin.errors import StoreError
+
+    linked = [(key, entry.id) for entry in store.patients(grant) for key in entry.keys]
+    meant = [(key, whose) for key, whose in linked if owner in (key.value, f"{key.system}|{key.value}")]
+    if len(meant) != 1:
+        raise StoreError(
+            f"{len(meant)} linked keys of that name", expected="one", where=owner[:40],
+            remedy="a key may be written as SYSTEM|OWNER; see `medtwin patients --json`",
+        )  # fmt: skip
+    key, whose = meant[0]
+    store.unlink(key, grant)
+    if as_json:
+        emit("assign", {"released": key, "patient": whose})
+    else:
+        typer.echo(f"{key.system} {key.value} is not {whose} any more; its facts wait unassigned.")
 
 
 def _waiting(entries: tuple[UnassignedEntry, ...], as_json: bool) -> None:

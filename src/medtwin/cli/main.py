@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from medtwin.cli import (
+    coronary,
     decisions,
     demo,
+    fleet,
     futures,
     glucose,
     identify,
     intake,
     keeping,
+    listen,
     moving,
     people,
     population,
@@ -66,7 +69,8 @@ def root(
 
 
 for group in (
-    intake, people, futures, decisions, glucose, road, identify, study, trial, population, keeping, moving, serve, demo,
+    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
+    keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

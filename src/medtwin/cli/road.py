@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
         'medtwin road anna --taking "metformin 2000 mg daily" --stop metformin --intake -500 --walk 30',
         'medtwin road anna --start "semaglutide 2.4 mg weekly" --months 18 --out road.html',
         "medtwin road anna --months 24 --plan plan.yaml --json",
+        'medtwin road anna --taking "metformin 2000 mg daily" --taking "glimepiride 4 mg daily" --step-down',
     )  # fmt: skip
 
 
@@ -42,15 +43,19 @@ def road(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the page here: .html or .pdf.")
     ] = None,
+    stepping: Annotated[
+        bool,
+        typer.Option("--step-down", help="Rank which drug to stop first, by the chance to stay below 6.5 and 7.0 %."),
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Show weight, and HbA1c where the model holds, months ahead, as now and under a plan.
+    """Show weight, and HbA1c where trials stand behind it, months ahead, as now and under a plan.
 
     For adults with type 2 diabetes. Drugs: metformin, dapagliflozin, glimepiride, semaglutide, tirzepatide. HbA1c and the chance
-    of less than 6.5 % without drugs are withheld where weight changes: there the model fails against trials
-    (docs/evidence/road.md), and what the DiRECT trial saw at that weight loss stands instead. Research output, no treatment
-    decision.
+    of less than 6.5 % without drugs are stated as far as trials of weight loss were held against the model
+    (docs/evidence/road.md) and withheld beyond, with the reason; what the DiRECT trial saw at that weight loss stands beside
+    them. --step-down stops each drug in turn under the plan. Research output, no treatment decision.
     """
     from medtwin.applications.metabolic_road.members import members
     from medtwin.applications.metabolic_road.person import person
@@ -70,18 +75,25 @@ def road(
     who, held = person(record, datetime.now(UTC), {one.drug: one for one in map(dose, taken)})
     planned = plan(months, intake, walk, ended, begun, held)
     note("drawing persons, and living the months: about half a minute")
-    made = lived(members(who), who.weight, held, planned)
+    people = members(who)
+    made = lived(people, who.weight, held, planned)
+    ranked = None
+    if stepping:
+        from medtwin.applications.metabolic_road.step_down import step_down
+
+        ranked = step_down(people, who.weight, held, planned)
     words = _words(intake, walk, begun, ended)
     synthetic = bool(entry and entry.synthetic)
     if out is not None:
         from medtwin.applications.metabolic_road.write import save
 
-        save(made, patient, words, synthetic, out)
+        save(made, patient, words, synthetic, out, ranked)
     if as_json:
         courses = {
             name: {
                 "weight": course.weight, "hba1c": _told(course.hba1c), "levels": [5, 50, 95], "chance": course.chance,
-                "chance_interval": course.chance_interval, "direct_trial": asdict(course.trial) if course.trial else None,
+                "chance_interval": course.chance_interval, "withheld": course.withheld,
+                "direct_trial": asdict(course.trial) if course.trial else None,
             }
             for name, course in (("as_now", made.as_now), ("planned", made.planned))
         }  # fmt: skip
@@ -89,10 +101,10 @@ def road(
         emit("road", {
             "patient": patient, "synthetic": synthetic, "months": months, "plan": words, "taking": taken_now,
             "hba1c": who.hba1c, "sensor_mean": who.sensor_mean, "effective_draws": made.effective, **courses,
-            "file": str(out) if out else None,
+            "file": str(out) if out else None, "step_down": asdict(ranked) if ranked else None,
         })  # fmt: skip
         return
-    _show(patient, synthetic, words, made)
+    _show(patient, synthetic, words, made, ranked)
     if out is not None:
         note(f"wrote {out}")
 
@@ -102,8 +114,8 @@ def _told(levels: Any) -> list[list[float | None]]:
     return [[None if value != value else float(value) for value in row] for row in levels]
 
 
-def _show(patient: str, synthetic: bool, words: str, made: Any) -> None:
-    from medtwin.applications.metabolic_road.write import LIMITS, chance, rows
+def _show(patient: str, synthetic: bool, words: str, made: Any, ranked: Any) -> None:
+    from medtwin.applications.metabolic_road.write import LIMITS, STEP_HEAD, chance, order, rows, step_rows
 
     typer.secho(f"{patient}{' (SYNTHETIC DATA)' if synthetic else ''}: {words}", bold=True)
     typer.echo("HbA1c below 6.5 % without drugs at the end:")
@@ -111,6 +123,10 @@ def _show(patient: str, synthetic: bool, words: str, made: Any) -> None:
     typer.echo(f"  as now: {chance(made.as_now)}")
     head = ("month", "weight as now, kg", "planned", "HbA1c as now, %", "planned")
     table("Median and 90 % interval", head, rows(made), right=(1, 2, 3, 4))
+    if ranked is not None:
+        typer.echo(order(ranked))
+        if ranked.steps:
+            table("Which drug to stop first", STEP_HEAD, step_rows(ranked), right=(1, 2, 3, 4))
     note(f"{LIMITS[0]} {LIMITS[2]}")
 
 

@@ -30,9 +30,9 @@ class Calibration(msgspec.Struct, kw_only=True):
 
 
 @cache
-def _evidence() -> dict[str, dict[str, Calibration]]:
+def _evidence(name: str = "calibration.json") -> dict[str, dict[str, Calibration]]:
     """Model -> parameter -> how its intervals did."""
-    file = files("medtwin.evidence") / "calibration.json"
+    file = files("medtwin.evidence") / name
     if not file.is_file():
         return {}
     content = msgspec.json.decode(file.read_bytes())
@@ -55,7 +55,20 @@ def evidence(model: str, parameter: str) -> Calibration | None:
 
 def withheld(model: str, parameter: str, twin: Twin | None = None) -> str | None:
     """Why a parameter is not shown of anybody or, with ``twin``, of this person; None where it may be."""
-    found = evidence(model, parameter)
+    refused = _refused(evidence(model, parameter))
+    if refused is not None or twin is None:
+        return refused
+    from medtwin.twin.fit import misfit  # brings JAX
+
+    return misfit(twin, parameter)
+
+
+def withheld_of_days(model: str, parameter: str) -> str | None:
+    """Why a parameter that was identified from days at once (``medtwin identify``) is not shown; None where it may be."""
+    return _refused(_evidence("identification.json").get(model, {}).get(parameter))
+
+
+def _refused(found: Calibration | None) -> str | None:
     if found is None:
         return "not yet calibrated: no run states how often its intervals hold"
     if not LOWEST <= found.coverage <= HIGHEST:
@@ -63,8 +76,4 @@ def withheld(model: str, parameter: str, twin: Twin | None = None) -> str | None
             f"{found.level:.0%} intervals cover {found.coverage:.0%} of {found.n}, outside "
             f"{LOWEST:.0%} to {HIGHEST:.0%}".replace("%", " %")
         )
-    if twin is None:
-        return None
-    from medtwin.twin.fit import misfit  # brings JAX
-
-    return misfit(twin, parameter)
+    return None

@@ -5,10 +5,12 @@ Over the deviates z of all parameters that have a prior, and of one that moves t
 
     log p(z | readings) = log N(z; prior) - 1/2 |whitened(readings - replay(z))|^2 + constant
 
-The mode is found by Gauss-Newton with Levenberg's damping from the prior's mean and from draws of the prior, the covariance is
-Laplace's with the same curvature. Slopes are forward: parameters are few, steps are thousands, nothing is stored. Between
-climbs the mismatch is learnt (three numbers for each person) and outliers are given less weight. Where starts ended is kept: a
-posterior with several modes of weight is said, and its intervals are those of the mixture (Laplace weights; MacKay 2003 ch. 27).
+The mode is found by Gauss-Newton with Levenberg's damping from the prior's mean and from draws of the prior, the covariance
+is Laplace's with the same curvature, over what the mismatch may be (:func:`medtwin.inference.mismatch.spread`). Slopes are
+forward: parameters are few, steps are thousands, nothing is stored. Between climbs the mismatch is learnt (three numbers for
+each person), outliers are given less weight, and what stands for bounds ("Low", "High") is found anew. Where starts ended is
+kept: a posterior with several modes of weight is said, and its intervals are those of the mixture (Laplace weights; MacKay
+2003 ch. 27).
 
 Everything has the shape ``[..., starts, people]``, so that one compiled function serves all starts of all people of a size class;
 an iteration costs (parameters + 1) x starts x people replays in one loop over time.
@@ -28,9 +30,20 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from medtwin.errors import InferenceError
-from medtwin.inference.mismatch import Gains, Mismatch, elapsed_of, gains, inflation, learn, whiten
+from medtwin.inference.mismatch import (
+    Gains,
+    Linear,
+    Mismatch,
+    bounds,
+    elapsed_of,
+    gains,
+    inflation,
+    learn,
+    spread,
+    whiten,
+)
 from medtwin.inference.problem import FAR, Problem
-from medtwin.inference.tape import LOWER, UPPER, Tape
+from medtwin.inference.tape import EXACT, LOWER, UPPER, Tape
 
 START, START_SPREAD = "start", 0.4  #: log-normal factor on the states that are read: nobody need be at rest
 #: Climbs: iterations at most, and by how much errors are taken for smaller than they are: the first, blurred ones lead past the
@@ -176,13 +189,10 @@ def replay_of(problem: Problem, quantity: str = "glucose") -> Replay:
 def errors(
     replay: Replay, held: Window, z: Float[Array, "named starts people"]
 ) -> Float[Array, "readings starts people"]:
-    """Readings minus replay. A bound ("Low", "High") that the replay keeps is no error."""
+    """Values minus replay, 0 where there is none; of bounds too, for which :func:`identify` puts values that stand for them."""
     path = replay(held, z)
     at = jnp.take_along_axis(path, held.place[:, None, :], axis=0)
-    apart = held.value[:, None, :] - at
-    kind = held.kind[:, None, :]
-    kept = ((kind == UPPER) & (apart > 0)) | ((kind == LOWER) & (apart < 0)) | ~held.present[:, None, :]
-    return jnp.where(kept, 0.0, apart)
+    return jnp.where(held.present[:, None, :], held.value[:, None, :] - at, 0.0)
 
 
 def _linearised(replay: Replay, held: Window, z: Array) -> tuple[Array, Array]:
@@ -252,6 +262,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
 
 _gains = eqx.filter_jit(gains)
 _inflation = eqx.filter_jit(inflation)
+_bounds = eqx.filter_jit(bounds)
 
 
 def _of_best(x: Array, cost: Array) -> Array:
@@ -280,7 +291,8 @@ def identify(
     normal = jax.random.normal(key, (len(replay.names), starts, people), mean.dtype)
     drawn = jnp.einsum("kl,lrp->krp", root, normal.at[:, 0].set(0.0))
     z = jnp.clip(mean[:, None, :] + drawn, -2.5, 2.5)
-    eta, inflated = jnp.zeros((3, people)), jnp.ones_like(held.value)
+    eta, inflated, worth = jnp.zeros((3, people)), jnp.ones_like(held.value), jnp.zeros(people)
+    stated, bounded = held, bool((np.asarray(held.present) & (np.asarray(held.kind) != EXACT)).any())
 
     def climb(most: int, blur: float) -> tuple[_Climb, Gains, tuple[Array, ...]]:
         found = _gains(mismatch, eta, held.elapsed, held.present, inflated)
@@ -290,22 +302,38 @@ def identify(
         best = tuple(_of_best(x, end.cost) for x in (end.z, end.error, end.slopes))
         return end, found, best
 
-    def likeliest(best: tuple[Array, ...]) -> tuple[Array, Array]:
-        apart = best[0] - mean
-        return learn(mismatch, eta, best[1], best[2], apart, precision, held.elapsed, held.present, inflated)
+    def linear(z: Array, error: Array, slopes: Array) -> Linear:
+        return Linear(error, slopes, z - mean, precision, held.elapsed, held.present, inflated)
 
     for number, (most, blur) in enumerate(ROUNDS[:-1]):
         end, found, best = climb(most, blur)
         z = end.z
         if number > 0 and not mismatch.settled:
-            inflated = _inflation(mismatch, eta, found, best[1])
-            eta, _ = likeliest(best)
+            outlying = _inflation(mismatch, eta, found, best[1])
+            inflated = jnp.where(held.kind == EXACT, outlying, inflated)
+            eta, _ = learn(mismatch, eta, linear(*best))
+        if bounded:
+            path = held.value - best[1]
+            one = _bounds(
+                mismatch,
+                eta,
+                held.elapsed,
+                held.present,
+                inflated,
+                held.kind,
+                jnp.where(held.present, stated.value - path, 0.0),
+            )
+            held = held._replace(value=jnp.where(held.present, path + one.error, held.value))
+            inflated, worth = one.inflation, one.worth
     end, _, best = climb(*ROUNDS[-1])
-    _, evidence = likeliest(best)
-    which, error = np.asarray(jnp.argmin(end.cost, axis=0)), np.asarray(best[1])
-    here = np.asarray(held.present)
+    _, evidence = learn(mismatch, eta, linear(*best))
+    every = [spread(mismatch, eta, linear(end.z[:, r], end.error[:, r], end.slopes[:, :, r])) for r in range(starts)]
+    covariances = np.stack([np.asarray(one) for one in every])
+    which = np.asarray(jnp.argmin(end.cost, axis=0))
+    here, kind = np.asarray(held.present), np.asarray(held.kind)
+    error = np.where(here, np.asarray(stated.value - held.value + best[1]), 0.0)
+    error[((kind == UPPER) & (error > 0)) | ((kind == LOWER) & (error < 0))] = 0.0  # a bound that the replay keeps
     count = here.sum(0)
-    covariances = np.linalg.inv(np.asarray(end.curve))
     return Identified(
         names=replay.names,
         mode=np.asarray(best[0]),
@@ -314,12 +342,12 @@ def identify(
         heights=-np.asarray(end.cost),
         covariances=covariances,
         settled=np.asarray(end.done),
-        log_evidence=np.asarray(evidence),
+        log_evidence=np.asarray(evidence + worth),
         mismatch=np.stack([np.broadcast_to(np.asarray(v), (people,)) for v in mismatch.values(eta)]),
         rmse=np.sqrt((error**2 * here).sum(0) / np.maximum(count, 1)),
-        mard=100.0 * (np.abs(error) / np.asarray(held.value) * here).sum(0) / np.maximum(count, 1),
+        mard=100.0 * (np.abs(error) / np.asarray(stated.value) * here).sum(0) / np.maximum(count, 1),
         readings=count.astype(np.int64),
-        outliers=(np.asarray(inflated) > 1.0).sum(0) / np.maximum(count, 1),
+        outliers=((np.asarray(inflated) > 1.0) & (kind == EXACT)).sum(0) / np.maximum(count, 1),
     )
 
 

@@ -302,7 +302,7 @@ def implicit_step(moving: Callable[[Any], Any], state: Any, dt: Number) -> Any:
         for i, x in enumerate(leaves)
     ]
     one = _solved(matrix, jax.tree.leaves(first))
-    ahead = jax.tree.unflatten(shape, [x + dt * k for x, k in zip(leaves, one, strict=True)])
+    ahead = jax.tree.unflatten(shape, [jnp.maximum(x + dt * k, 0.0) for x, k in zip(leaves, one, strict=True)])
     second = jax.tree.leaves(moving(ahead))
     two = _solved(matrix, [f - 2 * k for f, k in zip(second, one, strict=True)])
     ends = [x + dt * (3 * k + m) / 2 for x, k, m in zip(leaves, one, two, strict=True)]

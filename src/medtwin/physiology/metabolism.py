@@ -19,6 +19,7 @@ from medtwin.physiology.exposures import DAY, Exposure
 from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.physiology.haemoglobin import Haemoglobin
 from medtwin.physiology.model import Scenario
+from medtwin.physiology.organ_fat import OrganFat
 from medtwin.physiology.wires import Wire
 
 ENERGY_OF_GLUCOSE = 3.75  #: kcal/g, monosaccharide
@@ -43,7 +44,7 @@ def metabolism(incretin: str = "semaglutide", exchange: float = WEEK) -> Coupled
     """Weight, drugs, beta cells and HbA1c. ``incretin``: semaglutide or tirzepatide; ``exchange`` in days."""
     drug = {"semaglutide": Semaglutide, "tirzepatide": Tirzepatide}[incretin]()
     return Coupled(
-        models=(BodyWeight(), drug, Metformin(), Dapagliflozin(), Glimepiride(), Haemoglobin(), BetaCells()),
+        models=(BodyWeight(), drug, Metformin(), Dapagliflozin(), Glimepiride(), OrganFat(), Haemoglobin(), BetaCells()),
         wires=(
             Wire(source=f"{incretin}.appetite_effect", target="body_weight.appetite_effect"),
             Wire(
@@ -55,7 +56,13 @@ def metabolism(incretin: str = "semaglutide", exchange: float = WEEK) -> Coupled
             ),
             Wire(source="body_weight.body_weight", target="beta_cells.starting_weight"),
             Wire(source="body_weight.body_weight", target="beta_cells.body_weight"),
-            Wire(source="metformin.glucose_production_factor", target="beta_cells.production_factor"),
+            Wire(source="body_weight.body_weight", target="organ_fat.starting_weight"),
+            Wire(source="body_weight.body_weight", target="organ_fat.body_weight"),
+            Wire(source="organ_fat.hepatic_production_factor", target="beta_cells.production_factor"),
+            Wire(source="organ_fat.awake_beta_cells", target="beta_cells.secretion_factor"),
+            Wire(source="organ_fat.acid_loss_factor", target="beta_cells.function_loss", scales=True),
+            Wire(source="organ_fat.cell_death_factor", target="beta_cells.death_of_work", scales=True),
+            Wire(source="metformin.glucose_production_factor", target="beta_cells.production_factor", scales=True),
             Wire(source="dapagliflozin.glucose_excretion_clearance", target="beta_cells.excretion_clearance"),
             Wire(source=f"{incretin}.incretin_secretion_factor", target="beta_cells.secretion_factor", scales=True),
             Wire(source="glimepiride.sulfonylurea_secretion_factor", target="beta_cells.secretion_factor", scales=True),

@@ -23,6 +23,7 @@ from medtwin.physiology.glucose_type_2 import GlucoseType2
 from medtwin.physiology.haemoglobin import Haemoglobin
 from medtwin.physiology.hovorka import Hovorka
 from medtwin.physiology.model import Model
+from medtwin.physiology.organ_fat import OrganFat
 from medtwin.physiology.wires import Wire
 
 
@@ -57,6 +58,7 @@ def all_models() -> tuple[Model, ...]:
         BodyWeight(),
         Haemoglobin(),
         BetaCellYears(),
+        OrganFat(),
         Metformin(),
         Dapagliflozin(),
         Glimepiride(),

@@ -51,7 +51,7 @@ class Access:
     """One open store: its database, keys and writer, and the door that every verb goes through."""
 
     def __init__(self, database: Database, master: MasterKey, folder: Path) -> None:
-        self.database, self.master = database, master
+        self.database, self.master, self.folder = database, master, folder
         self.audit_key = master.derived(b"audit")
         self.salt = master.derived(b"raw")
         self._pseudonym_key = master.derived(b"pseudonym")

@@ -148,6 +148,9 @@ class Store(Protocol):
     def link(self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None) -> None:
         """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned."""
 
+    def unlink(self, owner: SourcePatient, grant: Grant) -> None:
+        """Undo a link: the owner's facts wait unassigned again. No row moves."""
+
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]: ...

@@ -113,4 +113,4 @@ def _shown(found: Outcome) -> DecisionShown:
 
 def _planned(dose: PlannedDose) -> PlannedEvent:
     when: datetime = dose.time
-    return PlannedEvent(quantity=dose.quantity, value=dose.value, unit=dose.unit, time=when)
+    return PlannedEvent(quantity=dose.quantity, value=dose.value, unit=dose.unit, time=when, until=dose.until)

@@ -124,6 +124,9 @@ def _take(here: context.Context, sent: bytes, name: str, told: dict[str, str | N
             sent, name, here.noting, here.living.grant, patient=told["patient"],
             zone=told["timezone"], source=told["source"],
         )  # fmt: skip
+    contradicted = [n.reason for n in report.not_stored if not n.again]
+    if contradicted:
+        raise Refusal(422, "Another person's", contradicted[0], "Name the person whose they are, or nobody.")
     if report.not_stored:
         raise Refusal(503, "Not stored", "; ".join(n.reason for n in report.not_stored)[:400], "Send it again.")
     rows = report.sources

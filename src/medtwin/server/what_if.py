@@ -10,7 +10,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medtwin.quantities import registry
+from medtwin.quantities import Kind, registry
 from medtwin.record import Event, Intent, Moment, Source, SourcePatient
 from medtwin.server import context, words
 from medtwin.server.belief import LEVEL
@@ -72,9 +72,16 @@ def event(standing: Standing, plan: PlannedEvent, hours: float, number: int) -> 
         raise Refusal(
             422, "Not in the future", f"found a plan at {plan.time.isoformat()}; expected the next {hours:g} h"
         )
+    begin = max(plan.time, standing.at + timedelta(seconds=1))
+    if plan.until is None and known.kind is Kind.LEVEL:
+        raise Refusal(422, "Not a plan", f"found {known.name} without an end; expected `until`, how long it lasts")
+    if plan.until is not None and plan.until.tzinfo is None:
+        raise Refusal(400, "Not an instant", "found an end without an offset; expected one ending in Z")
+    if plan.until is not None and plan.until <= begin:
+        raise Refusal(422, "Not a plan", f"found an end at {plan.until.isoformat()}; expected one after the beginning")
     return Event(
         subject=SourcePatient("medtwin-plan", standing.patient), quantity=plan.quantity, value=float(plan.value),
-        time=Moment.of(max(plan.time, standing.at + timedelta(seconds=1))), available=standing.at,
+        time=Moment.of(begin), until=None if plan.until is None else Moment.of(plan.until), available=standing.at,
         intent=Intent.PLANNED, key=f"plan-{number}",
         source=Source(system="medtwin-plan", dialect="medtwin-what-if/1", raw="", locator=f"planned[{number}]"),
     )  # fmt: skip

@@ -59,6 +59,8 @@ SOURCES = {
     "apple_health": "Apple Health export",
     "libreview": "LibreView CSV",
     "open_mhealth": "Open mHealth",
+    "hl7v2": "HL7v2",
+    "ccda": "C-CDA",
     "medtwin-page": "Answers on this page",
 }
 HYPOTHESES = {

@@ -3,6 +3,10 @@
 The first rows carry name, birth date, device and alert settings, without a time; alert rows hold numbers in the glucose
 column that are thresholds, not readings. Times are a wall clock without offset. Outside 40-400 mg/dL the reading is the
 word ``Low`` or ``High``: a bound, not a value (Dexcom G6 User Guide, "Low/High").
+
+Whose it is: two statements of name, birth date and patient's identifier make a key. One alone does not, since two people may share
+a first name: then the serial number of a transmitter or receiver is taken beside it, else the file's own content, and the facts wait
+until somebody says whose they are.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ LIMITS = {
     "low": (40.0, Comparator.BELOW), "niedrig": (40.0, Comparator.BELOW), "bas": (40.0, Comparator.BELOW),
     "high": (400.0, Comparator.ABOVE), "hoch": (400.0, Comparator.ABOVE), "élevé": (400.0, Comparator.ABOVE),
 }  # fmt: skip
+_SERIAL = re.compile(r"\d{4,}")
 _UNIT = re.compile(r"\(([^()]+)\)")
 
 
@@ -50,9 +55,9 @@ class Reader:
         if columns is None or columns.time is None or columns.kind is None:
             raise FormatError("a Clarity table without its header", expected="Index, Timestamp, Event Type, ...")
         system = intake.source or "dexcom"
-        owner, people, named = _person(rows, columns, system, intake)
+        owner, people, named, keyed = _person(rows, columns, system, intake)
         yield Part(
-            owner=owner, system=system, raw=content, named=named, media_type="text/csv", people=people,
+            owner=owner, system=system, raw=content, named=named, media_type="text/csv", people=people, keyed=keyed,
             read=lambda origin: _read(rows, columns, Facts(owner, system, DIALECT, origin, intake, LATENCY), intake),
         )  # fmt: skip
 
@@ -70,6 +75,7 @@ class _Columns:
         self.time, self.kind, self.sub = find("timestamp"), find("event type"), find("event subtype")
         self.patient, self.glucose = find("patient info"), find("glucose value")
         self.insulin, self.carbs, self.duration = find("insulin value"), find("carb value"), find("duration")
+        self.device, self.transmitter = find("source device id"), find("transmitter id")
         self.titles = titles
 
     def unit(self, column: int | None) -> str:
@@ -83,24 +89,51 @@ def _cell(row: Row, column: int | None) -> str:
 
 def _person(
     rows: list[Row], columns: _Columns, system: str, intake: Intake
-) -> tuple[SourcePatient, tuple[tuple[SourcePatient, Demographics], ...], bool]:
-    """The person by name and birth date as the export states them; without those, nobody is named."""
+) -> tuple[SourcePatient, tuple[tuple[SourcePatient, Demographics], ...], bool, str]:
+    """(key, what is said of the person, whether that names one person, what it is keyed by in words)."""
     said = {}
     for row in rows[1:40]:
         kind = _cell(row, columns.kind)
         if kind in ("FirstName", "LastName", "DateOfBirth", "PatientIdentifier"):
             said[kind] = _cell(row, columns.patient)
     name = " ".join(said[kind] for kind in ("FirstName", "LastName") if said.get(kind))
-    if not name and not said.get("PatientIdentifier"):
-        return SourcePatient(system, intake.anonymous), (), False
-    written = "|".join(said.get(kind, "") for kind in ("FirstName", "LastName", "DateOfBirth", "PatientIdentifier"))
-    owner = SourcePatient(system, blake2b(written.casefold().encode(), digest_size=12).hexdigest())
     born = said.get("DateOfBirth", "")
+    stated = [
+        words for words, value in (
+            ("the name", name), ("the date of birth", born), ("the patient's identifier", said.get("PatientIdentifier"))
+        ) if value
+    ]  # fmt: skip
+    if not stated:
+        return SourcePatient(system, intake.anonymous), (), False, ""
+    written = "|".join(said.get(kind, "") for kind in ("FirstName", "LastName", "DateOfBirth", "PatientIdentifier"))
+    named, keyed = len(stated) > 1, f"keyed by {' and '.join(stated)} in it"
+    mark = written.casefold()
+    if not named:
+        serial = _serial(rows, columns)
+        lack = f"{stated[0]} alone says whose it is, which several people may share"
+        ask = "say whose with --patient, or `medtwin assign`"
+        keyed = f"{lack}: keyed by that and the serial number of the device, {ask}"
+        mark = f"{mark}|{serial.casefold()}"
+        if not serial:
+            keyed = f"{lack}, and no serial number of a device is in it: keyed by its own content, {ask}"
+            return SourcePatient(system, intake.anonymous), (), False, keyed
+    owner = SourcePatient(system, blake2b(mark.encode(), digest_size=12).hexdigest())
     try:
         birth_date = iso(born).text
     except FormatError:
         birth_date = ""  # day first or month first is not told
-    return owner, ((owner, Demographics(name=name, birth_date=birth_date)),), True
+    return owner, ((owner, Demographics(name=name, birth_date=birth_date)),), named, keyed
+
+
+def _serial(rows: list[Row], columns: _Columns) -> str:
+    """The first serial number of a transmitter, else of a receiver; a phone is named by its kind alone, which is none."""
+    for row in rows[1:]:
+        if found := _cell(row, columns.transmitter):
+            return found
+    for row in rows[1:]:
+        if _SERIAL.search(found := _cell(row, columns.device)):
+            return found
+    return ""
 
 
 def _read(rows: list[Row], columns: _Columns, facts: Facts, intake: Intake) -> Iterator[Item]:

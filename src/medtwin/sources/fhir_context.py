@@ -22,7 +22,7 @@ STATUS = {
     "partial": Status.PRELIMINARY,
 }  # fmt: skip
 #: SNOMED CT "no known ..." codes: negations that a system writes as if they were findings
-_NONE_KNOWN = {"716186003", "409137002", "428607008", "429625007", "160244002", "1003774007", "160245001"}
+NONE_KNOWN = {"716186003", "409137002", "428607008", "429625007", "160244002", "1003774007", "160245001"}
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ def concept_code(
     for coding in concept.coding:
         if coding.code:
             return Code(
-                coding.system, coding.code, coding.display or concept.text, negated or coding.code in _NONE_KNOWN,
+                coding.system, coding.code, coding.display or concept.text, negated or coding.code in NONE_KNOWN,
                 unconfirmed,
             )  # fmt: skip
     return Code("", "", concept.text, negated, unconfirmed) if concept.text else None

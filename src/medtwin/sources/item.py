@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from medtwin.record.event import Event, SourcePatient
@@ -40,6 +41,24 @@ class Unmapped:
 
 
 Item = Event | Reason | Unmapped
+
+
+class Same(StrEnum):
+    """What a source says of two of its keys."""
+
+    MERGED = "merged"  #: ``gone`` is dead, whatever comes under it belongs to ``stands``
+    LINKED = "linked"  #: both stand, and are one person
+    UNLINKED = "unlinked"  #: they are not one person after all
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A statement of a source on who is whom, such as an HL7v2 merge. It moves keys, never facts, and can be undone."""
+
+    same: Same
+    stands: SourcePatient
+    gone: SourcePatient
+    said: str  #: in the source's own words, such as ``A40``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +95,8 @@ class Part:
     named: bool  #: whether the payload itself says who it is; otherwise the facts wait unassigned
     media_type: str
     people: tuple[tuple[SourcePatient, Demographics], ...] = field(default_factory=tuple)
+    identities: tuple[Identity, ...] = ()  #: said of the keys, carried out after the facts of the part are kept
+    keyed: str = ""  #: what its key rests on, in words for the report
 
 
 class Payload(Protocol):

@@ -2,7 +2,8 @@
 
 A key that a payload names (a FHIR Patient, the person of a Clarity export) becomes a patient of its own when nobody has
 linked it yet. Facts of a payload that names nobody wait unassigned, unless the caller says whose they are. No two keys
-are ever merged here: that is a person's decision.
+are ever merged here because they look alike: that is a person's decision. What a source itself states of its own keys (an
+HL7v2 merge, link or unlink) is carried out: it moves a key, never a fact, is audited, and is undone by linking again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import SourcePatient
 from medtwin.record.store import Demographics, Store
+from medtwin.sources.item import Identity, Same
 
 ANONYMOUS = "anonymous-"
 _KNOWN: WeakKeyDictionary[Store, Links] = WeakKeyDictionary()
@@ -82,17 +84,23 @@ class Links:
             pass
         return ANONYMOUS + blake2b(patient.encode(), digest_size=12).hexdigest()
 
+    def contradiction(self, owner: SourcePatient, patient: str | None) -> str | None:
+        """Why facts of ``owner`` are not those of the ``patient`` whom somebody states; None where nothing speaks against it."""
+        whose = self.patients.get(owner)
+        if patient is None or whose is None or patient == whose:
+            return None
+        return (
+            f"found a person of {owner.system} who is patient {whose} here; expected {patient}, as stated; nothing of it was "
+            f"stored: leave --patient out or name {whose} where it is the same person, else look whose file it is"
+        )
+
     def link(
         self, owner: SourcePatient, named: bool, patient: str | None, zone: str | None, notes: list[str]
     ) -> str | None:
         """The patient whose key ``owner`` is, linked now where it was not; None while nobody is known."""
         whose = self.patients.get(owner)
         if whose is not None:
-            if patient is not None and patient != whose:
-                note = f"a key of {owner.system} belongs to patient {whose} already; it was not moved to {patient}"
-                if note not in notes:
-                    notes.append(note)
-            elif zone is not None and patient is not None:
+            if zone is not None and patient == whose:
                 self.store.link(owner, whose, self.grant, zone=zone)
                 self.zones[whose] = zone
             return whose
@@ -109,6 +117,38 @@ class Links:
         self.patients[owner] = chosen
         self.zones[chosen] = zone or self.zones.get(chosen)
         return chosen
+
+    def same(self, said: Identity, notes: list[str]) -> None:
+        """Carry out what a source states of two of its keys; once done, the same statement does nothing again."""
+        try:
+            self._same(said, notes)
+        except StoreError:
+            self.load()  # somebody else moved a key meanwhile
+            self._same(said, notes)
+
+    def _same(self, said: Identity, notes: list[str]) -> None:
+        stands = self.link(said.stands, True, None, None, notes)
+        before = self.patients.get(said.gone)
+        if said.same is Same.UNLINKED:
+            if before is None or before != stands:
+                return
+            self.store.unlink(said.gone, self.grant)
+            del self.patients[said.gone]
+            chosen = self._new(said.gone)
+        else:
+            if before == stands or stands is None:
+                return
+            if before is not None:
+                self.store.unlink(said.gone, self.grant)
+                del self.patients[said.gone]
+            chosen = stands
+        self.store.link(said.gone, chosen, self.grant)
+        self.patients[said.gone] = chosen
+        self.zones.setdefault(chosen, None)
+        notes.append(
+            f"{said.said} of {said.gone.system}: a key of {before or 'nobody yet'} belongs to {chosen} now ({said.same}); "
+            "`medtwin assign --release` undoes it"
+        )
 
     def settle(self, patient: str, stated: set[str], notes: list[str]) -> None:
         """The zone that all facts of a patient state becomes the patient's, where none is known."""

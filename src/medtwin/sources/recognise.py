@@ -7,22 +7,26 @@ from functools import cache
 from medtwin.sources.archives import HEAD
 from medtwin.sources.item import Dialect, Intake, Payload
 
+_SURE = 0.9  #: confidence from which on no other dialect is asked
+
 
 @cache
 def dialects() -> tuple[Dialect, ...]:
     """Every dialect that medtwin reads. A new one is a new sibling file, added here."""
-    from medtwin.sources import apple_health, dexcom_clarity, fhir_r4, libreview, open_mhealth, table
+    from medtwin.sources import apple_health, ccda, dexcom_clarity, fhir_r4, hl7v2, libreview, open_mhealth, table
 
     return (
-        fhir_r4.Reader(), dexcom_clarity.Reader(), libreview.Reader(), apple_health.Reader(), open_mhealth.Reader(),
-        table.Reader(),
+        fhir_r4.Reader(), hl7v2.Reader(), ccda.Reader(), dexcom_clarity.Reader(), libreview.Reader(), apple_health.Reader(),
+        open_mhealth.Reader(), table.Reader(),
     )  # fmt: skip
 
 
-def recognise(payload: Payload, intake: Intake) -> tuple[Dialect | None, bytes]:
-    """The likeliest dialect (None: none of them) and the first 64 KiB."""
+def recognise(payload: Payload, intake: Intake, likely: Dialect | None = None) -> tuple[Dialect | None, bytes]:
+    """The likeliest dialect (None: none of them) and the first 64 KiB; ``likely`` at once where it is sure."""
     with payload.open() as stream:
         head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf")
+    if likely is not None and likely.recognise(head, payload.name, intake) > _SURE:
+        return likely, head
     best, confidence = None, 0.0
     for dialect in dialects():
         found = dialect.recognise(head, payload.name, intake)

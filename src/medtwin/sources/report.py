@@ -28,10 +28,11 @@ class SourceRow(Struct, kw_only=True):
 
 
 class NotStored(Struct, kw_only=True):
-    """Something that ended neither as a fact nor in quarantine: send it again."""
+    """Something that ended neither as a fact nor in quarantine: send it again, but where it contradicts what is stated."""
 
     file: str
     reason: str
+    again: bool = True
 
 
 class Report(Struct, kw_only=True):

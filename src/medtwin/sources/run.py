@@ -56,6 +56,7 @@ class Run:
         self.owner: SourcePatient | None = None  #: of bytes that are replayed
         self.told: dict[str, set[str]] = {}  #: patient -> zones that the facts state
         self.stated = self.zone, source
+        self.denied: int | None = None  #: parts of people of whom nothing may be kept; None: the first one ends the run
 
     def again(self, raw: str) -> None:
         """Prepare for a replay: facts belong to the person, source and zone that they came in under."""
@@ -67,19 +68,19 @@ class Run:
 
     # payloads
 
-    def take(self, payload: Plain | Refused) -> None:
-        """One payload, whatever it holds; raises :class:`AccessDenied` only."""
+    def take(self, payload: Plain | Refused, likely: Dialect | None = None) -> None:
+        """One payload, whatever it holds; raises :class:`AccessDenied` only. ``likely`` is asked before all other dialects."""
         self.report.files += 1
         if isinstance(payload, Refused):
             self.refuse(payload.payload, None, payload.error)
             return
         dialect: Dialect | None = None
         try:
-            intake, dialect = self.begin(payload)
+            intake, dialect = self.begin(payload, likely)
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
-                    expected="FHIR R4, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
+                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
                     remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
                 )
             self.parts(payload, dialect, intake)
@@ -95,9 +96,9 @@ class Run:
                 payload, dialect, FormatError(what, expected="a readable file", remedy="report this file's kind")
             )
 
-    def begin(self, payload: Plain) -> tuple[Intake, Dialect | None]:
+    def begin(self, payload: Plain, likely: Dialect | None = None) -> tuple[Intake, Dialect | None]:
         intake = Intake(file=payload.name, now=self.now, zone=self.zone, source=self.source, tables=self.tables)
-        dialect, head = recognise(payload, intake)
+        dialect, head = recognise(payload, intake, likely)
         mark = blake2b(head, digest_size=12)
         mark.update(str(payload.size).encode())
         anonymous = self.links.anonymous(self.patient, mark.hexdigest())
@@ -137,6 +138,10 @@ class Run:
                 row.files += 1
             try:
                 self.part(part, payload, row, mine if part.named else self.patient)
+            except AccessDenied:
+                if self.denied is None:
+                    raise
+                self.denied += 1
             except FormatError as error:  # a person's key that no database can keep, say: the others are not harmed
                 self.refuse(held(payload.name, part.raw), dialect, error, part.system)
             following = next(parts, None) if not ahead else None
@@ -145,7 +150,12 @@ class Run:
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
-        if part.owner in self.links.patients:  # many patients in one file go into few commits
+        if wrong := self.links.contradiction(part.owner, patient):
+            self.report.not_stored.append(NotStored(file=payload.name, reason=wrong, again=False))
+            return
+        if part.keyed and (not part.named or part.owner not in self.links.patients):
+            self.report.notes.append(f"{payload.name}: {part.keyed}")
+        if self.denied is None and part.owner in self.links.patients:  # many patients in one file go into few commits
             later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
             raw = later.hash
             self.keeping.append(later)
@@ -185,6 +195,8 @@ class Run:
                     self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
+        for identity in part.identities:
+            self.links.same(identity, self.report.notes)
         self.report.notes += [f"{payload.name}: {sentence}" for sentence in suspicions.said()]
         for expected, count in reasons.items():
             if count > _SAME_REASON:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from medtwin.errors import FormatError
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(sec|s|min|m|h|d|w)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 
 
@@ -31,8 +32,16 @@ def spans(text: str) -> tuple[timedelta, ...]:
     return tuple(span(part) for part in text.split(","))
 
 
+def clock(text: str) -> time | None:
+    """``14:00`` as a time of the day; None where ``text`` is something else."""
+    found = _CLOCK.fullmatch(text.strip())
+    return time(int(found[1]), int(found[2])) if found and int(found[1]) < 24 and int(found[2]) < 60 else None
+
+
 def without_offset(text: str) -> bool:
     """Whether ``text`` is a wall clock: a date or time that names no offset, not a span from now."""
+    if clock(text) is not None:
+        return True
     try:
         return datetime.fromisoformat(text.strip()).tzinfo is None
     except ValueError:

@@ -40,6 +40,7 @@ from medtwin.twin.twin import RESTART, assimilate
 KIND = "fleet-standing"
 SHORT = 12  #: pieces of a history up to which it is folded in a batch; a longer one goes piece by piece, and is kept so
 LOT = 20_000  #: facts that are read at once
+AT_ONCE = 4096  #: records of patients that are read before their beliefs are made
 TOGETHER = 250_000  #: facts that are folded together, about: a meal that came with a reading is not to come after it
 DECIDING = {
     "diagnosis", "glucose", "systolic_pressure", "diastolic_pressure", "insulin_bolus", "insulin_basal_rate",
@@ -128,23 +129,24 @@ class Fleet:
         """Make the beliefs of these patients from their records, the ordinary way or, where histories are short, in batches."""
         done = done if done is not None else Followed()
         wanted = list(patients)
-        short: list[Member] = []
-        for count, patient in enumerate(wanted, 1):
-            self._drop(patient)
-            member = self._begin(patient)
-            if member is None:
-                done.without += 1
-            else:
-                done.anew += 1
-                self.members[patient] = member
-                self.changed.add(patient)
-                if member.target(self._now(member)) > member.step:
-                    short.append(member)
-            if progress is not None:
-                progress("records", count, len(wanted))
-        self._carry(short, "beliefs from records", progress)
-        for member in short:
-            self._settled(member)
+        for first in range(0, len(wanted), AT_ONCE):  # a whole record is held until its belief is there
+            short: list[Member] = []
+            for count, patient in enumerate(wanted[first : first + AT_ONCE], first + 1):
+                self._drop(patient)
+                member = self._begin(patient)
+                if member is None:
+                    done.without += 1
+                else:
+                    done.anew += 1
+                    self.members[patient] = member
+                    self.changed.add(patient)
+                    if member.target(self._now(member)) > member.step:
+                        short.append(member)
+                if progress is not None:
+                    progress("records", count, len(wanted))
+            self._carry(short, "beliefs from records", progress)
+            for member in short:
+                self._settled(member)
         return done
 
     def keep(self, progress: Progress | None = None) -> int:
@@ -171,7 +173,8 @@ class Fleet:
         """The belief of a patient; it stands at :meth:`at`. KeyError where the fleet holds nothing of them."""
         self._check()
         member = self.members[patient]
-        return self.fold.layout(member.known(member.axis.piece(member.step))).one(member.row, member.step)
+        layout = self.fold.layout(member.known(member.axis.piece(member.step)))
+        return layout.one(layout.unpacked([member.row])[0], member.step)
 
     def at(self, patient: str) -> datetime:
         """The moment at which a patient's belief stands: the boundary of the newest reading in it."""
@@ -292,9 +295,7 @@ class Fleet:
         }
         begin = first * axis.steps
         sequence = max((event.recorded for event in record.history), default=0)
-        member = Member(
-            patient, axis, begin, goal, np.zeros(0), dict(known.doses), (), first, sequence, waiting, changing
-        )
+        member = Member(patient, axis, begin, goal, b"", dict(known.doses), (), first, sequence, waiting, changing)
         if axis.piece(goal - 1) - first < SHORT:
             member.waiting = {q: [row for row in rows if row[0] > begin] for q, rows in waiting.items()}
             return member  # its belief begins with the batch
@@ -303,7 +304,8 @@ class Fleet:
         )
         twin, _ = assimilate(patient, choice, record, at, StoreShelf(self.store, patient, self.grant))
         assert isinstance(twin.belief, Mixture)
-        member.row = self.fold.layout(member.known(axis.piece(goal))).row(twin.belief)
+        layout = self.fold.layout(member.known(axis.piece(goal)))
+        [member.row] = layout.packed(layout.row(twin.belief)[None])
         member.moved(goal, goal)
         self._settled(member)
         return member

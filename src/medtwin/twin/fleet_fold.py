@@ -7,6 +7,7 @@ patient's own step. Patients whose readings fall on like steps go together, so t
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,35 @@ class Fold:
         self.spent["wall_s"] += time.monotonic() - begun[1]
         return found
 
+    def expected(
+        self, members: Sequence[Member], steps: int, quantity: str, progress: Callable[[int], None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and sd ``[member]`` of an observable ``steps`` after where each belief stands, if nothing is told till then.
+
+        Doses that act are acted out, no new ones. The points are carried there in one go and settled once; a reading's own
+        error is not in it. ``steps``: a multiple of the update's interval.
+        """
+        update = dataclasses.replace(self.update, interval=steps)
+        alike: dict[Layout, list[int]] = {}
+        for i, member in enumerate(members):
+            alike.setdefault(self.layout(member.known(member.axis.piece(member.step))), []).append(i)
+        mean, sd = np.full(len(members), np.nan), np.full(len(members), np.nan)
+        for layout, places in alike.items():
+            for begin in range(0, len(places), SIZE):
+                own = places[begin : begin + SIZE]
+                lot = [members[i] for i in own]
+                fill = [*range(len(lot)), *([0] * (SIZE - len(lot)))]
+                tape = self._tape(lot, [member.step + steps for member in lot], steps)
+                covariates = [member.known(member.axis.piece(member.step)) for member in lot]
+                before = layout.batch(layout.unpacked([one.row for one in lot])[fill], np.asarray(tape.first))
+                with _ALONE:
+                    _, trace = run(update, together(self.model, [covariates[i] for i in fill]), before, tape)
+                    mean[own] = np.asarray(trace.predicted_mean[quantity])[-1, : len(lot)]
+                    sd[own] = np.asarray(trace.predicted_sd[quantity])[-1, : len(lot)]
+                if progress is not None:
+                    progress(len(own))
+        return mean, sd
+
     def _lot(self, lot: Sequence[tuple[Member, int]]) -> list[Met]:
         found: list[Met] = []
         left = list(lot)
@@ -106,18 +136,18 @@ class Fold:
     def _stride(self, lot: Sequence[tuple[Member, int]]) -> list[Met]:
         members = [member for member, _ in lot]
         ends = [self._end(member, goal) for member, goal in lot]
-        tape = self._tape(members, ends)
+        tape = self._tape(members, ends, STRIDE * self.update.interval)
         fill = [*range(len(lot)), *([0] * (SIZE - len(lot)))]
         covariates = [member.known(member.axis.piece(member.step)) for member in members]
         layout = self.layout(covariates[0])
         problem = together(self.model, [covariates[i] for i in fill])
-        if any(not len(member.row) for member in members):
+        if any(not member.row for member in members):
             with _ALONE:
                 begun = layout.rows(start(self.update, problem, (SIZE,)))  # type: ignore[arg-type]
-            for i, member in enumerate(members):
-                member.row = member.row if len(member.row) else begun[i].copy()
-        rows = np.stack([members[i].row for i in fill])
-        before = layout.batch(rows, np.asarray(tape.first))
+            for member, row in zip(members, layout.packed(begun[: len(members)]), strict=True):
+                member.row = member.row or row
+        rows = layout.unpacked([member.row for member in members])
+        before = layout.batch(rows[fill], np.asarray(tape.first))
         with _ALONE:
             after, trace = run(self.update, problem, before, tape)
             moved = layout.rows(after)  # type: ignore[arg-type]
@@ -130,8 +160,8 @@ class Fold:
                 if boundary <= ends[i]:
                     numbers = (float(innovation[step, i]), float(sd[step, i]), float(density[step, i]))
                     found.append(Met(members[i].patient, quantity, boundary, *numbers))
-        for i, (member, end) in enumerate(zip(members, ends, strict=True)):
-            member.row = moved[i].copy()
+        for member, end, row in zip(members, ends, layout.packed(moved[: len(members)]), strict=True):
+            member.row = row
             last = max(
                 (row[0] for rows in member.waiting.values() for row in rows if row[0] <= end), default=member.last
             )
@@ -144,8 +174,7 @@ class Fold:
         grid = (member.step // interval + STRIDE) * interval
         return min(goal, grid, (member.axis.piece(member.step) + 1) * steps)
 
-    def _tape(self, members: Sequence[Member], ends: Sequence[int]) -> Tape:
-        steps = STRIDE * self.update.interval
+    def _tape(self, members: Sequence[Member], ends: Sequence[int], steps: int) -> Tape:
         made = tapes.blank(self.model, steps, (SIZE,))
         start, first = np.zeros(SIZE), np.zeros(SIZE, np.int32)
         valid = np.zeros(SIZE, np.int32)

@@ -17,7 +17,7 @@ from medtwin.twin.doses import Doses
 from medtwin.twin.fleet_rows import Covariates
 from medtwin.twin.tapes import placed
 
-DIALECT = "medtwin-standing/1"
+DIALECT = "medtwin-standing/2"
 NEAR = 2 * 86400.0  #: seconds for which an amount is remembered: none acts longer
 HORIZON = timedelta(days=400)
 
@@ -34,7 +34,9 @@ class Member:
     axis: Axis
     step: int
     last: int
-    row: np.ndarray = field(repr=False)  #: the belief, see :mod:`medtwin.twin.fleet_rows`
+    row: bytes = field(
+        repr=False
+    )  #: the belief at rest, see :meth:`medtwin.twin.fleet_rows.Layout.packed`; b"": not begun
     doses: dict[str, Doses] = field(repr=False)
     covariates: Covariates
     until: int  #: first piece in which the covariates may be others
@@ -122,7 +124,7 @@ def to_bytes(member: Member, stamp: str) -> bytes:
     return _encode(
         (
             DIALECT, stamp, member.axis.zone, member.step, member.last, member.sequence, list(member.covariates),
-            member.until, waiting, doses, member.row.tobytes(),
+            member.until, waiting, doses, member.row,
         )
     )  # fmt: skip
 
@@ -135,7 +137,7 @@ def from_bytes(content: bytes, patient: str, stamp: str, like: Axis) -> Member |
     axis = Axis(like.length, like.steps, like.unit, zone)
     given = {quantity: _doses(axis, own, steady) for quantity, own, steady in doses}
     return Member(
-        patient, axis, step, last, np.frombuffer(row, np.float64), given, tuple((name, value) for name, value in covariates),
+        patient, axis, step, last, row, given, tuple((name, value) for name, value in covariates),
         until, sequence, {q: [(b, v, s, k) for b, v, s, k in rows] for q, rows in waiting.items()},
     )  # fmt: skip
 

@@ -2,6 +2,11 @@
 
 Filters work batch-last; a store, a restart and a change of company ask for one patient at a time. So a fleet keeps
 ``[patient, width]`` and turns a few hundred rows at a time.
+
+A row at rest is bytes (:meth:`Layout.packed`). A belief stands where the filter settled: its roots are Cholesky's, lower
+triangles, but for what readings of that moment added above the diagonal, in the columns that the reading's own row of the root
+reaches (the first 17 of 41 for a glucose sensor). What lies above and beyond is zero and is left out: 41 kB instead of 69 kB,
+and every bit comes back.
 """
 
 from __future__ import annotations
@@ -40,6 +45,10 @@ class Layout:
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         self.width = sum(sizes)
         self._ends = np.cumsum(sizes)
+        begin = sum(sizes[: _PARTS.index("root")])
+        self._roots = np.arange(begin, begin + math.prod(self.shapes["root"])).reshape(self.shapes["root"])
+        self._rest = np.concatenate([np.arange(begin), np.arange(self._roots.max() + 1, self.width)])
+        self._places: dict[int, np.ndarray] = {}
 
     def row(self, belief: Mixture) -> Float[np.ndarray, " width"]:
         """The row of one patient's belief."""
@@ -49,6 +58,36 @@ class Layout:
         """The rows of a batch."""
         parts = [np.asarray(getattr(belief, part)) for part in _PARTS]
         return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts]).T
+
+    def packed(self, rows: Float[np.ndarray, "patient width"]) -> list[bytes]:
+        """Rows at rest: how many columns reach above the diagonal (two bytes), then the numbers that need not be zero."""
+        n = self.shapes["root"][0]
+        above = rows[:, self._roots] != 0.0
+        above &= np.triu(np.ones((n, n), bool), 1)[None, :, :, None]
+        used = above.any(axis=(1, 3)) * np.arange(1, n + 1)
+        reach = used.max(axis=1)
+        made: list[bytes] = [b""] * len(rows)
+        for columns in np.unique(reach):
+            mine = np.flatnonzero(reach == columns)
+            kept = np.ascontiguousarray(rows[np.ix_(mine, self._kept(int(columns)))])
+            for i, one in zip(mine, kept, strict=True):
+                made[i] = int(columns).to_bytes(2, "little") + one.tobytes()
+        return made
+
+    def unpacked(self, packed: Sequence[bytes]) -> Float[np.ndarray, "patient width"]:
+        """Inverse of :meth:`packed`."""
+        rows = np.zeros((len(packed), self.width))
+        for row, one in zip(rows, packed, strict=True):
+            row[self._kept(int.from_bytes(one[:2], "little"))] = np.frombuffer(one, np.float64, offset=2)
+        return rows
+
+    def _kept(self, columns: int) -> np.ndarray:
+        """Places of the numbers that are kept where so many columns reach above the diagonal."""
+        if columns not in self._places:
+            n = self.shapes["root"][0]
+            i, j = np.indices((n, n))
+            self._places[columns] = np.concatenate([self._rest, self._roots[(i >= j) | (j < columns)].ravel()])
+        return self._places[columns]
 
     def batch(self, rows: Float[np.ndarray, "patient width"], step: np.ndarray) -> Mixture:
         """The mixture of some rows, patients last."""

@@ -12,17 +12,23 @@
         value: 45 g
         at: +20m
         until: +35m                              # optional: the end of the meal
+      - quantity: heart_rate                     # a walk: the rate that it brings about
+        value: 110 /min
+        at: 14:00                                # the next 14:00 where the patient is
+        lasts: 45min                             # instead of until
 
-A planned event is a fact that has not happened yet: it is an :class:`~medtwin.record.Event` with intent ``planned``.
+A planned event is a fact that has not happened yet: it is an :class:`~medtwin.record.Event` with intent ``planned``. Of
+levels only those of :data:`DONE` can be planned: a heart rate is brought about by a walk, a glucose is what the model answers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
@@ -33,13 +39,18 @@ from medtwin.quantities.quantity import Kind
 from medtwin.quantities.units import conversion
 from medtwin.record import Event, Intent, Moment, Source, SourcePatient
 from medtwin.record.moment import Precision
-from medtwin.sources.times import instant
-from medtwin.twin.choice import Choice
+from medtwin.sources.times import clock, instant, span
+from medtwin.twin.choice import STRUCTURES, Choice, structure
 from medtwin.twin.doses import BASAL, LONG_ACTING
 
 DIALECT = "medtwin-scenario/1"
 LIMIT = 1 << 20  #: bytes of a scenario file
 MOST = 1000  #: planned events in one scenario
+DONE = ("heart_rate",)  #: levels that somebody brings about by doing something, for as long as it lasts
+WALKING = (
+    110.0  #: heart rate of a walk of which none is stated, 1/min; judgement: the middle of the walks of evidence.lives
+)
+_RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:bpm|/min)?\s*")
 _VALUE = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(\S.*?)?\s*")
 
 
@@ -50,6 +61,7 @@ class Planned(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     value: str
     at: str
     until: str | None = None
+    lasts: str | None = None
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -106,10 +118,10 @@ def events(scenario: Scenario, at: datetime, zone: str | None = None) -> tuple[E
 def _event(one: Planned, number: int, name: str, raw: str, at: datetime, zone: str | None) -> Event:
     where = f"events[{number}]"
     quantity = registry.get(one.quantity)
-    if quantity.kind not in (Kind.AMOUNT, Kind.RATE):
+    if quantity.kind not in (Kind.AMOUNT, Kind.RATE) and quantity.name not in DONE:
         raise FormatError(
             f"a plan of {one.quantity}, which is a {quantity.kind.value}", expected="something given, eaten or done",
-            where=where, remedy="see `medtwin quantities --kind amount`",
+            where=where, remedy="see `medtwin quantities --kind amount`; a walk is planned as a heart_rate",
         )  # fmt: skip
     found = _VALUE.fullmatch(one.value)
     if found is None or found[2] is None:
@@ -122,8 +134,17 @@ def _event(one: Planned, number: int, name: str, raw: str, at: datetime, zone: s
             f"{one.quantity} of {value:g} {quantity.unit}", expected=f"{quantity.low:g} to {quantity.high:g}",
             where=where,
         )  # fmt: skip
-    begin = instant(one.at, at, zone)
-    end = None if one.until is None else instant(one.until, at, zone)
+    begin = _when(one.at, at, at, zone)
+    if one.until is not None and one.lasts is not None:
+        raise FormatError("an end and a length", expected="until or lasts", where=where)
+    end = None if one.until is None else _when(one.until, at, begin, zone)
+    if one.lasts is not None:
+        end = begin + span(one.lasts)
+    if end is None and quantity.kind is Kind.LEVEL:
+        raise FormatError(
+            f"a plan of {one.quantity} without an end", expected="how long it lasts", where=where,
+            remedy="add `lasts: 45min`, or `until`",
+        )  # fmt: skip
     if begin < at:
         raise FormatError(
             f"a plan for {begin:%Y-%m-%d %H:%M} UTC, {(at - begin).total_seconds() / 60:.0f} min before the forecast",
@@ -139,13 +160,48 @@ def _event(one: Planned, number: int, name: str, raw: str, at: datetime, zone: s
     )  # fmt: skip
 
 
+def _when(text: str, at: datetime, after: datetime, zone: str | None) -> datetime:
+    """The UTC instant of a time; one of the clock (``14:00``) is the next of that name from ``after`` on."""
+    read = clock(text)
+    if read is None:
+        return instant(text, at, zone)
+    there = ZoneInfo(zone) if zone else UTC
+    day = after.astimezone(there).date()
+    found = [datetime.combine(day + timedelta(days=n), read, there).astimezone(UTC) for n in (0, 1)]
+    return max(found[0], after) if found[0] >= after.replace(second=0, microsecond=0) else found[1]
+
+
 def _moment(instant: datetime) -> Moment:
     return Moment(instant.astimezone(UTC).replace(tzinfo=None), Precision.FRACTION, 0)
 
 
-def planned(pairs: Sequence[tuple[str, str]], at: str, until: str | None = None, name: str = "what if") -> Scenario:
-    """A scenario of (quantity, value with unit) pairs, all ``at`` one time."""
-    return Scenario(DIALECT, [Planned(quantity, value, at, until) for quantity, value in pairs], name)
+def planned(
+    pairs: Sequence[tuple[str, str]], at: str, until: str | None = None, name: str = "what if",
+    walks: Sequence[str] = (),
+) -> Scenario:  # fmt: skip
+    """A scenario of (quantity, value with unit) pairs, all ``at`` one time, and of walks as they are typed."""
+    given = [Planned(quantity, value, at, until) for quantity, value in pairs]
+    return Scenario(DIALECT, [*given, *(walk(text, at) for text in walks)], name)
+
+
+def walk(text: str, at: str = "+0m") -> Planned:
+    """A walk as it is typed, ``[TIME/]DURATION[@RATE]``: ``45min``, ``14:00/45min``, ``+1h/30m@120bpm``.
+
+    Without a time it begins ``at``; without a rate the heart is taken to beat :data:`WALKING`. Raises :class:`FormatError`.
+    """
+    when, slash, rest = text.rpartition("/")
+    lasts, sign, rate = rest.partition("@")
+    beats = _RATE.fullmatch(rate)
+    if (sign and beats is None) or (slash and not when.strip()):
+        raise FormatError(f"the walk {text[:40]!r}", expected="[TIME/]DURATION[@RATE], such as 14:00/45min@110bpm")
+    span(lasts)
+    value = beats[1] if beats else f"{WALKING:g}"
+    return Planned("heart_rate", f"{value} /min", when.strip() or at, lasts=lasts.strip())
+
+
+def takers(quantity: str) -> tuple[str, ...]:
+    """Structures for people who inject insulin that take a quantity; the names that ``--model`` knows."""
+    return tuple(name for name in STRUCTURES if any(a.quantity == quantity for a in structure(name)[0].accepts))
 
 
 def plannable(choice: Choice) -> tuple[str, ...]:

@@ -98,6 +98,21 @@ def test_all_that_can_be_planned_is_looked_for(quantity, value):
     assert outcome(after([(120, 140)], other), made, LATER).carried == "otherwise"
 
 
+@pytest.mark.parametrize(
+    ("beats", "minutes", "carried"), [(112.0, 50, "carried out"), (75.0, 50, "otherwise"), (112.0, 150, "otherwise")]
+)
+def test_a_walk_is_asked_as_one_and_looked_for_while_it_lasts(beats, minutes, carried):
+    walk = fact(
+        "heart_rate", 110.0, NOW + timedelta(minutes=10), intent=Intent.PLANNED,
+        until=Moment.of(NOW + timedelta(minutes=55)),
+    )  # fmt: skip
+    made = decided(plan=(walk,))
+    assert made.question == "A walk of 45 min at a heart rate of 110 /min?"
+    found = outcome(after([(120, 140)], fact("heart_rate", beats, NOW + timedelta(minutes=minutes))), made, LATER)
+    assert found.carried == carried
+    assert outcome(after([]), made, NOW + timedelta(minutes=80)).carried == "open"  # its end was 25 minutes ago
+
+
 def test_long_acting_insulin_that_nobody_planned_is_another_day():
     given = [("insulin_bolus", 4.0, 10), ("insulin_long_acting", 20.0, 30)]
     events = [fact(quantity, value, NOW + timedelta(minutes=minute)) for quantity, value, minute in given]

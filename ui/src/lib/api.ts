@@ -367,6 +367,7 @@ export interface PlannedEvent {
   value: number;
   unit: string; // must be the quantity's own
   time: Time;
+  until?: Time | null; // the end of what lasts: a walk's heart rate
 }
 
 export interface WhatIfRequest {

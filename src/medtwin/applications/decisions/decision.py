@@ -30,12 +30,13 @@ Verdict = Literal["accepted", "changed", "refused"]
 
 
 class PlannedDose(msgspec.Struct, kw_only=True, frozen=True):
-    """What was planned: a quantity, how much, when."""
+    """What was planned: a quantity, how much, when; of what lasts (a walk's heart rate, a basal rate) until when."""
 
     quantity: str
     value: float
     unit: str
     time: datetime
+    until: datetime | None = None
 
 
 class Promise(msgspec.Struct, kw_only=True, frozen=True):
@@ -135,7 +136,8 @@ def decisions(store: Store, grant: Grant, record: Record) -> list[Decision]:
 def _dose(event: Event) -> PlannedDose:
     assert isinstance(event.value, float)
     unit = registry.get(event.quantity).unit
-    return PlannedDose(quantity=event.quantity, value=event.value, unit=unit, time=event.instant)
+    until = event.until.instant if event.until else None
+    return PlannedDose(quantity=event.quantity, value=event.value, unit=unit, time=event.instant, until=until)
 
 
 def _promise(forecast: Forecast) -> Promise:
@@ -148,7 +150,12 @@ def _promise(forecast: Forecast) -> Promise:
 def _question(doses: Sequence[PlannedDose]) -> str:
     if not doses:
         return "Leave everything as it is?"
-    said = ", ".join(
-        f"{one.value:g} {one.unit.replace('[iU]', 'U')} {registry.get(one.quantity).meaning.lower()}" for one in doses
-    )
+    said = ", ".join(_said(one) for one in doses)
     return f"{said[0].upper()}{said[1:]}?"
+
+
+def _said(dose: PlannedDose) -> str:
+    unit = dose.unit.replace("[iU]", "U")
+    if dose.quantity == "heart_rate" and dose.until is not None:
+        return f"a walk of {(dose.until - dose.time).total_seconds() / 60:.0f} min at a heart rate of {dose.value:g} {unit}"
+    return f"{dose.value:g} {unit} {registry.get(dose.quantity).meaning.lower()}"

@@ -4,6 +4,7 @@ Of an accepted or changed decision the promise is the future with the plan, if t
 of a refusal it is the future without. Where the record shows something else, or other food or insulin within the hours
 that were promised, the outcome is told and not counted: the promise was of another day. A planned dose may have been given
 up to NEAR before the futures were made, if it was recorded after the decision: one recorded earlier is in both futures.
+A walk counts as done where a heart rate near the planned one was read from NEAR before its beginning to NEAR after its end.
 
 The surprise is the place of each reading in its promised distribution (0 to 1, the probability integral transform), by linear
 interpolation between the promised quantiles; beyond 5 and 95 % it says so and no more. Readings of one decision belong
@@ -112,7 +113,7 @@ def _carried(record: Record, decision: Decision, end: datetime, at: datetime) ->
         else:
             matched.add(found.id)
     if missing:
-        last = max(dose.time for dose in missing)
+        last = max(_over(dose) for dose in missing)
         if at < last + NEAR:
             return "open", "its time has not come, or is not over"
         other = [e for e in given if e.quantity in {dose.quantity for dose in missing} and e.id not in matched]
@@ -132,7 +133,7 @@ def _carried(record: Record, decision: Decision, end: datetime, at: datetime) ->
 
 def _given(record: Record, decision: Decision, end: datetime, at: datetime) -> list[Event]:
     """What may be the planned doses, or more than them, as far as known at ``at``."""
-    last = max((dose.time + NEAR for dose in decision.planned), default=end)
+    last = max((_over(dose) + NEAR for dose in decision.planned), default=end)
     until = min(max(end, last), at) + timedelta(seconds=1)
     kinds = {*GIVEN, *(dose.quantity for dose in decision.planned)}
     kept = max((e.recorded for e in record.of("note") if e.key == decision.id), default=None)
@@ -145,9 +146,14 @@ def _given(record: Record, decision: Decision, end: datetime, at: datetime) -> l
 def _matches(event: Event, dose: PlannedDose) -> bool:
     assert isinstance(event.value, float)
     return (
-        event.quantity == dose.quantity and abs(event.instant - dose.time) <= NEAR
+        event.quantity == dose.quantity and dose.time - NEAR <= event.instant <= _over(dose) + NEAR
         and abs(event.value - dose.value) <= LIKE * max(abs(dose.value), 1e-9)
     )  # fmt: skip
+
+
+def _over(dose: PlannedDose) -> datetime:
+    """When it is done: a dose at once, a walk at its end."""
+    return dose.until if dose.quantity == "heart_rate" and dose.until is not None else dose.time
 
 
 def _placed(event: Event, promise: Promise) -> Reading:

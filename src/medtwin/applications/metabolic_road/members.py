@@ -7,7 +7,7 @@ What the drugs do is drawn too: the same HbA1c under strong drugs is another per
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,10 +21,12 @@ from medtwin.physiology.beta_cells import BetaCells
 from medtwin.physiology.haemoglobin import Haemoglobin, settled
 from medtwin.physiology.metabolism import metabolism
 from medtwin.physiology.model import draw
+from medtwin.physiology.organ_fat import OrganFat, OrganFatParameters
+from medtwin.physiology.organ_fat import settled as settled_fat
 
-YEARS = BetaCells()
+YEARS, FAT = BetaCells(), OrganFat()
 DRAWN, WEEK = 12000, 7.0
-BEFORE, TREATED = 468, 52  #: weeks
+SETTLING, BEFORE, TREATED = 52, 468, 52  #: weeks
 LABORATORY, MODEL_HBA1C = 0.2, 0.2  #: points of HbA1c: a laboratory, and what the model leaves out. Judgement
 SENSOR_MEAN = 12.0  #: mg/dL, a sensor's mean against a year's mean. Judgement
 FEEDBACK, FEEDBACK_SPREAD = 95.0, 0.25  #: kcal/d per kg: Polidori2016, about 100; spread: judgement
@@ -48,10 +50,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Members:
-    """Equally likely persons: parameters of ``metabolism``, states of beta cells now; ``effective``: draws that count."""
+    """Equally likely persons: parameters of ``metabolism``, states of beta cells and of fat now; ``effective``: draws that
+    count."""
 
     parameters: Any
     cells: Any
+    fat: Any
     incretin: str
     effective: float
 
@@ -63,13 +67,15 @@ def members(person: Person, count: int = 400, seed: int = 0, drawn: int = DRAWN)
             "neither HbA1c nor sensor glucose", remedy="ingest or state one: medtwin state PATIENT hba1c '7.4 %'"
         )
     incretin = "tirzepatide" if "tirzepatide" in person.daily else "semaglutide"
-    parameters, cells, hba1c, healthy = lived(person, incretin, drawn, seed)
-    deviation = jnp.where(healthy, 0.0, jnp.inf)
+    every = lived(person, incretin, drawn, seed)
+    deviation = jnp.zeros(drawn)
     if person.hba1c is not None:
-        deviation += ((hba1c - person.hba1c) / (LABORATORY**2 + MODEL_HBA1C**2) ** 0.5) ** 2
+        deviation += ((every.hba1c - person.hba1c) / (LABORATORY**2 + MODEL_HBA1C**2) ** 0.5) ** 2
     if person.sensor_mean is not None:
-        deviation += ((cells.glucose - person.sensor_mean) / SENSOR_MEAN) ** 2
-    weight = np.exp(-0.5 * np.asarray(deviation, float))
+        deviation += ((every.cells.glucose - person.sensor_mean) / SENSOR_MEAN) ** 2
+    weight = np.where(
+        every.healthy, np.exp(-0.5 * np.asarray(deviation, float)), 0.0
+    )  # one that left the numbers is not healthy
     effective = float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
     if effective < 20:
         raise AnalysisError(
@@ -78,15 +84,27 @@ def members(person: Person, count: int = 400, seed: int = 0, drawn: int = DRAWN)
         )  # fmt: skip
     rank = (np.arange(count) + np.random.default_rng(seed).random()) / count
     chosen = jnp.asarray(np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), rank), drawn - 1))
-    picked, now = jax.tree.map(lambda x: x[chosen], (parameters, cells))
-    return Members(picked, now, incretin, effective)
+    picked, now, held = jax.tree.map(lambda x: x[chosen], (every.parameters, every.cells, every.fat))
+    return Members(picked, now, held, incretin, effective)
+
+
+@dataclass(frozen=True)
+class Lived:
+    """Draws before any weighting: parameters, beta cells and fat now, settled HbA1c now (%), whether healthy ten years ago,
+    and weeks since diagnosis."""
+
+    parameters: Any
+    cells: Any
+    fat: Any
+    hba1c: Any
+    healthy: Any
+    weeks: Any
 
 
 def lived(
-    person: Person, incretin: str, count: int, seed: int, longest: float = float("inf")
-) -> tuple[Any, Any, Any, Any]:
-    """Draws before any weighting: parameters, beta cells now, settled HbA1c now (%), and who may count: healthy ten years
-    ago, and with diabetes for at most ``longest`` weeks."""
+    person: Person, incretin: str, count: int, seed: int, change: Callable[[Any], Any] = lambda drawn: drawn
+) -> Lived:
+    """So many draws, lived to the present. ``change`` may put other parameters into them."""
     coupled = metabolism(incretin)
     known = {**person.covariates, "body_weight": person.weight, "type_2_diabetes": 1.0}
     parameters = draw(coupled, jax.random.key(seed), count, known)
@@ -95,39 +113,57 @@ def lived(
         parameters,
         **{name: value + jnp.zeros(count) for name, value in vars(parameters).items()},
     )
-    parameters = replace(
-        parameters,
-        target_sensitivity=TARGET * jnp.exp(TARGET_SPREAD * normal[0]),
-        appetite_feedback=FEEDBACK * jnp.exp(FEEDBACK_SPREAD * normal[1]),
+    parameters = change(
+        replace(
+            parameters,
+            target_sensitivity=TARGET * jnp.exp(TARGET_SPREAD * normal[0]),
+            appetite_feedback=FEEDBACK * jnp.exp(FEEDBACK_SPREAD * normal[1]),
+        )
     )
     before = person.weight - jnp.maximum(GAINED + GAINED_SPREAD * normal[2], 0.0)
     effects = steady(coupled, parameters, person.daily)
-    years = of_cells(coupled, parameters)
-    rest = YEARS.initial(replace(years, starting_weight=before))
+    years, organs = of_cells(coupled, parameters), of_model(coupled, parameters, FAT)
+    fat = settled_fat(organs, before)
+    rest = YEARS.initial(replace(burdened(years, fat, organs), starting_weight=before))
+    (rest, fat), _ = months((rest, fat), years, organs, jnp.broadcast_to(before, (SETTLING, count)))
     share = jnp.linspace(0.0, 1.0, BEFORE + TREATED)[:, None]
     path = before[None, :] + share * (person.weight - before)[None, :]
-    cells, untreated = months(rest, years, path[:BEFORE])
+    now, untreated = months((rest, fat), years, organs, path[:BEFORE])
     treated = replace(
         years,
         production_factor=effects["glucose_production_factor"],
         excretion_clearance=effects["glucose_excretion_clearance"],
         secretion_factor=effects["incretin_secretion_factor"] * effects["sulfonylurea_secretion_factor"],
     )
-    cells, _ = months(cells, treated, path[BEFORE:])
+    (cells, fat), _ = months(now, treated, organs, path[BEFORE:])
     red = of_model(coupled, parameters, Haemoglobin())
     hba1c = Haemoglobin().observe(jnp.asarray(0.0), settled(red, cells.glucose), red)["hba1c"]
     weeks = untreated + jnp.where(untreated > 0, TREATED, 0)  # treated is diagnosed, whatever the drugs reach
-    return parameters, cells, hba1c, (rest.glucose < DIABETES) & (weeks <= longest)
+    return Lived(parameters, cells, fat, hba1c, rest.glucose < DIABETES, weeks)
+
+
+def burdened(years: Any, fat: Any, organs: OrganFatParameters) -> Any:
+    """The parameters of beta cells as fat of liver and pancreas moves them: the wires of ``metabolism``."""
+    seen = FAT.observe(jnp.asarray(0.0), fat, organs)
+    return replace(
+        years,
+        production_factor=years.production_factor * seen["hepatic_production_factor"],
+        secretion_factor=years.secretion_factor * seen["awake_beta_cells"],
+        function_loss=years.function_loss * seen["acid_loss_factor"],
+        death_of_work=years.death_of_work * seen["cell_death_factor"],
+    )
 
 
 @eqx.filter_jit
-def months(state: Any, parameters: Any, weight: Any) -> tuple[Any, Any]:
-    """Beta cells after weeks of these weights ``(weeks, members)``, and how many weeks were above ``DIAGNOSED``."""
+def months(state: Any, years: Any, organs: OrganFatParameters, weight: Any) -> tuple[Any, Any]:
+    """Beta cells and fat after weeks of these weights ``(weeks, members)``, and how many weeks were above ``DIAGNOSED``."""
 
     def week(carry: Any, held: Any) -> tuple[Any, None]:
-        now, above = carry
-        after = YEARS.step(jnp.asarray(0.0), jnp.asarray(WEEK), now, parameters, {"body_weight": held})
-        return (after, above + (after.glucose > DIAGNOSED).astype(above.dtype)), None
+        (cells, fat), above = carry
+        zero, span, given = jnp.asarray(0.0), jnp.asarray(WEEK), {"body_weight": held}
+        fat = FAT.step(zero, span, fat, organs, given)
+        cells = YEARS.step(zero, span, cells, burdened(years, fat, organs), given)
+        return ((cells, fat), above + (cells.glucose > DIAGNOSED).astype(above.dtype)), None
 
     return jax.lax.scan(week, (state, jnp.zeros(weight.shape[1])), weight)[0]
 

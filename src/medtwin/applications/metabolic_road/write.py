@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 import medtwin
-from medtwin.applications.metabolic_road.road import STEADY, Course, Road
+from medtwin.applications.metabolic_road.road import MISSED, MOST, STEADY, TRIED_MONTHS, Course, Road
+from medtwin.applications.metabolic_road.step_down import StepDown
 from medtwin.reports.document import Block, Box, Document, Figure, Heading, Listing, Paragraph, Table
 from medtwin.reports.figures.axis import Axis, labels, spread
 from medtwin.reports.figures.drawing import Line, Polygon, Polyline, Scene, Shape, Stroke, Text, series
@@ -18,14 +19,15 @@ SYNTHETIC = "SYNTHETIC DATA"
 FOOTER = "medtwin road. Research software: not a medical device, and no advice on treatment."
 LIMITS = (
     "Research output. It is no treatment decision: never stop or start a drug because of it.",
-    "Bands (90 %) hold what differs between persons who fit the same few measurements. That the equations are wrong is not in "
-    "them: docs/evidence/road.md compares them with trials.",
-    f"HbA1c and the chance by the model are withheld once weight has moved by more than {STEADY:g} kg (median): beyond, the "
-    "model fell far short of what weight loss does to HbA1c in trials.",
+    "Bands (90 %) hold what differs between persons who fit the same few measurements, a laboratory's error and, where weight "
+    f"has moved, {MISSED:g} points by which the model missed trials that it had not seen: docs/evidence/road.md.",
+    "HbA1c and the chance are withheld where no trial stands behind the model: weight more than "
+    f"{STEADY:g} kg above today's (median) or more than {MOST:g} kg below, or moved weight beyond {TRIED_MONTHS} months. "
+    "Insulin, surgery and diabetes of more than ten years are not modelled.",
     "What DiRECT saw is of a trial, not of this person: people with diabetes for less than six years and without insulin, "
     "one year after a total diet replacement, by the weight that they had lost.",
     "The chance, where shown, counts HbA1c below 6.5 % at the end, with every glucose-lowering drug away for the last three "
-    "months. Its interval is of the number of draws only.",
+    "months. Its interval is of the number of draws and of what the model missed in trials.",
     "Appetite answers weight lost (about 95 kcal a day per kg): a fall of intake is the effort that is kept up, and what is "
     "really eaten comes nearer to the usual with every kilogram.",
     "Walking counts by its energy only. Sides of drugs, hypoglycaemia, dropping out and illness are not modelled.",
@@ -51,8 +53,8 @@ def _cell(levels: np.ndarray) -> str:
 
 
 def chance(course: Course) -> str:
-    """By the model where it holds, and what the trial saw, in words."""
-    said = ["withheld by the model"]
+    """By the model where trials stand behind it, and what DiRECT saw, in words."""
+    said = [f"withheld by the model: {course.withheld}"]
     if course.chance is not None and course.chance_interval is not None:
         low, high = course.chance_interval
         said = [f"{100 * course.chance:.0f} % by the model ({100 * low:.0f} to {100 * high:.0f} %)"]
@@ -65,7 +67,42 @@ def chance(course: Course) -> str:
     return "; ".join(said)
 
 
-def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at: datetime | None = None) -> Document:
+STEP_HEAD = ("stopped", "below 6.5 %, chance", "below 7.0 %, chance", "HbA1c at the end, %", "weight, kg")
+
+
+def step_rows(ranked: StepDown) -> tuple[tuple[str, ...], ...]:
+    """One line a drug, the best first, after that of all drugs kept."""
+    made = []
+    for step in ([ranked.kept] if ranked.kept else []) + list(ranked.steps):
+        shares = [
+            f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+            for share, (low, high) in zip(step.chances, step.intervals, strict=True)
+        ]
+        ends = [f"{middle:.1f} ({low:.1f} to {high:.1f})" for low, middle, high in (step.hba1c, step.weight)]
+        made.append((step.stopped or "none", *shares, *ends))
+    return tuple(made)
+
+
+def order(ranked: StepDown) -> str:
+    """Which drug first, in words, and how sure that is."""
+    if not ranked.steps:
+        return f"Which drug to stop first is withheld: {ranked.withheld}."
+    first, second = ranked.steps[:2]
+    said = f"By the model {first.stopped} first: HbA1c stays below 7.0 % with {100 * first.chances[1]:.0f} %, "
+    said += f"against {100 * second.chances[1]:.0f} % when {second.stopped} is stopped"
+    if first.least is not None:
+        said += f"; of all drugs it is missed least by {100 * first.least:.0f} % of the drawn persons"
+    return said + ("." if ranked.clear else ". The two are as good as equal.")
+
+
+def document(
+    road: Road,
+    patient: str,
+    plan_words: str,
+    synthetic: bool,
+    made_at: datetime | None = None,
+    ranked: StepDown | None = None,
+) -> Document:
     """Headings, sentences, figures and a table."""
     blocks: list[Block] = [Heading(f"The road of {patient}", 1)]
     if synthetic:
@@ -77,17 +114,22 @@ def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at
             f"{chance(road.as_now)}.", strong=True,
         ),
         Figure(figure(road, "weight", "Weight, kg"), "Weight. Line: median; band: 90 %. Dashed, orange: under the plan."),
-        Figure(figure(road, "hba1c", "HbA1c, %"), "HbA1c with a laboratory's error, where the model holds. Fine line: 6.5 %."),
+        Figure(
+            figure(road, "hba1c", "HbA1c, %"),
+            "HbA1c with a laboratory's error, where trials stand behind it. Fine line: 6.5 %.",
+        ),
         Box("What this is not", LIMITS, "caution"),
         Table(
             caption="Median and 90 % interval", head=("month", "weight as now, kg", "planned", "HbA1c as now, %", "planned"),
             rows=rows(road), numbers=frozenset((1, 2, 3, 4)),
         ),
+        *_stepped(ranked),
         Heading("How it was calculated"),
         Listing((
             "Persons are drawn from the prior, live ten years up to the present weight, and are weighted by the newest HbA1c "
             f"and the mean of the sensor; {road.effective:.0f} independent draws count.",
-            "Weight: Hall 2011 with appetite's answer. Beta cells: Yildirim 2023. HbA1c: red cells of twelve ages. Drugs: "
+            "Weight: Hall 2011 with appetite's answer. Fat of liver and pancreas: after Taylor, two numbers fitted to DiRECT's "
+            "first year. Beta cells: Yildirim 2023. HbA1c: red cells of twelve ages. Drugs: "
             "docs/evidence/drugs.md.",
         )),
     ]  # fmt: skip
@@ -96,6 +138,16 @@ def document(road: Road, patient: str, plan_words: str, synthetic: bool, made_at
         title=f"The road of {patient}", label=SYNTHETIC if synthetic else "", footer=FOOTER,
         made_at=f"{stamp:%Y-%m-%dT%H:%M:%SZ}", version=medtwin.__version__, blocks=tuple(blocks),
     )  # fmt: skip
+
+
+def _stepped(ranked: StepDown | None) -> list[Block]:
+    if ranked is None:
+        return []
+    made: list[Block] = [Heading("Which drug to stop first"), Paragraph(order(ranked))]
+    if ranked.steps:
+        caption = "Each drug stopped under the plan, all others kept; 95 % intervals of chances, 90 % of values"
+        made.append(Table(caption=caption, head=STEP_HEAD, rows=step_rows(ranked), numbers=frozenset((1, 2, 3, 4))))
+    return made
 
 
 def figure(road: Road, what: str, title: str) -> Scene:
@@ -133,9 +185,11 @@ def figure(road: Road, what: str, title: str) -> Scene:
     return Scene(width=720.0, height=232.0, title=title, description=said, shapes=tuple(shapes))
 
 
-def save(road: Road, patient: str, plan_words: str, synthetic: bool, path: Path) -> None:
+def save(
+    road: Road, patient: str, plan_words: str, synthetic: bool, path: Path, ranked: StepDown | None = None
+) -> None:
     """One file, .html or .pdf by its name."""
-    made = document(road, patient, plan_words, synthetic)
+    made = document(road, patient, plan_words, synthetic, ranked=ranked)
     if path.suffix.lower() == ".pdf":
         from medtwin.reports.pdf import paginated
 

@@ -15,6 +15,7 @@ class PlannedEvent(Struct, kw_only=True, forbid_unknown_fields=True):
     value: float
     unit: str
     time: datetime
+    until: datetime | None = None  #: the end of what lasts: a walk's heart rate, a meal
 
 
 class WhatIfRequest(Struct, kw_only=True, forbid_unknown_fields=True):

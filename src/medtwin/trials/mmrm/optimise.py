@@ -84,7 +84,13 @@ def _search(layout: Layout, structure: Structure, theta: Array, where: str, *, r
                     where=where, remedy="the structure says more than the data can: name simpler ones as fall-backs",
                 )  # fmt: skip
             return Optimum(at, now, spread, iteration, decrement)
-        step *= min(1.0, LONGEST / float(np.abs(step).max()))
+        longest = float(np.abs(step).max())
+        if longest == 0.0:
+            raise AnalysisError(
+                "a flat likelihood: the data say nothing of a variance parameter", expected="data that speak of each",
+                where=where, remedy="the structure says more than the data can: name simpler ones as fall-backs",
+            )  # fmt: skip
+        step *= min(1.0, LONGEST / longest)
         slope = float(now.gradient @ step)
         length = 1.0
         for _ in range(40):

@@ -1,0 +1,115 @@
+"""Who an HL7v2 message is about (PID), and what it says of identities (MRG; A24, A37, A40 and their kin).
+
+A person's key is (assigning authority, identifier) of PID-3: the repetition with type code MR or PI, else the first. Where no
+authority stands, the sending facility or application is the system, so that two systems' bare numbers never meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medtwin.record.event import Code, SourcePatient
+from medtwin.record.moment import Moment
+from medtwin.record.store import Demographics
+from medtwin.sources.hl7v2_context import Context
+from medtwin.sources.hl7v2_message import Message, Repeat, Segment
+from medtwin.sources.hl7v2_tables import SEX
+from medtwin.sources.hl7v2_times import moment
+from medtwin.sources.item import Identity, Intake, Item, Same
+
+#: merge or change of a person's identifier: MRG-1 is the old key, PID-3 the one that stands (chapter 3)
+MERGES = frozenset(("A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"))
+#: of accounts and visits only: whoever is meant stays the same person
+ACCOUNTS = frozenset(("A35", "A41", "A42", "A44", "A45", "A48", "A49", "A50", "A51"))
+
+
+def sender(message: Message, intake: Intake) -> str:
+    """The sending system: what the user states, else MSH-3 (application), else MSH-4 (facility)."""
+    header = message.header
+    return (intake.source or header.text(3) or header.text(4) or "hl7v2")[:80]
+
+
+def _system(identifier: Repeat, message: Message, intake: Intake) -> str:
+    """CX-4, assigning authority: its OID or other universal id where one stands, else its namespace; CX-6 after it."""
+    if intake.source:
+        return intake.source
+    universal, kind = identifier.text(4, 2), identifier.text(4, 3).upper()
+    if universal and kind == "ISO":
+        return f"urn:oid:{universal}"
+    named = identifier.text(4) or universal or identifier.text(6)
+    return named or message.header.text(4) or message.header.text(3) or "hl7v2"
+
+
+def key_of(field: list[Repeat], message: Message, intake: Intake) -> SourcePatient | None:
+    held = [identifier for identifier in field if identifier.text()]
+    for wanted in (("MR",), ("PI",), ()):
+        for identifier in held:
+            if not wanted or identifier.text(5).upper() in wanted:
+                return SourcePatient(_system(identifier, message, intake)[:160], identifier.text()[:160])
+    return None
+
+
+def owner(person: Segment, message: Message, intake: Intake) -> SourcePatient | None:
+    """PID-3, else PID-2, else PID-4 (both deprecated since 2.3.1, and still the only ones that some systems fill)."""
+    for field in (3, 2, 4):
+        found = key_of(person.repeats(field), message, intake)
+        if found is not None:
+            return found
+    return None
+
+
+def demographics(person: Segment, message: Message, intake: Intake) -> Demographics:
+    name = person.first(5)
+    words = [name.text(2), name.text(3), name.text(1)]
+    born = _born(person)
+    identifiers = [
+        SourcePatient(_system(one, message, intake), one.text())
+        for field in (3, 2, 4)
+        for one in person.repeats(field)
+        if one.text()
+    ]
+    return Demographics(
+        name=" ".join(word for word in words if word)[:200], birth_date=born.text[:10] if born is not None else "",
+        sex=SEX.get(person.text(8).upper(), ""), identifiers=tuple(dict.fromkeys(identifiers)),
+    )  # fmt: skip
+
+
+def _born(person: Segment) -> Moment | None:
+    from medtwin.errors import FormatError
+
+    try:
+        return moment(person.text(7))
+    except FormatError:
+        return None
+
+
+def sex(person: Segment, context: Context) -> Iterator[Item]:
+    """Administrative sex as a fact that holds from birth, as the FHIR reader has it."""
+    code = SEX.get(person.text(8).upper())
+    born = moment(person.text(7)[:8])
+    if code is not None and born is not None:
+        yield context.facts.coded(
+            "sex", Code("http://hl7.org/fhir/administrative-gender", code, code), born, "PID#sex",
+            context.where(person), text=code,
+        )  # fmt: skip
+
+
+def identities(segments: list[Segment], message: Message, intake: Intake) -> Iterator[Identity]:
+    """What a message says of who is whom: merges by MRG, links (A24) and unlinks (A37) of two PIDs."""
+    trigger = message.type[1]
+    people = [one for one in segments if one.name == "PID"]
+    if trigger in ("A24", "A37") and len(people) == 2:
+        first, second = (owner(one, message, intake) for one in people)
+        if first is not None and second is not None and first != second:
+            yield Identity(Same.LINKED if trigger == "A24" else Same.UNLINKED, first, second, trigger)
+        return
+    if trigger not in MERGES:
+        return
+    stands: SourcePatient | None = None
+    for one in segments:
+        if one.name == "PID":
+            stands = owner(one, message, intake)
+        elif one.name == "MRG" and stands is not None:
+            gone = key_of(one.repeats(1), message, intake) or key_of(one.repeats(4), message, intake)
+            if gone is not None and gone != stands:
+                yield Identity(Same.MERGED, stands, gone, trigger)

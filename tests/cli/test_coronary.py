@@ -1,0 +1,68 @@
+"""medtwin coronary: tables for people, JSON for programs, errors that tell the way out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from medtwin.cli.main import app
+
+TREE = {
+    "dialect": "medtwin-vessel-tree/1", "label": "one lesion", "synthetic": True, "aortic_pressure_mmhg": 93,
+    "segments": [
+        {"name": "LAD", "parent": None, "arc_length_mm": [0, 10, 14, 18, 60], "radius_mm": [1.8, 1.8, 0.9, 1.8, 1.8],
+         "reference_radius_mm": 1.8}
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def coronary(tmp_path):
+    path = tmp_path / "tree.json"
+    path.write_text(json.dumps(TREE))
+
+    def run(verb, *arguments, code=0):
+        line = ["coronary", verb, str(path), "--samples", "100", *arguments]
+        result = CliRunner().invoke(app, line, env={"COLUMNS": "160"})
+        assert result.exit_code == code, f"{result.stdout}{result.stderr}{result.exception!r}"
+        return result
+
+    return run
+
+
+def test_flow(coronary):
+    said = json.loads(coronary("flow", "--mass", "60", "--json").stdout)
+    assert said["schema"] == "medtwin/coronary-flow/1"
+    assert said["synthetic"] is True
+    (segment,), (lesion,) = said["segments"], said["lesions"]
+    assert len(segment["ffr"]) == 5
+    assert segment["ffr_low"][-1] < segment["ffr"][-1] < segment["ffr_high"][-1]
+    assert lesion["diameter_stenosis"] == pytest.approx(50.0)
+    assert said["outlets"]["LAD"]["median"] == pytest.approx(segment["ffr"][-1])
+    shown = coronary("flow", "--mass", "60")
+    assert "(SYNTHETIC DATA)" in shown.stdout
+    assert "chance of 0.80 or less" in shown.stdout
+    assert "It would narrow most by" in shown.stdout
+    assert "Research output" in shown.stderr
+
+
+def test_plan(coronary):
+    said = json.loads(coronary("plan", "--mass", "60", "--json").stdout)
+    assert [one["words"] for one in said["options"]] == ["no stent", "LAD 8 to 20 mm"]
+    assert said["options"][1]["gain"]["median"] > 0
+    assert "chance best" in coronary("plan", "--mass", "60", "--stent", "LAD:11-17:3.5").stdout
+
+
+def test_the_example_of_the_documentation_runs(tmp_path):
+    text = (Path(__file__).resolve().parents[2] / "docs/coronary.md").read_text()
+    path = tmp_path / "tree.json"
+    path.write_text(text.split("```json\n")[1].split("```")[0])
+    made = CliRunner().invoke(app, ["coronary", "flow", str(path), "--json"])
+    assert json.loads(made.stdout)["lowest"] == "LAD"
+
+
+def test_what_is_missing_is_said_with_the_way_out(coronary):
+    assert "--mass GRAMS" in coronary("flow", code=1).stderr
+    assert "within 0 to 60 mm" in coronary("plan", "--mass", "60", "--stent", "LAD:50-70", code=1).stderr
+    assert "no segment 'RCA'" in coronary("plan", "--mass", "60", "--stent", "RCA:5-7", code=1).stderr
