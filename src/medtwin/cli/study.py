@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
         "medtwin evaluate anna ben --quantity glucose --horizons 30m,60m --train 0.7",
         "medtwin evaluate anna --json > evaluation.json",
         "medtwin evaluate anna --markdown evaluation.md",
+        "medtwin evaluate --table people.csv --mapping people.yaml --leave-out pulmonary_wedge_pressure --json",
     )  # fmt: skip
     command(
         app, check_models,
@@ -33,11 +34,27 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    patients: Annotated[list[str], typer.Argument(metavar="PATIENT...", help="Whose data.")],
+    patients: Annotated[
+        list[str] | None, typer.Argument(metavar="PATIENT...", help="Whose data; nobody where a table is given.")
+    ] = None,
     quantity: Annotated[str, typer.Option("--quantity", metavar="NAME", help="What is forecast.")] = "glucose",
     horizons: Annotated[str, typer.Option("--horizons", metavar="SPANS", help="How far ahead.")] = "30m,60m",
     train: Annotated[float, typer.Option("--train", metavar="SHARE", help="Share of time before the test.")] = 0.7,
     to: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the page here too.")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="FILE", help="A CSV of people's haemodynamics instead of patients."),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", help="Which variable of the table is which quantity, in what unit."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave-out", metavar="NAME", help="A quantity that is predicted from the others; may be repeated."
+        ),
+    ] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -45,7 +62,17 @@ def evaluate(
 
     No look-ahead: each forecast uses what was known when its reading was. RMSE, MAE and CRPS of medians and quantiles,
     and how many readings the 50 % and 90 % intervals held, beside persistence and a ridge autoregression.
+
+    With --table and --mapping: fit the circulation to each person of a table of pressures, flows and volumes, and predict
+    each quantity of --leave-out from the others, beside a cross-validated ridge regression.
     """
+    if people is not None or mapping is not None or leave_out:
+        if people is None or mapping is None or patients:
+            raise typer.BadParameter("--table and --mapping belong together, without patients", param_hint="--table")
+        _evaluate_table(people, mapping, leave_out or [], to, as_json)
+        return
+    if not patients:
+        raise typer.BadParameter("name patients, or a table by --table and --mapping", param_hint="PATIENT...")
     from medtwin.evidence import evaluation
     from medtwin.sources.times import spans
 
@@ -71,6 +98,35 @@ def evaluate(
     for line in evaluation.grades(found):
         typer.echo(line)
     for line in found.notes:
+        note(line)
+
+
+def _evaluate_table(people: Path, mapping: Path, leave_out: list[str], to: Path | None, as_json: bool) -> None:
+    import medtwin.twin  # noqa: F401 - 64 bit, and the compilation cache
+    from medtwin.evidence import haemodynamic_table
+
+    with progress("fitting", quiet=as_json) as _:
+        found = haemodynamic_table.evaluate(haemodynamic_table.read(people, mapping), leave_out)
+    if to is not None:
+        asked = " ".join(
+            [f"medtwin evaluate --table {people.name} --mapping {mapping}", *(f"--leave-out {q}" for q in leave_out)]
+        )
+        to.write_text(haemodynamic_table.markdown(found, asked))
+    if as_json:
+        emit("evaluate-table", haemodynamic_table.builtins(found))
+        return
+    rows = [
+        (one.quantity, s.method, s.n, f"{s.rmse:.2f} {one.unit}", f"{s.bias:+.2f}", f"{s.correlation:.2f}", f"{s.crps:.2f}",
+         f"{s.inside} of {s.n}", f"{s.low:.0%} to {s.high:.0%}")
+        for one in found.left_out for s in one.scores
+    ]  # fmt: skip
+    columns = ("left out", "method", "n", "RMSE", "bias", "r", "CRPS", "in 90 %", "95 % interval")
+    typer.echo(
+        f"{found.entered} of {found.people} people have at least {found.least} readings; "
+        f"mean squared standardised error of the fit {found.misfit:.3f}"
+    )  # fmt: skip
+    table(f"Predicted from the other readings ({people.name})", columns, rows, right=range(2, 9))
+    for line in (*found.withheld, *found.odd):
         note(line)
 
 

@@ -2,8 +2,8 @@
 
 A *cyclic* model is driven by something that depends on the phase of its cycle alone (the activation of the heart
 muscle). One cycle takes a fixed number of RK4 steps whatever its duration, so people with different periods run side
-by side, and the drive is a constant table of the program: three entries a step (its start, middle and end), computed
-once when the program is built.
+by side, and the drive is a table with three entries a step (its start, middle and end): a constant of the program where it
+is everybody's, computed once before the cycles where it is a person's own.
 
 ``settle`` runs a fixed number of cycles from a warm start and sums up the last of them (the one before it as well, by
 the same compiled body): mean, least and greatest value of what is watched. It costs the same for everybody, works in
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,8 @@ Watched = Mapping[str, Float[Array, "..."]]
 class Cyclic(Model):
     """Abstract: a model whose rates depend on time only through the phase of its cycle."""
 
+    personal: ClassVar[bool] = False  #: whether what drives the cycle depends on the person: :meth:`drive_of`
+
     @abc.abstractmethod
     def period(self, parameters: Any) -> Float[Array, "..."]:
         """Duration of one cycle, in model time."""
@@ -37,6 +39,10 @@ class Cyclic(Model):
     @abc.abstractmethod
     def drive(self, phase: Float[Array, "..."]) -> Any:
         """What drives the cycle at a phase (0 to 1): a tuple of arrays, the same for every person."""
+
+    def drive_of(self, phase: Float[Array, "..."], parameters: Any) -> Any:
+        """What drives the cycle of each person at a phase; what drives everybody's unless the model is ``personal``."""
+        return self.drive(phase)
 
     @abc.abstractmethod
     def driven(self, drive: Any, state: Any, parameters: Any) -> Any:
@@ -54,11 +60,19 @@ class Cycle(NamedTuple):
     open_by: Float[Array, "..."]
 
 
-def table(model: Cyclic, steps: int, dtype: Any) -> Any:
-    """The drive at the start, middle and end of each step of a cycle: constants of shape ``(steps, 3)``."""
-    with jax.ensure_compile_time_eval():
-        phase = jnp.asarray(np.arange(2 * steps) / (2.0 * steps))
-        values = jax.tree.map(lambda value: np.asarray(value, dtype), model.drive(phase))
+def table(model: Cyclic, steps: int, dtype: Any, parameters: Any = None) -> Any:
+    """The drive at the start, middle and end of each step of a cycle.
+
+    Constants of shape ``(steps, 3)``; of a ``personal`` model, whose ``parameters`` are needed, ``(steps, 3, ...)``.
+    """
+    if model.personal:
+        shape = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(parameters)))
+        phase = jnp.asarray(np.arange(2 * steps) / (2.0 * steps), dtype).reshape(-1, *(1 for _ in shape))
+        values = model.drive_of(phase, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (1, *shape)), parameters))
+    else:
+        with jax.ensure_compile_time_eval():
+            phase = jnp.asarray(np.arange(2 * steps) / (2.0 * steps))
+            values = jax.tree.map(lambda value: np.asarray(value, dtype), model.drive(phase))
     index = (2 * np.arange(steps)[:, None] + np.arange(3)) % (2 * steps)
     return jax.tree.map(lambda value: value[index], values)
 
@@ -86,7 +100,7 @@ def trace(model: Cyclic, state: Any, parameters: Any, *, steps: int) -> Any:
         after = stride(model, drive, h, current, parameters)
         return after, after
 
-    return jax.lax.scan(step, state, table(model, steps, _dtype(state)))[1]
+    return jax.lax.scan(step, state, table(model, steps, _dtype(state), parameters))[1]
 
 
 def settle(
@@ -99,7 +113,7 @@ def settle(
     watch: Callable[[Any], Watched] = lambda state: {},
 ) -> Cycle:
     """``cycles`` cycles from phase 0 of ``state``; the last one in sum. The cost is fixed: ``cycles * steps`` steps."""
-    rows, h = table(model, steps, _dtype(state)), model.period(parameters) / steps
+    rows, h = table(model, steps, _dtype(state), parameters), model.period(parameters) / steps
     scales = model.State(**{variable.name: variable.scale for variable in variables(model.State)})
 
     def step(carry: tuple[Any, Any, Any, Any], drive: Any) -> tuple[tuple[Any, Any, Any, Any], None]:

@@ -10,6 +10,7 @@ from medtwin.physiology.beta_cell_years import BetaCellYears
 from medtwin.physiology.body_weight import BodyWeight
 from medtwin.physiology.circulation import Circulation
 from medtwin.physiology.circulation_daily import CirculationDaily
+from medtwin.physiology.circulation_four_chambers import CirculationFourChambers
 from medtwin.physiology.coupled import Coupled
 from medtwin.physiology.drugs.incretins import Semaglutide, Tirzepatide
 from medtwin.physiology.drugs.metformin import Metformin
@@ -65,6 +66,7 @@ def all_models() -> tuple[Model, ...]:
         Tirzepatide(),
         Circulation(),
         CirculationDaily(),
+        CirculationFourChambers(),
         weight_and_glucose(),
     )
 
