@@ -30,8 +30,6 @@ from medtwin.twin.fleet_rows import Covariates, Layout, posed, together
 
 STRIDE = 2  #: intervals of the update in one tape
 SIZE = BLOCK  #: people of a batch, always: one compilation; more at once fall out of a core's cache
-#: One batch computes at a time, on all cores, while the next one is prepared.
-_ALONE = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Met:
 
 
 class Fold:
-    """Carries members of one model on. ``threads`` batches are at work: one computes, others are prepared or put away."""
+    """Carries members of one model on, ``threads`` batches at once: most of a batch runs on one core."""
 
     def __init__(self, model: Model, update: Update, threads: int = 2) -> None:
         self.model, self.update = model, update
@@ -116,10 +114,9 @@ class Fold:
                 tape = self._tape(lot, [member.step + steps for member in lot], steps)
                 covariates = [member.known(member.axis.piece(member.step)) for member in lot]
                 before = layout.batch(layout.unpacked([one.row for one in lot])[fill], np.asarray(tape.first))
-                with _ALONE:
-                    _, trace = run(update, together(self.model, [covariates[i] for i in fill]), before, tape)
-                    mean[own] = np.asarray(trace.predicted_mean[quantity])[-1, : len(lot)]
-                    sd[own] = np.asarray(trace.predicted_sd[quantity])[-1, : len(lot)]
+                _, trace = run(update, together(self.model, [covariates[i] for i in fill]), before, tape)
+                mean[own] = np.asarray(trace.predicted_mean[quantity])[-1, : len(lot)]
+                sd[own] = np.asarray(trace.predicted_sd[quantity])[-1, : len(lot)]
                 if progress is not None:
                     progress(len(own))
         return mean, sd
@@ -141,15 +138,13 @@ class Fold:
         layout = self.layout(covariates[0])
         problem = together(self.model, [covariates[i] for i in fill])
         if any(not member.row for member in members):
-            with _ALONE:
-                begun = layout.rows(start(self.update, problem, (SIZE,)))  # type: ignore[arg-type]
+            begun = layout.rows(start(self.update, problem, (SIZE,)))  # type: ignore[arg-type]
             for member, row in zip(members, layout.packed(begun[: len(members)]), strict=True):
                 member.row = member.row or row
         rows = layout.unpacked([member.row for member in members])
         before = layout.batch(rows[fill], np.asarray(tape.first))
-        with _ALONE:
-            after, trace = run(self.update, problem, before, tape)
-            moved = layout.rows(after)  # type: ignore[arg-type]
+        after, trace = run(self.update, problem, before, tape)
+        moved = layout.rows(after)  # type: ignore[arg-type]
         found: list[Met] = []
         for quantity, reading in tape.readings.items():
             met = trace.surprise[quantity]
