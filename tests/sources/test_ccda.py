@@ -343,3 +343,12 @@ def test_an_encoding_hides_no_document_type() -> None:
         parts(content, READER)
     with pytest.raises(FormatError):
         parts(declared("UTF-8").replace(b"<ClinicalDocument", hidden.encode() + b"<ClinicalDocument", 1), READER)
+
+
+def test_a_stated_source_keeps_two_authorities_apart() -> None:
+    first = parts(document(), READER, source="engine")[0].owner
+    second = parts(document().replace(b"1.2.840.9", b"1.2.840.10"), READER, source="engine")[0].owner
+    assert first == SourcePatient("urn:oid:1.2.840.9", "4711")
+    assert second == SourcePatient("urn:oid:1.2.840.10", "4711")
+    without = document().replace(b'root="1.2.840.9" ', b"")
+    assert parts(without, READER, source="engine")[0].owner == SourcePatient("engine", "4711")

@@ -89,12 +89,15 @@ def _identifiers(role: Element) -> list[SourcePatient]:
 
 
 def _owner(role: Element, intake: Intake) -> SourcePatient | None:
-    """The first id that is not a social security number, else the first one."""
+    """The first id that is not a social security number, else the first one.
+
+    Its root is its authority; the system that the user states is that of an id without a root.
+    """
     held = _identifiers(role)
     chosen = next((one for one in held if one.system != f"urn:oid:{_SSN}"), held[0] if held else None)
     if chosen is None or not chosen.value:
         return None
-    return SourcePatient(intake.source, chosen.value) if intake.source else chosen
+    return SourcePatient(intake.source, chosen.value) if intake.source and chosen.system == "urn:oid:" else chosen
 
 
 def _demographics(role: Element) -> Demographics:

@@ -1,7 +1,8 @@
 """Who an HL7v2 message is about (PID), and what it says of identities (MRG; A24, A37, A40 and their kin).
 
 A person's key is (assigning authority, identifier) of PID-3: the repetition with type code MR or PI, else the first. Where no
-authority stands, the sending facility or application is the system, so that two systems' bare numbers never meet.
+authority stands, the system that the user states (``--source``), else the sending facility or application is the system, so that
+two systems' bare numbers never meet; two authorities of one system stay two, whatever is stated.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ def sender(message: Message, intake: Intake) -> str:
 
 
 def _system(identifier: Repeat, message: Message, intake: Intake) -> str:
-    """CX-4, assigning authority: its OID or other universal id where one stands, else its namespace; CX-6 after it."""
-    if intake.source:
-        return intake.source
+    """CX-4, assigning authority: its OID or other universal id where one stands, else its namespace; CX-6 after it.
+
+    The system that the user states is that of identifiers without any: one number of two authorities is two people.
+    """
     universal, kind = identifier.text(4, 2), identifier.text(4, 3).upper()
     if universal and kind == "ISO":
         return f"urn:oid:{universal}"
     named = identifier.text(4) or universal or identifier.text(6)
-    return named or message.header.text(4) or message.header.text(3) or "hl7v2"
+    return named or intake.source or message.header.text(4) or message.header.text(3) or "hl7v2"
 
 
 def key_of(field: list[Repeat], message: Message, intake: Intake) -> SourcePatient | None:
