@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from medtwin.record.home import open_store
@@ -23,12 +24,16 @@ def test_a_listener_from_the_command_line(tmp_path: Path) -> None:
     with socket.create_connection(("127.0.0.1", begun["port"])) as sender:
         sender.sendall(framed(message(*result())))
         assert b"MSA|AA|1" in sender.recv(4096)
+        sender.sendall(framed(message("MRG|4712^^^HOSPITAL^MR", kind="ADT^A40")))
+        assert b"MSA|AA|1" in sender.recv(4096)
+    time.sleep(0.5)  # the facts follow; whether they were in time is said
     child.send_signal(signal.SIGTERM)
     rest, _ = child.communicate(timeout=30)
-    assert json.loads(rest)["received"] == 1
+    assert json.loads(rest)["received"] == 2
+    assert json.loads(rest)["waiting"] or "A40 of HOSPITAL" in json.loads(rest)["notes"][0]
     assert child.returncode == 0
     with open_store(home) as store:
         grant = store.issue_grant()
         (patient,) = store.patients(grant)
         waiting = json.loads(rest)["waiting"]
-        assert len(store.record(patient.id, grant).of("blood_glucose")) + waiting == 1
+        assert len(store.record(patient.id, grant).of("blood_glucose")) + waiting in (1, 2)

@@ -28,3 +28,52 @@ def test_a_stated_source_keeps_two_authorities_apart() -> None:
         for name in ("HOSP1", "HOSP2", "")
     }
     assert owners == {SourcePatient(name, "123") for name in ("HOSP1", "HOSP2", "engine")}
+
+
+# merges
+
+
+def a40(gone: str, stands: str, authority: str = "^^^HOSP^MR") -> bytes:
+    return message("ADT^A40", f"MRG|{gone}{authority}", pid=PID.replace("123", stands))
+
+
+def send(store: SqlStore, grant: Grant, *content: bytes) -> list[str]:
+    """The notes of all reports."""
+    return [note for one in content for note in ingest_bytes(one, "m.hl7", store, grant).notes]
+
+
+def people(store: SqlStore, grant: Grant) -> list[set[str]]:
+    return sorted(({key.value for key in entry.keys} for entry in store.patients(grant)), key=sorted)
+
+
+def admitted(*values: str) -> list[bytes]:
+    return [message("ADT^A08", pid=PID.replace("123", value)) for value in values]
+
+
+def test_a_merge_takes_the_keys_of_earlier_merges_along(store: SqlStore, grant: Grant) -> None:
+    notes = send(store, grant, *admitted("A", "B", "C"), a40("B", "A"), a40("A", "C"))
+    assert people(store, grant) == [{"A", "B", "C"}]
+    assert "2 keys of hosp-A belong to hosp-C" in notes[-1]
+
+
+def test_a_key_that_was_merged_away_takes_nobody_along(store: SqlStore, grant: Grant) -> None:
+    notes = send(store, grant, *admitted("A", "C", "D"), a40("A", "C"), a40("A", "D"))
+    assert people(store, grant) == [{"A", "D"}, {"C"}]
+    assert "1 other keys stay with hosp-C" in notes[-1]
+
+
+def test_what_a_person_undid_stays_undone_when_the_same_bytes_come_again(store: SqlStore, grant: Grant) -> None:
+    send(store, grant, *admitted("A", "B"), a40("B", "A"))
+    gone = SourcePatient("HOSP", "B")
+    store.unlink(gone, grant)
+    store.link(gone, "hosp-B", grant)
+    notes = send(store, grant, a40("B", "A"))
+    assert people(store, grant) == [{"A"}, {"B"}]
+    assert "nothing moves again" in notes[-1]
+
+
+def test_a_bare_key_of_a_merge_is_of_the_authority_of_the_one_that_stands() -> None:
+    (part,) = parts(a40("B", "A", ""), READER)
+    assert [one.gone for one in part.identities] == [SourcePatient("HOSP", "B")]
+    (part,) = parts(a40("B", "A", "^^^OTHER^MR"), READER)
+    assert [one.gone for one in part.identities] == [SourcePatient("OTHER", "B")]

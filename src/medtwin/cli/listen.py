@@ -38,7 +38,7 @@ def mllp(
 
     A message that is none is answered AR and kept in quarantine, one that cannot be kept AE: the sender has it still. Facts
     follow at once; after a crash the next start goes on where the last one was. Once a minute, and at the end, a line (with
-    --json a document) says what came in.
+    --json a document) says what came in, and what moved: a merge, a zone.
     """
     import asyncio
     import signal
@@ -49,12 +49,18 @@ def mllp(
 
     zone = known_zone(timezone) if timezone else None
 
+    told: list[str] = []
+
     def tell(listener: Listener) -> None:
-        said = status(listener)
+        said, notes = status(listener), listener.follower.standing.notes
+        fresh = [note for note in notes if note not in told]
+        told[:] = notes
         if as_json:
-            emit("listen", said)
+            emit("listen", {**said, "notes": fresh})
         else:
             typer.echo(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in said.items() if value != ""))
+            for note in fresh:
+                typer.echo(f"  {note}")
 
     async def run() -> None:
         with open_store(home) as store:

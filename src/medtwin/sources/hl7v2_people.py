@@ -112,6 +112,17 @@ def identities(segments: list[Segment], message: Message, intake: Intake) -> Ite
         if one.name == "PID":
             stands = owner(one, message, intake)
         elif one.name == "MRG" and stands is not None:
-            gone = key_of(one.repeats(1), message, intake) or key_of(one.repeats(4), message, intake)
+            gone = _gone(one, stands, message, intake)
             if gone is not None and gone != stands:
                 yield Identity(Same.MERGED, stands, gone, trigger)
+
+
+def _gone(merge: Segment, stands: SourcePatient, message: Message, intake: Intake) -> SourcePatient | None:
+    """MRG-1, else MRG-4; an identifier without an authority is of that of the key that stands (PID-3)."""
+    for field in (1, 4):
+        for wanted in ("MR", "PI", ""):
+            for one in merge.repeats(field):
+                if one.text() and (not wanted or one.text(5).upper() == wanted):
+                    bare = not (one.text(4) or one.text(4, 2) or one.text(6))
+                    return SourcePatient(stands.system if bare else _system(one, message, intake)[:160], one.text()[:160])
+    return None

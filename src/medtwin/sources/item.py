@@ -95,7 +95,7 @@ class Part:
     named: bool  #: whether the payload itself says who it is; otherwise the facts wait unassigned
     media_type: str
     people: tuple[tuple[SourcePatient, Demographics], ...] = field(default_factory=tuple)
-    identities: tuple[Identity, ...] = ()  #: said of the keys, carried out after the facts of the part are kept
+    identities: tuple[Identity, ...] = ()  #: said of the keys, carried out once, after the facts of the part are read
     keyed: str = ""  #: what its key rests on, in words for the report
 
 

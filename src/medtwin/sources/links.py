@@ -47,6 +47,7 @@ class Links:
         self.patients: dict[SourcePatient, str] = {}
         self.zones: dict[str, str | None] = {}  #: home zones of patients, where somebody stated one
         self.unsettled: set[str] = set()  #: patients whose facts state several zones
+        self.owed: set[str] = set()  #: raw bytes whose statements on keys began and did not end
         self.load()
 
     @classmethod
@@ -61,8 +62,8 @@ class Links:
     def load(self) -> None:
         try:
             entries = self.store.patients(self.grant)
-        except AccessDenied:  # a device may write without reading a worklist
-            entries = ()
+        except AccessDenied:  # a device may write without reading a worklist: it knows what it linked itself
+            return
         self.patients = {key: entry.id for entry in entries for key in entry.keys}
         self.zones = {entry.id: entry.zone for entry in entries}
 
@@ -120,11 +121,22 @@ class Links:
 
     def same(self, said: Identity, notes: list[str]) -> None:
         """Carry out what a source states of two of its keys; once done, the same statement does nothing again."""
+        self.load()  # a person may have moved a key since
         try:
             self._same(said, notes)
         except StoreError:
             self.load()  # somebody else moved a key meanwhile
             self._same(said, notes)
+
+    def remind(self, said: Identity, notes: list[str]) -> None:
+        """Name a statement of bytes that came before and that does not hold now: a person undid it, or intake was cut short."""
+        self.load()
+        stands, gone = self.patients.get(said.stands), self.patients.get(said.gone)
+        if (stands is not None and stands == gone) == (said.same is Same.UNLINKED):
+            notes.append(
+                f"{said.said} of {said.gone.system}: these bytes came before, so nothing moves again, and {said.gone.value} is a "
+                f"key of {gone or 'nobody'} now, {said.stands.value} of {stands or 'nobody'}; `medtwin assign` changes it"
+            )
 
     def _same(self, said: Identity, notes: list[str]) -> None:
         stands = self.link(said.stands, True, None, None, notes)
@@ -138,17 +150,36 @@ class Links:
         else:
             if before == stands or stands is None:
                 return
-            if before is not None:
-                self.store.unlink(said.gone, self.grant)
-                del self.patients[said.gone]
             chosen = stands
-        self.store.link(said.gone, chosen, self.grant)
-        self.patients[said.gone] = chosen
+        moving = [said.gone, *(self._follow(said, before) if before is not None else ())]
+        if before is not None and said.same is not Same.UNLINKED:
+            for key in moving:
+                self.store.unlink(key, self.grant)
+                del self.patients[key]
+        for key in moving:
+            self.store.link(key, chosen, self.grant)
+            self.patients[key] = chosen
         self.zones.setdefault(chosen, None)
+        many = f"{len(moving)} keys" if len(moving) > 1 else "a key"
+        left = sum(whose == before for whose in self.patients.values()) if before is not None else 0
         notes.append(
-            f"{said.said} of {said.gone.system}: a key of {before or 'nobody yet'} belongs to {chosen} now ({said.same}); "
-            "`medtwin assign --release` undoes it"
+            f"{said.said} of {said.gone.system}: {many} of {before or 'nobody yet'} "
+            f"belong{'s' if len(moving) == 1 else ''} to {chosen} now ({said.same}); `medtwin assign --release` undoes it"
+            + (f"; {left} other keys stay with {before}: look whose they are" if left and said.same is Same.MERGED else "")
         )
+
+    def _follow(self, said: Identity, before: str) -> list[SourcePatient]:
+        """The keys that were merged into ``gone`` before and so are where it goes.
+
+        They are the keys of the same system in the patient that was made for ``gone``. Where the patient was made for another
+        key, or a key is of another system, somebody else brought them together: they stay, and the report says it.
+        """
+        if said.same is not Same.MERGED or before not in self._names(said.gone):
+            return []
+        return [
+            key for key, whose in self.patients.items()
+            if whose == before and key.system == said.gone.system and key != said.gone
+        ]  # fmt: skip
 
     def settle(self, patient: str, stated: set[str], notes: list[str]) -> None:
         """The zone that all facts of a patient state becomes the patient's, where none is known."""
@@ -172,14 +203,17 @@ class Links:
 
     def _new(self, owner: SourcePatient) -> str:
         """An id for a new patient: the source's own where it is free, else with the source's mark."""
+        first, marked = self._names(owner)
+        return first if first and first not in set(self.patients.values()) else marked
+
+    @staticmethod
+    def _names(owner: SourcePatient) -> tuple[str, str]:
+        """The two ids that a patient made for a key may have; the first is empty where the key has no fit letters."""
         own = re.sub(r"[^A-Za-z0-9._-]+", "-", owner.value).strip("-.")[:64]
         short = re.sub(r"[^a-z0-9]+", "-", owner.system.lower()).strip("-")[:24]
-        taken = set(self.patients.values())
         if owner.system == "fhir" or owner.system.startswith("http"):
             first = own
         else:
             first = f"{short}-{own}"
-        if own and first not in taken:
-            return first
         mark = blake2b(f"{owner.system}|{owner.value}".encode(), digest_size=4).hexdigest()
-        return f"{first or short or 'patient'}-{mark}"
+        return first if own else "", f"{first or short or 'patient'}-{mark}"

@@ -155,7 +155,8 @@ class Run:
             return
         if part.keyed and (not part.named or part.owner not in self.links.patients):
             self.report.notes.append(f"{payload.name}: {part.keyed}")
-        if self.denied is None and part.owner in self.links.patients:  # many patients in one file go into few commits
+        again = False  #: whether these bytes, with what they state of keys, were taken in before
+        if self.denied is None and not part.identities and part.owner in self.links.patients:  # many patients in one file go into few commits
             later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
             raw = later.hash
             self.keeping.append(later)
@@ -163,8 +164,10 @@ class Run:
                 self.settle()
         else:  # a key that is new here may be one that no database can keep: that is told at once
             kept = self.store.keep_raw(part.raw, part.owner, self.grant, **stated)
-            raw = kept.hash
+            raw, again = kept.hash, kept.duplicate and kept.hash not in self.links.owed
             self.count_raw(kept)
+        if part.identities and not again:
+            self.links.owed.add(raw)  # a store that refuses is asked again with the same bytes
         linked = self.links.link(part.owner, part.named, patient, self.zone, self.report.notes)
         if linked is not None and linked not in self.met:
             self.met.add(linked)
@@ -196,7 +199,11 @@ class Run:
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
         for identity in part.identities:
-            self.links.same(identity, self.report.notes)
+            if again:  # a person may have undone it since
+                self.links.remind(identity, self.report.notes)
+            else:
+                self.links.same(identity, self.report.notes)
+        self.links.owed.discard(raw)
         self.report.notes += [f"{payload.name}: {sentence}" for sentence in suspicions.said()]
         for expected, count in reasons.items():
             if count > _SAME_REASON:
