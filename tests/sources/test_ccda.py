@@ -352,3 +352,27 @@ def test_a_stated_source_keeps_two_authorities_apart() -> None:
     assert second == SourcePatient("urn:oid:1.2.840.10", "4711")
     without = document().replace(b'root="1.2.840.9" ', b"")
     assert parts(without, READER, source="engine")[0].owner == SourcePatient("engine", "4711")
+
+
+def test_what_ended_is_never_told_to_go_on() -> None:
+    low, high = '<low nullFlavor="UNK"/>', '<high value="2015"/>'
+    past = document(section(problem(time=f"<effectiveTime>{low}{high}</effectiveTime>")))
+    assert [moment and moment.text for moment in (one(past, "diagnosis").time, one(past, "diagnosis").until)] == [
+        "2015", "2015",
+    ]  # fmt: skip
+    day = '<low value="20150301"/><high value="20150301"/>'
+    same = one(document(section(problem(time=f"<effectiveTime>{day}</effectiveTime>"))), "diagnosis")
+    assert same.until.text == "2015-03-01"
+    wrong = '<low value="20150301"/><high value="2014"/>'
+    (reason,) = reasons(document(section(problem(time=f"<effectiveTime>{wrong}</effectiveTime>"))), READER)
+    assert "ends (2014) before it begins" in reason.found
+    stopped = medication().replace('"active"', '"aborted"').replace('<high value="20120813"/>', "")
+    assert one(document(section(stopped, code="10160-0")), "medication").until.text == "2012-08-06"
+    inactive = (
+        '<entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><code code="33999-4"/>'
+        f'<value xsi:type="CD" code="73425007" codeSystem="{SNOMED}"/></observation></entryRelationship></observation>'
+    )
+    past = document(section(allergy().replace("</observation>", inactive, 1), code="48765-2"))
+    assert one(past, "allergy").until.text == "2008"
+    undated = past.replace(b'<effectiveTime><low value="2008"/></effectiveTime>', b"")
+    assert one(undated, "allergy").until == one(undated, "allergy").time

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from medtwin.governance.grant import Grant
 from medtwin.record.event import Event, Flag, Intent, SourcePatient, Status
 from medtwin.record.sql import SqlStore
@@ -77,3 +79,29 @@ def test_a_bare_key_of_a_merge_is_of_the_authority_of_the_one_that_stands() -> N
     assert [one.gone for one in part.identities] == [SourcePatient("HOSP", "B")]
     (part,) = parts(a40("B", "A", "^^^OTHER^MR"), READER)
     assert [one.gone for one in part.identities] == [SourcePatient("OTHER", "B")]
+
+
+# ends
+
+
+def visit(trigger: str, began: str, ended: str = "", evn: str = "") -> bytes:
+    return message(
+        f"ADT^{trigger}", f"EVN|{trigger}|20240601120000+0200||||{evn}",
+        "|".join(["PV1", "1", "I", *[""] * 16, "V1", *[""] * 24, began, ended]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ended", ["20240501", "202405011000", "20240501100000+0200"])
+def test_a_visit_of_one_day_has_its_end(ended: str) -> None:
+    (found,) = of(visit("A03", "20240501100000+0200", ended), "encounter")
+    assert found.until is not None
+    assert found.until.text.startswith("2024-05-01")
+
+
+def test_an_end_before_its_start_is_a_reason_and_no_open_visit() -> None:
+    content = visit("A03", "20240501100000+0200", "20240430")
+    assert not of(content, "encounter")
+    (reason,) = reasons(content, READER)
+    assert "ends (2024-04-30) before it begins" in reason.found
+    (cancelled,) = of(visit("A11", "20240501100000+0200", "20240430"), "encounter")
+    assert cancelled.status is Status.ENTERED_IN_ERROR

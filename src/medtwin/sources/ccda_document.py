@@ -20,7 +20,7 @@ from medtwin.record.event import Code
 from medtwin.record.moment import Moment
 from medtwin.sources.fact import Facts
 from medtwin.sources.fhir_context import NONE_KNOWN
-from medtwin.sources.hl7v2_times import known_from, moment
+from medtwin.sources.hl7v2_times import before, known_from, moment
 
 V3 = "{urn:hl7-org:v3}"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -69,7 +69,10 @@ class Context:
         return None if element is None else moment(element.get("value", ""), self.offset, self.zone)
 
     def interval(self, element: Element | None) -> tuple[Moment | None, Moment | None]:
-        """IVL_TS: ``@value``, or low and high; an interval with its end alone is known by that."""
+        """IVL_TS: ``@value``, or low and high; one with its end alone is known by that, and is over.
+
+        Raises FormatError where the end lies before the start.
+        """
         if element is None:
             return None, None
         point = self.time(element)
@@ -78,8 +81,13 @@ class Context:
         low, high = self.time(element.find(f"{V3}low")), self.time(element.find(f"{V3}high"))
         if low is None:
             center = self.time(element.find(f"{V3}center"))
-            return (center, None) if center is not None else (high, None)
-        return low, high if high is not None and high.instant > low.instant else None
+            return (center, None) if center is not None else (high, high)
+        if high is not None and before(high, low):
+            raise FormatError(
+                f"an interval that ends ({high.text}) before it begins ({low.text})", expected="low before high",
+                remedy="ask the sender which of the two is wrong",
+            )  # fmt: skip
+        return low, high
 
     def referred(self, reference: str) -> str:
         """The narrative text of ``#id``."""

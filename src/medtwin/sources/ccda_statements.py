@@ -21,6 +21,7 @@ from medtwin.record.moment import Moment
 from medtwin.sources.ccda_document import V3, XSI_TYPE, Context, child
 from medtwin.sources.fact import amount
 from medtwin.sources.hl7v2_context import key
+from medtwin.sources.hl7v2_times import before
 from medtwin.sources.item import Item, Reason, Unmapped
 
 _T = "2.16.840.1.113883.10.20.22.4."
@@ -145,8 +146,12 @@ def _intent(element: Element) -> Intent | None:
 def _coded(
     quantity: str, code: Code | None, element: Element, where: str, context: Context, over: Element | None,
     time: Moment | None, until: Moment | None, *, intent: Intent, text: str | None = None, status: Status = Status.FINAL,
+    ended: bool = False,
 ) -> Item:  # fmt: skip
-    """A coded fact; one without a time of its own stood when its author wrote it, else when the document was made."""
+    """A coded fact; one without a time of its own stood when its author wrote it, else when the document was made.
+
+    One that ``ended`` and nobody says when has no length: it is not told to go on.
+    """
     author = _author(element, over, context)
     stated = time
     time = time or author or context.made
@@ -159,6 +164,8 @@ def _coded(
             found=f"{quantity} without a time, in a document without one", expected="a time at which it held", where=where,
             remedy="ask the sender for effectiveTime; nothing is invented",
         )  # fmt: skip
+    if ended and until is None:
+        until = time
     name = context.once(key(quantity, code.system, code.code or code.display, stated.text if stated else "", intent))
     return context.facts.coded(
         quantity, code, time, name, where, text=text or code.display or None, until=until, available=context.known(author),
@@ -183,16 +190,21 @@ def _problem(element: Element, where: str, context: Context, over: Element | Non
     value = child(element, "value")
     code = context.code(value, negated=_negated(element), words=child(element, "text"))
     time, until = context.interval(child(element, "effectiveTime"))
-    if until is None and time is not None and _is_over(element):
-        until = context.interval(child(over, "effectiveTime"))[1] if over is not None else None
-        until = until or time  # over, and nobody says since when
+    ended = _is_over(element)
     yield _coded(
-        "diagnosis", code, element, where, context, over, time, until, intent=Intent.HAPPENED, status=_standing(element)
-    )
+        "diagnosis", code, element, where, context, over, time, until or _concern_end(over, time, ended, context),
+        intent=Intent.HAPPENED, status=_standing(element), ended=ended,
+    )  # fmt: skip
+
+
+def _concern_end(over: Element | None, time: Moment | None, ended: bool, context: Context) -> Moment | None:
+    """The end of the concern above what is over, where it is not before the start."""
+    end = context.interval(child(over, "effectiveTime"))[1] if ended and over is not None else None
+    return None if end is None or time is None or before(end, time) else end
 
 
 def _is_over(element: Element) -> bool:
-    """Problem Status Observation (LOINC 33999-4) below: resolved, inactive or in remission."""
+    """Status observation (LOINC 33999-4, of a problem or an allergy) below: resolved, inactive or in remission."""
     for one in element.findall(f"{V3}entryRelationship/{V3}observation"):
         named, value = one.find(f"{V3}code"), one.find(f"{V3}value")
         if named is not None and named.get("code") == "33999-4" and value is not None and value.get("code") in _OVER:
@@ -215,9 +227,11 @@ def _allergy(element: Element, where: str, context: Context, over: Element | Non
     if code is None and kind is not None:
         code = kind
     time, until = context.interval(child(element, "effectiveTime"))
+    ended = _is_over(element)
     yield _coded(
-        "allergy", code, element, where, context, over, time, until, intent=Intent.HAPPENED, status=_standing(element)
-    )
+        "allergy", code, element, where, context, over, time, until or _concern_end(over, time, ended, context),
+        intent=Intent.HAPPENED, status=_standing(element), ended=ended,
+    )  # fmt: skip
 
 
 def _product(element: Element, context: Context) -> Code | None:
@@ -242,9 +256,11 @@ def _medication(element: Element, where: str, context: Context, over: Element | 
         yield Unmapped(f"medication of mood {element.get('moodCode')}")
         return
     time, until = _first_interval(element, context)
+    status = child(element, "statusCode")
     yield _coded(
         "medication", _product(element, context), element, where, context, over, time, until,
         intent=Intent.STATED if intent is Intent.HAPPENED else intent, status=_standing(element),
+        ended=status is not None and status.get("code") in ("aborted", "cancelled"),
     )  # fmt: skip
 
 
@@ -316,6 +332,8 @@ def _observation(element: Element, where: str, context: Context, over: Element |
     time, until = context.interval(child(element, "effectiveTime"))
     if time is None and over is not None:
         time, until = context.interval(child(over, "effectiveTime"))
+    if time is not None and until is not None and until.instant <= time.instant:
+        until = None  # a measurement of one moment
     author = _author(element, over, context)
     stated, time = time, time or author or context.made
     if time is None:

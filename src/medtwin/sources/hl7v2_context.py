@@ -17,7 +17,7 @@ from medtwin.record.moment import Moment
 from medtwin.sources.fact import Facts
 from medtwin.sources.hl7v2_message import Message, Repeat, Segment
 from medtwin.sources.hl7v2_tables import LOINC, SYSTEMS
-from medtwin.sources.hl7v2_times import known_from, moment
+from medtwin.sources.hl7v2_times import before, known_from, moment
 from medtwin.sources.item import Item, Reason
 
 _LOINC = re.compile(r"(\d{1,5})-(\d)")
@@ -158,7 +158,12 @@ def statement(
         )  # fmt: skip
     if code is None and status is not Status.ENTERED_IN_ERROR:
         return Reason(found=f"{segment.name} without a code or a text", expected="a code", where=where)
-    if until is not None and until.instant <= time.instant:
+    if until is not None and before(until, time):
+        if status is not Status.ENTERED_IN_ERROR:
+            return Reason(
+                found=f"{segment.name} that ends ({until.text}) before it begins ({time.text})",
+                expected="an end that is not before its start", where=where, remedy="ask the sender which of the two is wrong",
+            )  # fmt: skip
         until = None
     return context.facts.coded(
         quantity, code, time, name, where, text=text or (code.display or None if code else None), until=until,

@@ -55,3 +55,13 @@ def moment(written: str, offset: int | None = None, zone: str | None = None) -> 
 def known_from(issued: Moment) -> datetime:
     """When something that was issued at a moment could be known: a date is over first, since nobody says at which hour."""
     return issued.end if issued.precision <= Precision.DAY else issued.instant
+
+
+def before(until: Moment, time: Moment) -> bool:
+    """Whether an end lies truly before its start: an end on the day of the start does not, nor one of the same wall clock.
+
+    Where the offset of one of the two is not known, their wall clocks are compared.
+    """
+    if until.offset_known != time.offset_known:
+        until, time = replace(until, offset=None, zone=None), replace(time, offset=None, zone=None)
+    return until.instant < time.instant and until.end <= time.instant
