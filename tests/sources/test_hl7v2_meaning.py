@@ -105,3 +105,56 @@ def test_an_end_before_its_start_is_a_reason_and_no_open_visit() -> None:
     assert "ends (2024-04-30) before it begins" in reason.found
     (cancelled,) = of(visit("A11", "20240501100000+0200", "20240430"), "encounter")
     assert cancelled.status is Status.ENTERED_IN_ERROR
+
+
+# cancellations
+
+
+def current(store: SqlStore, grant: Grant, quantity: str) -> list[Event]:
+    return [event for entry in store.patients(grant) for event in store.record(entry.id, grant).of(quantity)]
+
+
+@pytest.mark.parametrize("control", ["CA", "DC", "OC", "CR"])
+def test_an_order_control_without_its_order_is_a_reason(control: str) -> None:
+    (reason,) = reasons(message("ORM^O01", f"ORC|{control}|55", "ORC|NW|56", "RXO|861007^metformin^RXNORM"), READER)
+    assert f"order control {control} of order 55" in reason.found
+    assert not reasons(message("ORM^O01", f"ORC|{control}|55", "RXO|861007^metformin^RXNORM"), READER)
+
+
+@pytest.mark.parametrize(("detail", "quantity"), [("RXO|861007^metformin^RXNORM", "medication"),
+                                                  ("OBR|1|||57698-3^Lipids^LN", "report")])  # fmt: skip
+def test_an_order_that_the_filler_numbered_meanwhile_is_cancelled(
+    store: SqlStore, grant: Grant, detail: str, quantity: str
+) -> None:
+    send(store, grant, message("ORM^O01", "ORC|NW|55", detail))
+    assert len(current(store, grant, quantity)) == 1
+    send(store, grant, message("ORM^O01", "ORC|CA|55|F9", detail, sent="20240601130000+0200"))
+    assert not current(store, grant, quantity)
+
+
+@pytest.mark.parametrize("trigger", ["A11", "A27", "A38"])
+def test_a_visit_is_cancelled_without_its_time(store: SqlStore, grant: Grant, trigger: str) -> None:
+    send(store, grant, visit("A01", "20240501100000+0200"))
+    assert len(current(store, grant, "encounter")) == 1
+    send(store, grant, visit(trigger, ""))
+    assert not current(store, grant, "encounter")
+    (reason,) = reasons(visit(trigger, "").replace(b"|V1", b"|"), READER)
+    assert "nothing was cancelled" in reason.remedy
+
+
+def booked(trigger: str, time: str, number: str = "F2") -> bytes:
+    return message(f"SIU^{trigger}", f"SCH|P1|{number}|||||||||^^^{time}", sent=f"202406011{trigger[-1]}0000+0200")
+
+
+@pytest.mark.parametrize(("trigger", "time"), [("S15", ""), ("S26", ""), ("S15", "20240610100000+0200")])
+def test_an_appointment_without_its_service_is_cancelled(
+    store: SqlStore, grant: Grant, trigger: str, time: str
+) -> None:
+    send(store, grant, booked("S12", "20240610100000+0200"))
+    (before,) = current(store, grant, "encounter")
+    assert not before.value.negated  # type: ignore[union-attr]
+    send(store, grant, booked(trigger, time))
+    (after,) = current(store, grant, "encounter")
+    assert after.value.negated  # type: ignore[union-attr]
+    (reason,) = reasons(booked(trigger, "").replace(b"P1|F2", b"|"), READER)
+    assert "nothing was cancelled" in reason.remedy

@@ -19,6 +19,7 @@ from medtwin.sources.contradictions import flagged
 from medtwin.sources.fact import Facts
 from medtwin.sources.hl7v2_context import Context, guarded
 from medtwin.sources.hl7v2_message import Message, Segment, decoded, messages, parse, plain
+from medtwin.sources.hl7v2_tables import CANCELLED, ENDED
 from medtwin.sources.hl7v2_times import moment
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
 
@@ -33,6 +34,8 @@ MAPPED: dict[str, Callable[[Segment, Context], Iterator[Item]]] = {
 }  # fmt: skip
 #: segments that others are read with, or that say how the message travels
 _BESIDE = frozenset(("MSH", "EVN", "ORC", "TQ1", "TQ2", "MRG", "SFT", "UAC", "RGS", "AIS", "DSC", "MSA"))
+_DETAILS = frozenset(("OBR", "RXO", "RXE", "RXD", "RXA"))
+_TAKES_BACK = CANCELLED | ENDED
 
 
 class Reader:
@@ -168,9 +171,13 @@ def read(message: Message, segments: list[Segment], facts: Facts, zone: str | No
     if trigger in people.ACCOUNTS:
         yield Unmapped(f"message {kind}^{trigger}: of accounts and visits, not of persons")
     seen_person = False
+    bare: Segment | None = None  # an ORC that cancels or ends an order, until the segment that says which
     for segment in segments:
         name = segment.name
         if name == "ORC":
+            if bare is not None:
+                yield medicines.unsaid(bare, context)
+            bare = segment if segment.text(1).upper() in _TAKES_BACK else None
             context.order, context.panel = segment, None
         elif name == "OBR":
             context.panel = segment
@@ -182,6 +189,10 @@ def read(message: Message, segments: list[Segment], facts: Facts, zone: str | No
             seen_person = True
         reader = MAPPED.get(name)
         if reader is not None:
+            if name in _DETAILS:
+                bare = None
             yield from guarded(reader(segment, context), segment, context)
         elif name not in _BESIDE:
             yield Unmapped(f"segment {name}")
+    if bare is not None:
+        yield medicines.unsaid(bare, context)

@@ -133,9 +133,13 @@ def key(*parts: str) -> str:
     return text
 
 
-def order_number(context: Context, panel: Segment | None = None) -> str:
-    """The filler's number of the order, else the placer's, with its namespace; empty where the message names none."""
-    places = [(panel, 3), (context.order, 3), (panel, 2), (context.order, 2)]
+def order_number(context: Context, panel: Segment | None = None, *, placer: bool = False) -> str:
+    """The filler's number of the order, else the placer's, with its namespace; empty where the message names none.
+
+    ``placer``: the placer's first. An order has that from its beginning, and often no other until it is filled.
+    """
+    first, second = (2, 3) if placer else (3, 2)
+    places = [(panel, first), (context.order, first), (panel, second), (context.order, second)]
     for segment, place in places:
         if segment is not None:
             number = segment.first(place)

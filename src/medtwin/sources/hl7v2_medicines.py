@@ -17,7 +17,7 @@ from medtwin.sources.fhir_medicines import dose_quantity
 from medtwin.sources.hl7v2_context import Context, code_of, codings, key, order_number, statement
 from medtwin.sources.hl7v2_message import Repeat, Segment
 from medtwin.sources.hl7v2_tables import CANCELLED, ENDED, NOT_GIVEN
-from medtwin.sources.item import Item, Unmapped
+from medtwin.sources.item import Item, Reason, Unmapped
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
 #: RXA-12, RXE-22: an amount each minute, hour or day
@@ -68,7 +68,7 @@ def order(segment: Segment, context: Context) -> Iterator[Item]:
     if timing is not None:
         time, until = time or context.time(timing, 7), context.time(timing, 8)
     issued, time = time, time or context.said
-    name = key("RX", order_number(context), _text(code))
+    name = key("RX", order_number(context, placer=True), _text(code))
     if control in ENDED:
         if context.order is not None:
             time = context.time(context.order, 15) or time
@@ -80,6 +80,16 @@ def order(segment: Segment, context: Context) -> Iterator[Item]:
     yield statement(
         "medication", code, segment, context, time, name, until=until, intent=Intent.ORDERED, issued=issued,
         status=Status.ENTERED_IN_ERROR if control in CANCELLED else Status.FINAL,
+    )  # fmt: skip
+
+
+def unsaid(segment: Segment, context: Context) -> Reason:
+    """An ORC that cancels or ends an order and has no segment below it that says which."""
+    number = segment.text(2) or segment.text(3)
+    return Reason(
+        found=f"order control {segment.text(1)[:2]} of order {number[:40] or 'without a number'} without the order",
+        expected="the order's OBR, RXO or RXE after its ORC", where=context.where(segment),
+        remedy="the order stands here as before: ask the sender to repeat what was ordered",
     )  # fmt: skip
 
 

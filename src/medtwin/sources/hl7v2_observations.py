@@ -65,7 +65,7 @@ def _order(segment: Segment, concept: Repeat, context: Context) -> Iterator[Item
     time = time or context.time(segment, 6) or context.said
     yield statement(
         "report", code_of(concept), segment, context, time,
-        key("order", order_number(context, segment), concept.text() or concept.text(2)), intent=Intent.ORDERED,
+        key("order", order_number(context, segment, placer=True), concept.text() or concept.text(2)), intent=Intent.ORDERED,
         status=Status.ENTERED_IN_ERROR if control in CANCELLED else Status.FINAL,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from medtwin.sources.fhir_context import NONE_KNOWN
 from medtwin.sources.hl7v2_context import Context, code_of, key, statement
 from medtwin.sources.hl7v2_message import Segment
 from medtwin.sources.hl7v2_tables import CLASS, CLASS_SYSTEM, NO_ALLERGY
-from medtwin.sources.item import Item, Unmapped
+from medtwin.sources.item import Item, Reason, Unmapped
 
 _TAKEN_BACK = {"D": Status.ENTERED_IN_ERROR}  # table 0206, segment action code
 
@@ -83,6 +83,16 @@ def procedure(segment: Segment, context: Context) -> Iterator[Item]:
 #: cancel admission or visit, pre-admission, pending admission: the visit never was
 _NEVER = frozenset(("A11", "A27", "A38"))
 _PLANNED = frozenset(("A05", "A14"))
+#: of appointments: cancelled, not come to, taken back
+_CANCELLED = frozenset(("S15", "S17", "S26"))
+
+
+def _unknown(found: str, expected: str, segment: Segment, context: Context) -> Reason:
+    """Why a cancellation cancels nothing: nobody can say what."""
+    return Reason(
+        found=found, expected=expected, where=context.where(segment),
+        remedy="nothing was cancelled: ask the sender which one it is",
+    )  # fmt: skip
 
 
 def visit(segment: Segment, context: Context) -> Iterator[Item]:
@@ -93,13 +103,19 @@ def visit(segment: Segment, context: Context) -> Iterator[Item]:
     """
     written = segment.text(2).upper()
     system, code, display = CLASS.get(written, (CLASS_SYSTEM, written, ""))
-    if not code or written == "N":
+    never = context.trigger in _NEVER
+    if (not code or written == "N") and not never:
         yield Unmapped("PV1 without a class of visit")
         return
     time = context.time(segment, 44)
+    if never and time is None and not segment.text(19):
+        yield _unknown(f"{context.trigger} without the visit's number", "PV1-19 or PV1-44", segment, context)
+        return
     event = next((one for one in context.segments if one.name == "EVN"), None)
-    if time is None and context.trigger in ("A01", "A04", "A05", "A14") and event is not None:
+    if time is None and (never or context.trigger in ("A01", "A04", "A05", "A14")) and event is not None:
         time = context.time(event, 6) or context.time(event, 2)
+    if time is None and never:
+        time = context.said
     if time is None:
         yield Unmapped("PV1 without the time of admission")
         return
@@ -110,8 +126,9 @@ def visit(segment: Segment, context: Context) -> Iterator[Item]:
         until = None
     planned = context.trigger in _PLANNED or (written == "P" and context.trigger not in ("A01", "A04"))
     yield statement(
-        "encounter", Code(system, code, display), segment, context, time, key("PV1", segment.text(19) or time.text),
-        until=until, status=Status.ENTERED_IN_ERROR if context.trigger in _NEVER else Status.FINAL,
+        "encounter", Code(system, code, display) if code else None, segment, context, time,
+        key("PV1", segment.text(19) or time.text), until=until,
+        status=Status.ENTERED_IN_ERROR if never else Status.FINAL,
         intent=Intent.PLANNED if planned else Intent.HAPPENED,
         issued=context.said if context.kind in ("ADT", "BAR", "DFT") else time,
     )  # fmt: skip
@@ -128,6 +145,12 @@ def appointment(segment: Segment, context: Context) -> Iterator[Item]:
         time, until = context.time(segment, 11, 4), context.time(segment, 11, 5)
     if time is None and service is not None:
         time = context.time(service, 4)
+    number = segment.text(2) or segment.text(1)
+    if time is None and context.trigger in _CANCELLED:
+        if not number:
+            yield _unknown(f"{context.trigger} without the appointment's number", "SCH-2 or its time", segment, context)
+            return
+        time = context.said
     if time is None:
         yield Unmapped("SCH without its time")
         return
@@ -135,11 +158,12 @@ def appointment(segment: Segment, context: Context) -> Iterator[Item]:
     if service is not None:
         code = code_of(service.first(3))
     code = code or code_of(segment.first(8)) or code_of(segment.first(7)) or code_of(segment.first(6))
-    if code is not None and context.trigger in ("S15", "S26"):
+    code = code or Code("", "", "appointment")
+    if context.trigger in ("S15", "S26"):
         code = replace(code, negated=True)
-    name = key("SCH", segment.text(2) or segment.text(1) or time.text)
+    name = key("SCH", number or time.text)
     yield statement(
-        "encounter", code or Code("", "", "appointment"), segment, context, time, name, until=until,
+        "encounter", code, segment, context, time, name, until=until,
         status=Status.ENTERED_IN_ERROR if context.trigger == "S17" else Status.FINAL, intent=Intent.PLANNED,
         issued=context.said,
     )  # fmt: skip
