@@ -158,3 +158,33 @@ def test_an_appointment_without_its_service_is_cancelled(
     assert after.value.negated  # type: ignore[union-attr]
     (reason,) = reasons(booked(trigger, "").replace(b"P1|F2", b"|"), READER)
     assert "nothing was cancelled" in reason.remedy
+
+
+# corrections and deletions
+
+
+def results(*observations: str, hour: int = 12) -> bytes:
+    return message("ORU^R01", "OBR|1||F1|X^t|||20240501080000+0200", *observations, sent=f"20240601{hour}0000+0200")
+
+
+def texts(store: SqlStore, grant: Grant, quantity: str) -> list[str | None]:
+    return sorted(event.text or "" for event in current(store, grant, quantity))  # type: ignore[return-value]
+
+
+def test_corrections_of_two_readings_of_one_name_meet_their_own(store: SqlStore, grant: Grant) -> None:
+    def both(first: str, second: str, status: str) -> list[str]:
+        return [f"OBX|{n}|NM|2345-7^g^LN||{v}|mg/dL|||||{status}" for n, v in ((1, first), (2, second))]
+
+    send(store, grant, results(*both("100", "120", "F")))
+    assert texts(store, grant, "blood_glucose") == ["100", "120"]
+    send(store, grant, results(*both("101", "121", "C"), hour=13))
+    assert texts(store, grant, "blood_glucose") == ["101", "121"]
+    send(store, grant, results(both("", "", "D")[0], hour=14))
+    assert texts(store, grant, "blood_glucose") == ["121"]
+
+
+def test_a_deletion_takes_all_repetitions_back(store: SqlStore, grant: Grant) -> None:
+    send(store, grant, results("OBX|1|NM|2345-7^g^LN||100~120~140|mg/dL|||||F"))
+    assert texts(store, grant, "blood_glucose") == ["100", "120", "140"]
+    send(store, grant, results("OBX|1|NM|2345-7^g^LN||||||||D", hour=13))
+    assert not texts(store, grant, "blood_glucose")

@@ -2,7 +2,8 @@
 
 A result is known by its order (OBR-3, else OBR-2, ORC-3, ORC-2), the service (OBR-4), what was observed (OBX-3) and its
 sub-identifier (OBX-4), as the definition of OBX-11 asks of a correction; where OBX-14 states another time than OBR-7, by
-that too, since monitors send many readings under one order. A repetition of OBX-5 is a reading of its own.
+that too, since monitors send many readings under one order. A repetition of OBX-5 is a reading of its own. What is said twice
+under one name is told apart by its place, among what has the same status: the second correction is of the second reading.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from medtwin.sources.item import Item, Reason, Unmapped
 _COMPARATORS = {
     "<": Comparator.BELOW, "<=": Comparator.AT_MOST, ">=": Comparator.AT_LEAST, ">": Comparator.ABOVE,
 }  # fmt: skip
+#: repetitions of OBX-5 that a deletion without its values takes back: nobody says how many there were. Our judgement; numbers
+#: repeat rarely, and the lines of a text are one fact
+_REPEATED = 5
 _ORDERS = frozenset(("ORM", "OML", "OMG", "OMI", "OMP", "OMN", "OMS", "OMD", "OPL"))
 _RESULTS = frozenset(("ORU", "OUL", "ORF", "OPU"))
 _NUMBERS = frozenset(("NM", "SN", "ST", "TX", "FT", "", "MO", "CQ"))
@@ -124,10 +128,10 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
     name = ["OBX", order, service, concept.text() or concept.text(2), segment.raw(4)]
     if own is not None and (began is None or own.instant != began.instant):
         name.append(own.text)
-    values = segment.repeats(5)
+    values, lines = segment.repeats(5), segment.text(2).upper() in ("TX", "FT", "ST")
     if not values:
         if status is Status.ENTERED_IN_ERROR:
-            values = [Repeat("", segment.separators)]
+            values = [Repeat("", segment.separators)] * (1 if lines else _REPEATED)
         elif said == "U":
             yield Reason(
                 found="a change of status without its value (OBX-11 U)", expected="the value with its new status",
@@ -137,18 +141,14 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
         else:
             yield Unmapped("OBX without value")
             return
-    lines = segment.text(2).upper() in ("TX", "FT", "ST")
     if lines and len(values) > 1:  # repetitions of text are its lines
         joined = segment.separators.repetition.join(value.written for value in values)
         values = [Repeat(joined.replace(segment.separators.repetition, "\n"), segment.separators)]
     for index, value in enumerate(values, 1):
         full = key(*name, *([f"#{index}"] if index > 1 else []))
-        if status in (
-            Status.FINAL,
-            Status.PRELIMINARY,
-        ):  # said twice in one message: two readings, or two lines of a text
-            times = context.used[full] = context.used.get(full, 0) + 1
-            full = f"{full}#again{times}" if times > 1 else full
+        # said twice in one message: two readings, or two lines of a text; their corrections come in the same order
+        times = context.used[f"{full}|{status}"] = context.used.get(f"{full}|{status}", 0) + 1
+        full = f"{full}#again{times}" if times > 1 else full
         yield _value(segment, concept, value, full, over.group, (time, until, issued, status), context)
 
 
