@@ -188,3 +188,39 @@ def test_a_deletion_takes_all_repetitions_back(store: SqlStore, grant: Grant) ->
     assert texts(store, grant, "blood_glucose") == ["100", "120", "140"]
     send(store, grant, results("OBX|1|NM|2345-7^g^LN||||||||D", hour=13))
     assert not texts(store, grant, "blood_glucose")
+
+
+# doses
+
+
+def dose(time: str, action: str, counters: str, amount: str = "10") -> bytes:
+    drug = "865098^insulin lispro^RXNORM"
+    return message("RAS^O17", "ORC|RE|1|2", f"RXA|{counters}|{time}||{drug}|{amount}|[iU]|||||||||||||CP|{action}",
+                   sent="20240601120000+0200" if action == "A" else "20240601130000+0200")  # fmt: skip
+
+
+def test_an_update_of_a_dose_at_another_time_counts_once(store: SqlStore, grant: Grant) -> None:
+    send(store, grant, dose("20240601100000+0200", "A", "1|1"), dose("20240601110000+0200", "A", "1|2"))
+    assert len(current(store, grant, "insulin_bolus")) == 2
+    send(store, grant, dose("20240601103000+0200", "U", "1|1", "8"))
+    found = current(store, grant, "insulin_bolus")
+    assert sorted((event.time.text[11:16], event.text) for event in found) == [("10:30", "8"), ("11:00", "10")]
+    send(store, grant, dose("20240601103000+0200", "D", "1|1", "8").replace(b"130000", b"140000"))
+    assert len(current(store, grant, "insulin_bolus")) == 1
+
+
+@pytest.mark.parametrize("counters", ["0|1", "|"])
+def test_an_update_that_names_no_dose_is_a_reason_and_no_second_one(
+    store: SqlStore, grant: Grant, counters: str
+) -> None:
+    send(store, grant, dose("20240601100000+0200", "A", counters), dose("20240601110000+0200", "U", counters))
+    (found,) = current(store, grant, "insulin_bolus")
+    assert found.time.text == "2024-06-01T10:00:00+02:00"
+    (reason,) = reasons(dose("20240601110000+0200", "U", counters), READER)
+    assert "RXA-21 U" in reason.found
+
+
+def test_counters_that_a_message_uses_twice_keep_both_doses() -> None:
+    first, second = (dose(f"20240601{hour}0000+0200", "A", "1|1") for hour in (10, 11))
+    content = first + second.split(b"\r", 3)[3]
+    assert len({event.key for event in of(content, "insulin_bolus")}) == 2

@@ -101,7 +101,11 @@ def dispensed(segment: Segment, context: Context) -> Iterator[Item]:
 
 
 def given(segment: Segment, context: Context) -> Iterator[Item]:
-    """RXA (4.14.7): from RXA-3 until RXA-4; RXA-20 says whether it was, RXA-21 ``D`` takes it back. 999 is "unknown amount"."""
+    """RXA (4.14.7): from RXA-3 until RXA-4; RXA-20 says whether it was, RXA-21 ``D`` takes it back. 999 is "unknown amount".
+
+    Order, RXA-1 and RXA-2 (counters from 1) know an administration without its time, so that an update (``U``) may state another
+    one. Without them an update may be of any dose: it is a reason, since a dose that counts twice is worse than a late one.
+    """
     code = code_of(segment.first(5))
     vaccine = context.kind == "VXU" or (code is not None and code.system == _CVX)
     if vaccine and code is not None and code.code == "998":
@@ -110,17 +114,35 @@ def given(segment: Segment, context: Context) -> Iterator[Item]:
     negated = segment.text(20).upper() in NOT_GIVEN
     if code is not None and negated:
         code = replace(code, negated=True)
-    status = Status.ENTERED_IN_ERROR if segment.text(21).upper() == "D" else Status.FINAL
+    action = segment.text(21).upper()
+    status = Status.ENTERED_IN_ERROR if action == "D" else Status.FINAL
     time, until = context.time(segment, 3), context.time(segment, 4)
-    name = key(
-        "RXA", order_number(context), "" if time is None else time.text, segment.text(1), segment.text(2), _text(code)
-    )
+    counted = not vaccine and _counted(segment, context)
+    if action == "U" and not vaccine and not counted:
+        yield Reason(
+            found="an update of an administration (RXA-21 U) without its counters",
+            expected="an order number, and RXA-1 and RXA-2 from 1 on", where=context.where(segment),
+            remedy="what was given stands here as before: ask the sender for a deletion (D) and a new administration (A)",
+        )  # fmt: skip
+        return
+    at = "" if time is None or counted else time.text
+    name = key("RXA", order_number(context), at, segment.text(1), segment.text(2), _text(code))
     yield statement(
         "immunization" if vaccine else "medication", code, segment, context, time, name, until=until, status=status,
         issued=context.said,
     )  # fmt: skip
     if not vaccine and not negated and code is not None and time is not None:
         yield from _amount(segment, context, time, until, name, status)
+
+
+def _counted(segment: Segment, context: Context) -> bool:
+    """Whether the order's number and its counters know an administration; not where a message uses them for a second one."""
+    numbers = segment.text(1), segment.text(2)
+    if not order_number(context) or not all(one.isdecimal() and int(one) > 0 for one in numbers):
+        return False
+    name = "|".join(("RXA", order_number(context), *numbers, segment.raw(5), segment.raw(21)))
+    times = context.used[name] = context.used.get(name, 0) + 1
+    return times == 1
 
 
 def _amount(
