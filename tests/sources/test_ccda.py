@@ -376,3 +376,8 @@ def test_what_ended_is_never_told_to_go_on() -> None:
     assert one(past, "allergy").until.text == "2008"
     undated = past.replace(b'<effectiveTime><low value="2008"/></effectiveTime>', b"")
     assert one(undated, "allergy").until == one(undated, "allergy").time
+
+
+def test_a_result_without_its_time_says_that_the_time_is_the_document_s() -> None:
+    assert one(document(section(observation(time=""))), "blood_glucose").flags == (Flag.TIME_ASSUMED,)
+    assert one(document(section(observation())), "blood_glucose").flags == ()

@@ -224,3 +224,35 @@ def test_counters_that_a_message_uses_twice_keep_both_doses() -> None:
     first, second = (dose(f"20240601{hour}0000+0200", "A", "1|1") for hour in (10, 11))
     content = first + second.split(b"\r", 3)[3]
     assert len({event.key for event in of(content, "insulin_bolus")}) == 2
+
+
+# times and units
+
+
+def timed(panel: str, own: str = "", sent: str = "20241202030405+0100", unit: str = "mg/dL") -> bytes:
+    return message("ORU^R01", f"OBR|1||F1|X^t|||{panel}", f"OBX|1|NM|2345-7^g^LN||100|{unit}|||||F|||{own}", sent=sent)
+
+
+def test_a_stated_zone_that_has_the_offset_of_the_message_knows_its_summer() -> None:
+    (found,) = of(timed("20240701100000"), "blood_glucose", zone="Europe/Berlin")
+    assert (found.time.instant.hour, found.flags) == (8, ())
+    (found,) = of(timed("20240701100000", sent="20241202030405-0500"), "blood_glucose", zone="Europe/Berlin")
+    assert (found.time.instant.hour, found.flags) == (15, (Flag.TIME_ASSUMED,))
+
+
+def test_without_a_zone_times_months_away_from_the_offset_of_the_message_are_flagged() -> None:
+    assert of(timed("20240701100000"), "blood_glucose")[0].flags == (Flag.TIME_ASSUMED,)
+    assert of(timed("20240701100000+0200"), "blood_glucose")[0].flags == ()
+    assert of(timed("20241201100000"), "blood_glucose")[0].flags == ()
+
+
+def test_a_result_without_its_time_says_that_the_time_is_the_message_s() -> None:
+    assert of(timed(""), "blood_glucose")[0].flags == (Flag.TIME_ASSUMED,)
+    assert of(timed("", "20241201100000"), "blood_glucose")[0].flags == ()
+
+
+def test_a_power_of_ten_whose_caret_nobody_escaped() -> None:
+    content = timed("20241201100000").replace(b"2345-7^g", b"6690-2^wbc").replace(b"|100|mg/dL", b"|7.5|10^3/uL")
+    (found,) = of(content, "leukocytes")
+    assert found.value == of(content.replace(b"10^3", b"10*3"), "leukocytes")[0].value
+    assert found.unit_text == "10^3/uL"

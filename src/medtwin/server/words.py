@@ -51,6 +51,7 @@ FLAGS = {
     Flag.FUTURE: "time in the future",
     Flag.OFFSET_UNKNOWN: "offset unknown",
     Flag.UNIT_ASSUMED: "unit assumed",
+    Flag.TIME_ASSUMED: "time assumed",
     Flag.CONTRADICTED: "contradicted by the same source",
 }
 SOURCES = {

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 
 from medtwin.errors import FormatError
 from medtwin.quantities.quantity import Kind, Quantity
-from medtwin.record.event import Code, Comparator, Intent, Status
+from medtwin.record.event import Code, Comparator, Event, Flag, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources.ccda_document import V3, XSI_TYPE, Context, child
 from medtwin.sources.fact import amount
@@ -350,7 +350,10 @@ def _observation(element: Element, where: str, context: Context, over: Element |
         stated.text if stated else "",
     )
     for value in values:
-        yield _value(element, value, quantity, code, context.once(name), where, (time, until, author), context)
+        item = _value(element, value, quantity, code, context.once(name), where, (time, until, author), context)
+        if stated is None and isinstance(item, Event):  # when it was written down is all that is known
+            item = replace(item, flags=(*item.flags, Flag.TIME_ASSUMED))
+        yield item
 
 
 _Times = tuple[Moment, Moment | None, Moment | None]

@@ -8,9 +8,10 @@ ORM, ORU, OUL, RDE, RDS, SIU of 48 public sample messages; merges (A24, A34, A37
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from medtwin.errors import FormatError
-from medtwin.record.event import SourcePatient
+from medtwin.record.event import Event, Flag, SourcePatient
 from medtwin.sources import hl7v2_medicines as medicines
 from medtwin.sources import hl7v2_observations as observations
 from medtwin.sources import hl7v2_people as people
@@ -20,7 +21,7 @@ from medtwin.sources.fact import Facts
 from medtwin.sources.hl7v2_context import Context, guarded
 from medtwin.sources.hl7v2_message import Message, Segment, decoded, messages, parse, plain
 from medtwin.sources.hl7v2_tables import CANCELLED, ENDED
-from medtwin.sources.hl7v2_times import moment
+from medtwin.sources.hl7v2_times import in_zone, moment
 from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
 
 DIALECT = "hl7v2/1"
@@ -157,13 +158,20 @@ def _items(owner: SourcePatient, system: str, pieces: list[_Piece], intake: Inta
         yield Unmapped(name, count)
 
 
+def _told(item: Item, context: Context) -> Item:
+    """An event whose time has MSH-7's offset months away says so: the clocks may have been changed between."""
+    if context.far and isinstance(item, Event) and item.time in context.far and Flag.TIME_ASSUMED not in item.flags:
+        return replace(item, flags=(*item.flags, Flag.TIME_ASSUMED))
+    return item
+
+
 def read(message: Message, segments: list[Segment], facts: Facts, zone: str | None, prefix: str = "") -> Iterator[Item]:
     """The items of one person's segments; one that cannot be read yields its reason and harms no other."""
     kind, trigger = message.type
     context = Context(facts, message, segments, None, zone, prefix, trigger=trigger, kind=kind)
     try:
         sent = moment(message.header.text(7), None, zone)
-        context.sent, context.offset = sent, None if sent is None else sent.offset
+        context.sent, context.offset = sent, None if sent is None or in_zone(sent, zone) else sent.offset
         event = next((one for one in segments if one.name == "EVN"), None)
         context.said = (context.time(event, 2) if event is not None else None) or sent
     except FormatError as error:
@@ -191,7 +199,8 @@ def read(message: Message, segments: list[Segment], facts: Facts, zone: str | No
         if reader is not None:
             if name in _DETAILS:
                 bare = None
-            yield from guarded(reader(segment, context), segment, context)
+            for item in guarded(reader(segment, context), segment, context):
+                yield _told(item, context)
         elif name not in _BESIDE:
             yield Unmapped(f"segment {name}")
     if bare is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -13,7 +13,7 @@ from medtwin.errors import FormatError
 from medtwin.quantities import registry
 from medtwin.quantities.quantity import Quantity
 from medtwin.record.event import Code, Intent, Status
-from medtwin.record.moment import Moment
+from medtwin.record.moment import Moment, Precision
 from medtwin.sources.fact import Facts
 from medtwin.sources.hl7v2_message import Message, Repeat, Segment
 from medtwin.sources.hl7v2_tables import LOINC, SYSTEMS
@@ -21,6 +21,8 @@ from medtwin.sources.hl7v2_times import before, known_from, moment
 from medtwin.sources.item import Item, Reason
 
 _LOINC = re.compile(r"(\d{1,5})-(\d)")
+#: how far from MSH-7 its offset is taken without a flag: the clocks of most zones are changed twice a year. Our judgement
+FAR = timedelta(days=30)
 _OID = re.compile(r"\d+(?:\.\d+){3,}")
 
 
@@ -41,6 +43,7 @@ class Context:
     order: Segment | None = None  #: the ORC that stands above
     panel: Segment | None = None  #: the OBR that stands above
     over: object = None  #: what was read of that OBR
+    far: set[Moment] = field(default_factory=set)  #: times that have MSH-7's offset, and are :data:`FAR` from it
     used: dict[str, int] = field(default_factory=dict)  #: how often a key was said in this message
 
     def where(self, segment: Segment) -> str:
@@ -48,7 +51,14 @@ class Context:
 
     def time(self, segment: Segment, field: int, component: int = 1) -> Moment | None:
         """The moment of a field; a TS of before 2.6 holds its time in the first subcomponent. Raises FormatError."""
-        return moment(segment.text(field, component), self.offset, self.zone)
+        written = segment.text(field, component)
+        found = moment(written, self.offset, self.zone)
+        if (
+            found is not None and self.offset is not None and self.sent is not None and found.precision > Precision.DAY
+            and written[-5:-4] not in ("+", "-") and abs(found.local - self.sent.local) > FAR
+        ):  # fmt: skip
+            self.far.add(found)
+        return found
 
     def known(self, issued: Moment | None, status: Status = Status.FINAL) -> datetime | None:
         """When it could be known: the issue time, else that of the message; the later one for what is corrected."""

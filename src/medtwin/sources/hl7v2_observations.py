@@ -9,10 +9,10 @@ under one name is told apart by its place, among what has the same status: the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medtwin.quantities.quantity import Kind, Quantity
-from medtwin.record.event import Code, Comparator, Intent, Status
+from medtwin.record.event import Code, Comparator, Event, Flag, Intent, Status
 from medtwin.record.moment import Moment
 from medtwin.sources.fact import amount
 from medtwin.sources.hl7v2_context import (
@@ -149,7 +149,10 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
         # said twice in one message: two readings, or two lines of a text; their corrections come in the same order
         times = context.used[f"{full}|{status}"] = context.used.get(f"{full}|{status}", 0) + 1
         full = f"{full}#again{times}" if times > 1 else full
-        yield _value(segment, concept, value, full, over.group, (time, until, issued, status), context)
+        item = _value(segment, concept, value, full, over.group, (time, until, issued, status), context)
+        if own is None and over.began is None and isinstance(item, Event):  # when it was issued or told is all that is known
+            item = replace(item, flags=(*item.flags, Flag.TIME_ASSUMED))
+        yield item
 
 
 _Shared = tuple[Moment, Moment | None, Moment | None, Status]
@@ -210,6 +213,8 @@ def _number(
     time, until, issued, status = shared
     where, unit = context.where(segment), segment.first(6)
     written = unit.text(1) or unit.text(2) or unit.text(4)
+    if unit.text(1).isdecimal() and unit.text(2):  # 10^3/uL, whose caret nobody escaped
+        written = f"{unit.text(1)}^{unit.text(2)}"
     comparator, number, text = None, None, value.text()
     if kind == "SN":
         separator = value.text(3)
