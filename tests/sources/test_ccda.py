@@ -352,6 +352,7 @@ def test_a_stated_source_keeps_two_authorities_apart() -> None:
     assert second == SourcePatient("urn:oid:1.2.840.10", "4711")
     without = document().replace(b'root="1.2.840.9" ', b"")
     assert parts(without, READER, source="engine")[0].owner == SourcePatient("engine", "4711")
+    assert parts(without, READER)[0].owner == SourcePatient("Town Clinic", "4711")
 
 
 def test_what_ended_is_never_told_to_go_on() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medtwin.governance.grant import Grant
-from medtwin.record.event import Event, Flag, Intent, SourcePatient, Status
+from medtwin.record.event import Event, Flag, SourcePatient, Status
 from medtwin.record.sql import SqlStore
 from medtwin.sources.hl7v2 import Reader
 from medtwin.sources.ingest import ingest_bytes
@@ -30,6 +30,8 @@ def test_a_stated_source_keeps_two_authorities_apart() -> None:
         for name in ("HOSP1", "HOSP2", "")
     }
     assert owners == {SourcePatient(name, "123") for name in ("HOSP1", "HOSP2", "engine")}
+    bare = message("ADT^A08", pid=PID.replace("HOSP", ""))
+    assert parts(bare, READER)[0].owner == parts(bare, READER, source="LAB")[0].owner  # as a replay states it
 
 
 # merges

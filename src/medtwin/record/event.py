@@ -58,7 +58,7 @@ class Flag(StrEnum):
     FUTURE = "future"  #: true time lies after the time of recording
     OFFSET_UNKNOWN = "offset-unknown"
     UNIT_ASSUMED = "unit-assumed"  #: the source wrote no unit; the mapping's or dialect's own was used
-    TIME_ASSUMED = "time-assumed"  #: the time, or its offset, is that of the message or document, not stated of the fact itself
+    TIME_ASSUMED = "time-assumed"  #: nobody stated its own time or offset; that of the message or document was used
     CONTRADICTED = "contradicted"  #: the same source states another value for the same moment
 
 

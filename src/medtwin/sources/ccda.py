@@ -60,7 +60,7 @@ class Reader:
         if role is None:
             role = root.find(f".//{V3}recordTarget/{V3}patientRole")
         system = intake.source or _custodian(root) or "ccda"
-        known = _owner(role, intake) if role is not None else None
+        known = _owner(role, system) if role is not None else None
         owner = known or SourcePatient(system, intake.anonymous)
         people = ((owner, _demographics(role)),) if role is not None and known is not None else ()
         yield Part(
@@ -88,16 +88,16 @@ def _identifiers(role: Element) -> list[SourcePatient]:
     return found
 
 
-def _owner(role: Element, intake: Intake) -> SourcePatient | None:
+def _owner(role: Element, system: str) -> SourcePatient | None:
     """The first id that is not a social security number, else the first one.
 
-    Its root is its authority; the system that the user states is that of an id without a root.
+    Its root is its authority; ``system`` (what the user states, else the custodian) is that of an id without a root.
     """
     held = _identifiers(role)
     chosen = next((one for one in held if one.system != f"urn:oid:{_SSN}"), held[0] if held else None)
     if chosen is None or not chosen.value:
         return None
-    return SourcePatient(intake.source, chosen.value) if intake.source and chosen.system == "urn:oid:" else chosen
+    return SourcePatient(system, chosen.value) if chosen.system == "urn:oid:" else chosen
 
 
 def _demographics(role: Element) -> Demographics:

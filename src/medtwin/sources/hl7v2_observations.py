@@ -150,7 +150,9 @@ def observation(segment: Segment, context: Context) -> Iterator[Item]:
         times = context.used[f"{full}|{status}"] = context.used.get(f"{full}|{status}", 0) + 1
         full = f"{full}#again{times}" if times > 1 else full
         item = _value(segment, concept, value, full, over.group, (time, until, issued, status), context)
-        if own is None and over.began is None and isinstance(item, Event):  # when it was issued or told is all that is known
+        if (
+            own is None and over.began is None and isinstance(item, Event)
+        ):  # when it was issued or told is all that is known
             item = replace(item, flags=(*item.flags, Flag.TIME_ASSUMED))
         yield item
 

@@ -33,13 +33,15 @@ def sender(message: Message, intake: Intake) -> str:
 def _system(identifier: Repeat, message: Message, intake: Intake) -> str:
     """CX-4, assigning authority: its OID or other universal id where one stands, else its namespace; CX-6 after it.
 
-    The system that the user states is that of identifiers without any: one number of two authorities is two people.
+    The system that the user states is that of identifiers without any: one number of two authorities is two people. A stated
+    system that is the message's own MSH-3 adds nothing: a replay states that.
     """
     universal, kind = identifier.text(4, 2), identifier.text(4, 3).upper()
     if universal and kind == "ISO":
         return f"urn:oid:{universal}"
     named = identifier.text(4) or universal or identifier.text(6)
-    return named or intake.source or message.header.text(4) or message.header.text(3) or "hl7v2"
+    stated = intake.source if intake.source != message.header.text(3)[:80] else None
+    return named or stated or message.header.text(4) or message.header.text(3) or "hl7v2"
 
 
 def key_of(field: list[Repeat], message: Message, intake: Intake) -> SourcePatient | None:
@@ -124,5 +126,7 @@ def _gone(merge: Segment, stands: SourcePatient, message: Message, intake: Intak
             for one in merge.repeats(field):
                 if one.text() and (not wanted or one.text(5).upper() == wanted):
                     bare = not (one.text(4) or one.text(4, 2) or one.text(6))
-                    return SourcePatient(stands.system if bare else _system(one, message, intake)[:160], one.text()[:160])
+                    return SourcePatient(
+                        stands.system if bare else _system(one, message, intake)[:160], one.text()[:160]
+                    )
     return None

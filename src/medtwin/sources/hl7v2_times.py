@@ -2,8 +2,9 @@
 
 ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``. An offset in MSH-7 is the default of the whole message, as the
 definition of MSH-7 has it (2.14.9.7 in 2.5.1: "If the time zone is specified, it will be used throughout the message as the
-default time zone"): it was sent, so it counts as sent. Where the user states a zone that has this offset at MSH-7, the zone is the
-default in its place, since it knows summer and winter; without one, a time months away is flagged. An hour without minutes is kept as a day: nobody said which minute.
+default time zone"): it was sent, so it counts as sent. Where the user states a zone that has this offset at MSH-7, the zone
+is the default in its place, since it knows summer and winter; without one, a time months away is flagged. An hour without
+minutes is kept as a day: nobody said which minute.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def known_from(issued: Moment) -> datetime:
 
 
 def in_zone(sent: Moment, zone: str | None) -> bool:
-    """Whether the offset that was sent is the one that a stated zone has at that moment: then the zone knows other months, too."""
+    """Whether the offset that was sent is the one that a stated zone has at that moment: then the zone knows other months."""
     if sent.offset is None or zone is None:
         return False
     shown = sent.instant.astimezone(ZoneInfo(zone)).utcoffset()

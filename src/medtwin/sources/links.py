@@ -165,7 +165,11 @@ class Links:
         notes.append(
             f"{said.said} of {said.gone.system}: {many} of {before or 'nobody yet'} "
             f"belong{'s' if len(moving) == 1 else ''} to {chosen} now ({said.same}); `medtwin assign --release` undoes it"
-            + (f"; {left} other keys stay with {before}: look whose they are" if left and said.same is Same.MERGED else "")
+            + (
+                f"; {left} other keys stay with {before}: look whose they are"
+                if left and said.same is Same.MERGED
+                else ""
+            )
         )
 
     def _follow(self, said: Identity, before: str) -> list[SourcePatient]:

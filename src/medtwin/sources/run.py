@@ -156,7 +156,9 @@ class Run:
         if part.keyed and (not part.named or part.owner not in self.links.patients):
             self.report.notes.append(f"{payload.name}: {part.keyed}")
         again = False  #: whether these bytes, with what they state of keys, were taken in before
-        if self.denied is None and not part.identities and part.owner in self.links.patients:  # many patients in one file go into few commits
+        if (
+            self.denied is None and not part.identities and part.owner in self.links.patients
+        ):  # many patients in one file go into few commits
             later = self.store.keep_raw_later(part.raw, part.owner, self.grant, **stated)
             raw = later.hash
             self.keeping.append(later)
