@@ -20,7 +20,8 @@ hypothesis.settings.load_profile("steady")
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "jax"
 CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-MOST_RESIDENT = 1_500_000_000  #: bytes
+GROWTH = 1_000_000_000  #: bytes that a test process may grow by before compiled code is let go
+HELD = {"next": 2 * GROWTH}
 
 # Set before anything imports JAX, by variables rather than by jax.config: the record's tests never import JAX, and a
 # child process inherits them. A test of code that promotes on purpose says so: `with jax.numpy_dtype_promotion(...)`.
@@ -45,13 +46,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def memory_stays_bounded() -> Iterator[None]:
-    """Compiled code of hundreds of modules fills gigabytes: what is no longer asked for goes; the disk cache has it still."""
+    """Compiled code of hundreds of tests fills gigabytes: now and then it goes; the disk cache has it still."""
     yield
-    if "jax" in sys.modules and resident() > MOST_RESIDENT:
+    if "jax" in sys.modules and resident() > HELD["next"]:
         sys.modules["jax"].clear_caches()
         gc.collect()
+        HELD["next"] = max(resident() + GROWTH, 2 * GROWTH)
 
 
 def resident() -> int:
