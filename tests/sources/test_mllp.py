@@ -51,6 +51,39 @@ def test_a_frame_that_was_begun_anew_and_one_without_its_cr() -> None:
     assert Frames().feed(b"\x0bgiven up\x0bMSH|\x1c\x0bsecond\x1c\r") == [b"MSH|", b"second"]
 
 
+def test_text_may_hold_the_marks_of_a_frame_and_what_is_skipped_is_counted() -> None:
+    first, second = b"MSH|^~|a\rOBX|1|TX|a||one \x1c two\x0bthree\rOBX|2", b"MSH|^~|b"
+    frames = Frames()
+    assert frames.feed(b"junk" + framed(first) + b"??" + framed(second)) == [first, second]
+    assert frames.skipped == 6
+    assert [one for byte in framed(first) for one in frames.feed(bytes([byte]))] == [first]
+    assert frames.feed(b"\x0bMSH|given up\x0bMSH|anew\x1c\r") == [b"MSH|anew"]
+    assert frames.skipped == 6 + len("vMSH|given up")
+
+
+def test_the_last_frame_of_a_stream_may_lack_its_cr() -> None:
+    frames = Frames()
+    assert frames.feed(b"\x0bMSH|last\x1c") == []
+    assert (frames.ended, frames.pending) == (True, 10)
+    assert frames.finish() == [b"MSH|last"]
+    assert (frames.feed(b"\x0bMSH|never ended"), frames.finish(), frames.skipped) == ([], [], 16)
+
+
+def test_a_batch_and_another_code_page_are_answered_in_their_own_words() -> None:
+    batch = b"BHS|^~\\&|A|B|C|D|20240101|secret|name^x|of John Doe|CTRL9|REF\r" + message(*result()) + b"BTS|1\r"
+    said = answer(batch, "AA").split(b"\r")
+    assert said[0].startswith(b"MSH|^~\\&|C|D|A|B|")
+    assert said[0].endswith(b"||ACK|CTRL9|P|2.5")
+    assert said[1] == b"MSA|AA|CTRL9"
+    short = answer(b"FHS|^~\\&|A\r", "AR", "nothing in it").split(b"\r")
+    assert short[1] == b"MSA|AR||nothing in it"
+    umlaut = r"MSH|^~\&|A|B|C|D|20240101||ORU^R01|" + "\u00dc7|P|2.5||||||8859/1"
+    answered = answer(umlaut.encode("latin-1"), "AA").split(b"\r")
+    assert answered[1] == "MSA|AA|\u00dc7".encode("latin-1")
+    assert answered[0].endswith(b"|P|2.5||||||8859/1")
+    assert answer(umlaut.removesuffix("8859/1").encode(), "AA").split(b"\r")[1] == "MSA|AA|\u00dc7".encode()
+
+
 def test_a_message_without_an_end_is_refused_and_noise_takes_no_memory() -> None:
     frames = Frames(100)
     assert frames.feed(b"x" * 90) == []
@@ -419,8 +452,8 @@ def test_a_fault_of_our_own_ends_one_connection_and_is_said(store: SqlStore, mon
 def test_too_long_a_message_ends_its_connection_with_a_reason(store: SqlStore) -> None:
     async def work(listener: Listener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-        writer.write(b"\x0b" + b"x" * 3000)
-        assert b"MSA|AR||found a message of more than 2000 bytes" in await reader.read()
+        writer.write(b"\x0b" + numbered(1) + b"x" * 3000)
+        assert b"MSA|AR|M1|found a message of more than 2000 bytes" in await reader.read()
         await ended(writer)
 
     assert listening(store, work, most=2000)["refused"] == 1

@@ -298,15 +298,20 @@ def code_page(raw: bytes) -> str:
     return CODE_PAGES.get(fields[17].split(repetition)[0].decode("ascii", "replace").strip().upper(), "")
 
 
-def decoded(raw: bytes) -> str:
-    """The text of one message: by MSH-18, else as UTF-8, else as ISO 8859-1 (in which every byte is a character)."""
+def read_as(raw: bytes) -> tuple[str, str]:
+    """The text of one message and its codec: by MSH-18, else UTF-8, else ISO 8859-1 (in which every byte is a character)."""
     for codec in (code_page(raw), "utf-8"):
         if codec:
             try:
-                return raw.decode(codec)
+                return raw.decode(codec), codec
             except (UnicodeDecodeError, LookupError):
                 continue
-    return raw.decode("iso8859-1")
+    return raw.decode("iso8859-1"), "iso8859-1"
+
+
+def decoded(raw: bytes) -> str:
+    """The text of one message."""
+    return read_as(raw)[0]
 
 
 def plain(content: bytes) -> bytes:

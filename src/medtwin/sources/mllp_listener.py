@@ -105,13 +105,17 @@ class Listener:
             except FormatError as error:
                 self.standing.refused += 1
                 self.standing.last_error = str(error)
-                writer.write(framed(answer(b"", REFUSED, str(error))))
+                writer.write(framed(answer(frames.head, REFUSED, str(error))))
                 await writer.drain()
                 return
-            for message in messages:
-                if message.strip():
-                    writer.write(framed(await self._answer(message)))
-            await writer.drain()
+            await self._take(messages, writer)
+        await self._take(frames.finish(), writer)
+
+    async def _take(self, messages: list[bytes], writer: asyncio.StreamWriter) -> None:
+        for message in messages:
+            if message.strip():
+                writer.write(framed(await self._answer(message)))
+        await writer.drain()
 
     async def _answer(self, message: bytes) -> bytes:
         """Keep a message, and say so."""
