@@ -200,6 +200,110 @@ def test_files_that_were_taken_away_leave_a_queue_that_works(tmp_path: Path) -> 
     again.close()
 
 
+def test_a_queue_that_is_empty_leaves_its_file_and_the_messages_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"first", b"second"])
+    spool.done(spool.take(9))
+    assert not spool.sweep()  # too young: a file costs two syncs
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+    assert spool.sweep()
+    assert [path.name for path in (tmp_path / "q").glob("*.spool")] == ["00000002.spool"]
+    assert not spool.sweep()  # nothing to leave
+    spool.append([b"third"])
+    assert not spool.sweep()  # it waits for its facts
+    assert [one.content for one in spool.take(9)] == [b"third"]
+    spool.close()
+    (tmp_path / "q" / "cursor").unlink()  # whoever loses the cursor finds no old message
+    again = Spool(tmp_path / "q", SECRET)
+    assert [one.content for one in again.take(9)] == [b"third"]
+    again.close()
+
+
+def test_a_crash_between_a_new_file_and_the_cursor_loses_nothing_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"first"])
+    spool.done(spool.take(9))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", lambda *given: (_ for _ in ()).throw(OSError(errno.EIO, "the crash")))
+        with pytest.raises(StoreError):
+            spool.sweep()
+    spool.close()
+    again = Spool(tmp_path / "q", SECRET)
+    assert (again.backlog, again.take(9)) == (0, [])
+    again.append([b"second"])
+    found = again.take(9)
+    assert [one.content for one in found] == [b"second"]
+    again.done(found)
+    assert again.backlog == 0
+    assert again.sweep()
+    assert [path.name for path in (tmp_path / "q").glob("*.spool")] == ["00000003.spool"]
+    again.close()
+
+
+def lengths(path: Path) -> list[int]:
+    """Where the records of a file begin."""
+    content, found = path.read_bytes(), []
+    at = content.find(b"\x1eREC")
+    while at >= 0:
+        found.append(at)
+        at = content.find(b"\x1eREC", at + 1)
+    return found
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("byte", [0, 4, 7, 9])
+def test_a_length_that_is_damaged_costs_its_own_record_and_no_other(tmp_path: Path, which: int, byte: int) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    for content in (b"first" * 9, b"second" * 9, b"third" * 9):
+        spool.append([content])
+    spool.close()
+    (path,) = (tmp_path / "q").glob("*.spool")
+    content = bytearray(path.read_bytes())
+    content[lengths(path)[which] + byte] ^= 0x7F
+    path.write_bytes(content)
+    again = Spool(tmp_path / "q", SECRET)
+    again.append([b"next"])
+    left = [one * 9 for one in (b"first", b"second", b"third")]
+    del left[which]
+    found = again.take(9)
+    assert [one.content for one in found] == [*left, b"next"]
+    again.done(found)
+    assert (again.take(9), again.backlog) == ([], 0)
+    aside = [one.read_bytes() for one in (tmp_path / "q").glob("*.damaged")]
+    assert again.damaged == len(aside) == 1
+    assert aside[0] in bytes(content)
+    again.close()
+
+
+def test_zeros_at_the_end_are_no_messages(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"kept"])
+    spool.close()
+    (path,) = (tmp_path / "q").glob("*.spool")
+    with path.open("ab") as stream:
+        stream.write(bytes(4000))
+    again = Spool(tmp_path / "q", SECRET)
+    assert again.backlog == 1
+    again.append([b"next"])
+    assert [one.content for one in again.take(9)] == [b"kept", b"next"]
+    assert again.damaged == 0
+    again.close()
+
+
+def test_a_file_of_another_dialect_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "q").mkdir()
+    path = tmp_path / "q" / "00000001.spool"
+    path.write_bytes(b"medtwin-spool/9\n" + b"z" * 90)
+    with pytest.raises(StoreError, match="another beginning"):
+        Spool(tmp_path / "q", SECRET)
+    assert path.stat().st_size == 106
+
+
 def test_another_key_opens_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "q", SECRET)
     spool.append([b"mine"])
@@ -418,6 +522,26 @@ def test_a_withdrawn_consent_stops_that_person_and_nobody_else(store: SqlStore, 
     assert glucose(store, fresh) == ["5.02", "5.04", "5.06"]
     with pytest.raises(AccessDenied):
         store.record(mine, fresh)
+
+
+def test_the_message_of_a_person_who_was_erased_does_not_stay_in_the_queue(
+    store: SqlStore, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+
+    async def work(listener: Listener) -> None:
+        await ask(listener.port, numbered(1))
+        assert await asyncio.to_thread(listener.follower.drain, 30.0)
+        (patient,) = store.patients(grant)
+        assert "queue" in str(store.erase(patient.id, grant)["not erased"])
+        held = listener.spool.folder
+        for _ in range(200):
+            if sum(path.stat().st_size for path in held.glob("*.spool")) == 32:
+                break
+            await asyncio.sleep(0.02)
+        assert [path.stat().st_size for path in held.glob("*.spool")] == [32]  # a header and no message
+
+    listening(store, work)
 
 
 def test_a_connection_that_breaks_harms_no_other(store: SqlStore, grant: Grant) -> None:

@@ -84,6 +84,7 @@ class Follower:
             try:
                 lot = self.spool.take(LOT)
                 if not lot:
+                    self.spool.sweep()
                     self._more.wait(1.0)
                     continue
                 self.once(lot, alone=failures > 0)
