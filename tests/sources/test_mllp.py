@@ -583,6 +583,91 @@ def test_too_long_a_message_ends_its_connection_with_a_reason(store: SqlStore) -
     assert listening(store, work, most=2000)["refused"] == 1
 
 
+def test_who_says_nothing_makes_room_and_who_finds_none_is_counted(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        quiet = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        quiet[0][1].write(framed(numbered(1)))  # the first one is not the one that was quiet for longest
+        assert b"AA" in await quiet[0][0].readuntil(b"\x1c\r")
+        (said,) = await ask(listener.port, numbered(2))
+        assert b"MSA|AA|M2" in said
+        assert await quiet[1][0].read() == b""
+        quiet[0][1].write(framed(numbered(3)))
+        assert b"AA|M3" in await quiet[0][0].readuntil(b"\x1c\r")
+        busy = [quiet[0], quiet[2], await asyncio.open_connection("127.0.0.1", listener.port)]
+        for _, writer in busy:
+            writer.write(b"\x0bMSH|begun")
+        await asyncio.sleep(0.1)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await ask(listener.port, numbered(4))
+        for _, writer in [*busy, quiet[1]]:
+            await ended(writer)
+
+    found = listening(store, work, connections=3)
+    assert (found["closed"], found["turned_away"], found["received"]) == (1, 1, 3)
+
+
+def test_a_frame_that_does_not_end_and_silence_end_their_connections(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(framed(numbered(1))[:-2])
+        answered = asyncio.create_task(reader.read())
+        while not answered.done():  # a byte now and then does not keep it open
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        assert b"MSA|AE|M1|a message that did not end within 0.3 seconds" in await answered
+        await ended(writer)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        await ended(writer)
+
+    found = listening(store, work, frame=0.3, idle=0.3)
+    assert (found["timed_out"], found["received"]) == (2, 0)
+
+
+def test_a_sender_without_the_last_cr_is_answered_and_what_is_skipped_is_said(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.mllp_listener.LATE", 0.05)
+
+    async def work(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        for number in (1, 2):
+            writer.write(b"noise" + framed(numbered(number))[:-1])
+            assert b"MSA|AA|M%d" % number in await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 5)
+        writer.write(framed(numbered(3))[:-1])
+        writer.write_eof()
+        assert b"MSA|AA|M3" in await reader.read()
+        await ended(writer)
+
+    found = listening(store, work)
+    assert (found["received"], found["skipped"]) == (3, 10)
+
+
+def test_all_connections_together_hold_so_much_and_the_largest_is_told(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        large, small = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(2)]
+        large[1].write(b"\x0b" + numbered(1) + b"x" * 20_000)
+        small[1].write(b"\x0b" + numbered(2) + b"x" * 8_000)
+        await asyncio.sleep(0.1)
+        assert listener._held > 28_000
+        (said,) = await ask(listener.port, numbered(3) + b"NTE|" + b"x" * 8_000)
+        assert b"MSA|AA|M3" in said
+        assert b"MSA|AE|M1|more than 30000 bytes" in await large[0].read()
+        small[1].write(b"\x1c\r")
+        assert b"MSA|AA|M2" in await small[0].readuntil(b"\x1c\r")
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"\x0b" + numbered(4) + b"x" * 31_000)
+        assert b"MSA|AE|M4|more than 30000 bytes" in await reader.read()
+        for one in (large[1], small[1], writer):
+            await ended(one)
+        await asyncio.sleep(0.05)
+        assert listener._held == 0
+
+    found = listening(store, work, buffered=30_000)
+    assert (found["failed"], found["received"]) == (2, 2)
+
+
 def test_a_port_that_is_taken(store: SqlStore) -> None:
     async def work(listener: Listener) -> None:
         other = Listener(store, port=listener.port, spool=spool_of(store, "other"))
