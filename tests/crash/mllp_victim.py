@@ -8,7 +8,7 @@ import os
 import sys
 
 from medtwin.record.home import open_store
-from medtwin.sources import hl7v2, recognise  # noqa: F401 - imported once, before the children
+from medtwin.sources import hl7v2, recognise, spool  # noqa: F401 - imported once, before the children
 from medtwin.sources.mllp_listener import Listener
 
 
@@ -17,6 +17,7 @@ def say(*words):
 
 
 async def listen(home):
+    spool.REST = 0.0  # the queue leaves its file as often as it can, so that kills meet that too
     with open_store(home) as store:
         listener = Listener(store)
         await listener.start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -589,3 +591,41 @@ def test_any_bytes_after_a_header(tail: bytes) -> None:
     content = HEAD.format(kind="ORU^R01", number="1", version="2.5").encode() + b"\r" + tail
     assert list(messages(content))
     items(content, READER)
+
+
+SHAPES: dict[str, Callable[[int], list[str]]] = {
+    "separators before a segment": lambda size: ["\r" * size + "NTE|x"],
+    "lines of a wrapped field": lambda size: ["NTE|1||x" + "\nab" * (size // 3)],
+    "visits without an event": lambda size: ["PV1|1|I"] * (size // 8),
+    "people": lambda size: [f"PID|||{number}^^^HOSPITAL^MR||{'X' * 90}" for number in range(size // 116)],
+    "appointments without a service": lambda size: ["SCH|1"] * (size // 6),
+    "orders that nobody encoded": lambda size: ["RXO|5^x"] * (size // 8),
+    "orders whose timing never comes": lambda size: ["RXE||5^x"] * (size // 9),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_long_message_costs_as_much_a_byte_as_a_short_one(shape: str) -> None:
+    def cost(size: int) -> float:
+        content, taken = message(*SHAPES[shape](size)), []
+        for _ in range(3):
+            begun = time.process_time()
+            items(content, READER)
+            taken.append(time.process_time() - begun)
+        return min(taken)
+
+    cost(8192)  # what is read once for all messages
+    assert cost(65536) < 24 * cost(8192)  # 8 where the cost grows as the length does, 64 where it grows as its square
+
+
+def test_a_message_of_too_many_people_is_refused_and_its_neighbours_are_read() -> None:
+    crowd = message(*(f"PID|||{number}^^^HOSPITAL^MR" for number in range(1200)))
+    with pytest.raises(FormatError, match="more than 1000 people"):
+        parts(crowd, READER)
+    long_head = message(
+        *["NTE|" + "x" * 1000] * 3000, *(f"PID|||{number}^^^HOSPITAL^MR" for number in range(3)), pid="NTE|"
+    )
+    with pytest.raises(FormatError, match="more than 1 people"):
+        parts(long_head, READER)
+    held = parts(crowd + message(*result(), number="2"), READER)
+    assert [part.named for part in held] == [True, False]

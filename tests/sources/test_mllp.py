@@ -51,6 +51,39 @@ def test_a_frame_that_was_begun_anew_and_one_without_its_cr() -> None:
     assert Frames().feed(b"\x0bgiven up\x0bMSH|\x1c\x0bsecond\x1c\r") == [b"MSH|", b"second"]
 
 
+def test_text_may_hold_the_marks_of_a_frame_and_what_is_skipped_is_counted() -> None:
+    first, second = b"MSH|^~|a\rOBX|1|TX|a||one \x1c two\x0bthree\rOBX|2", b"MSH|^~|b"
+    frames = Frames()
+    assert frames.feed(b"junk" + framed(first) + b"??" + framed(second)) == [first, second]
+    assert frames.skipped == 6
+    assert [one for byte in framed(first) for one in frames.feed(bytes([byte]))] == [first]
+    assert frames.feed(b"\x0bMSH|given up\x0bMSH|anew\x1c\r") == [b"MSH|anew"]
+    assert frames.skipped == 6 + len("vMSH|given up")
+
+
+def test_the_last_frame_of_a_stream_may_lack_its_cr() -> None:
+    frames = Frames()
+    assert frames.feed(b"\x0bMSH|last\x1c") == []
+    assert (frames.ended, frames.pending) == (True, 10)
+    assert frames.finish() == [b"MSH|last"]
+    assert (frames.feed(b"\x0bMSH|never ended"), frames.finish(), frames.skipped) == ([], [], 16)
+
+
+def test_a_batch_and_another_code_page_are_answered_in_their_own_words() -> None:
+    batch = b"BHS|^~\\&|A|B|C|D|20240101|secret|name^x|of John Doe|CTRL9|REF\r" + message(*result()) + b"BTS|1\r"
+    said = answer(batch, "AA").split(b"\r")
+    assert said[0].startswith(b"MSH|^~\\&|C|D|A|B|")
+    assert said[0].endswith(b"||ACK|CTRL9|P|2.5")
+    assert said[1] == b"MSA|AA|CTRL9"
+    short = answer(b"FHS|^~\\&|A\r", "AR", "nothing in it").split(b"\r")
+    assert short[1] == b"MSA|AR||nothing in it"
+    umlaut = r"MSH|^~\&|A|B|C|D|20240101||ORU^R01|" + "\u00dc7|P|2.5||||||8859/1"
+    answered = answer(umlaut.encode("latin-1"), "AA").split(b"\r")
+    assert answered[1] == "MSA|AA|\u00dc7".encode("latin-1")
+    assert answered[0].endswith(b"|P|2.5||||||8859/1")
+    assert answer(umlaut.removesuffix("8859/1").encode(), "AA").split(b"\r")[1] == "MSA|AA|\u00dc7".encode()
+
+
 def test_a_message_without_an_end_is_refused_and_noise_takes_no_memory() -> None:
     frames = Frames(100)
     assert frames.feed(b"x" * 90) == []
@@ -165,6 +198,110 @@ def test_files_that_were_taken_away_leave_a_queue_that_works(tmp_path: Path) -> 
     again.append([b"new"])
     assert [one.content for one in again.take(9)] == [b"new"]
     again.close()
+
+
+def test_a_queue_that_is_empty_leaves_its_file_and_the_messages_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"first", b"second"])
+    spool.done(spool.take(9))
+    assert not spool.sweep()  # too young: a file costs two syncs
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+    assert spool.sweep()
+    assert [path.name for path in (tmp_path / "q").glob("*.spool")] == ["00000002.spool"]
+    assert not spool.sweep()  # nothing to leave
+    spool.append([b"third"])
+    assert not spool.sweep()  # it waits for its facts
+    assert [one.content for one in spool.take(9)] == [b"third"]
+    spool.close()
+    (tmp_path / "q" / "cursor").unlink()  # whoever loses the cursor finds no old message
+    again = Spool(tmp_path / "q", SECRET)
+    assert [one.content for one in again.take(9)] == [b"third"]
+    again.close()
+
+
+def test_a_crash_between_a_new_file_and_the_cursor_loses_nothing_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"first"])
+    spool.done(spool.take(9))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", lambda *given: (_ for _ in ()).throw(OSError(errno.EIO, "the crash")))
+        with pytest.raises(StoreError):
+            spool.sweep()
+    spool.close()
+    again = Spool(tmp_path / "q", SECRET)
+    assert (again.backlog, again.take(9)) == (0, [])
+    again.append([b"second"])
+    found = again.take(9)
+    assert [one.content for one in found] == [b"second"]
+    again.done(found)
+    assert again.backlog == 0
+    assert again.sweep()
+    assert [path.name for path in (tmp_path / "q").glob("*.spool")] == ["00000003.spool"]
+    again.close()
+
+
+def lengths(path: Path) -> list[int]:
+    """Where the records of a file begin."""
+    content, found = path.read_bytes(), []
+    at = content.find(b"\x1eREC")
+    while at >= 0:
+        found.append(at)
+        at = content.find(b"\x1eREC", at + 1)
+    return found
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("byte", [0, 4, 7, 9])
+def test_a_length_that_is_damaged_costs_its_own_record_and_no_other(tmp_path: Path, which: int, byte: int) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    for content in (b"first" * 9, b"second" * 9, b"third" * 9):
+        spool.append([content])
+    spool.close()
+    (path,) = (tmp_path / "q").glob("*.spool")
+    content = bytearray(path.read_bytes())
+    content[lengths(path)[which] + byte] ^= 0x7F
+    path.write_bytes(content)
+    again = Spool(tmp_path / "q", SECRET)
+    again.append([b"next"])
+    left = [one * 9 for one in (b"first", b"second", b"third")]
+    del left[which]
+    found = again.take(9)
+    assert [one.content for one in found] == [*left, b"next"]
+    again.done(found)
+    assert (again.take(9), again.backlog) == ([], 0)
+    aside = [one.read_bytes() for one in (tmp_path / "q").glob("*.damaged")]
+    assert again.damaged == len(aside) == 1
+    assert aside[0] in bytes(content)
+    again.close()
+
+
+def test_zeros_at_the_end_are_no_messages(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "q", SECRET)
+    spool.append([b"kept"])
+    spool.close()
+    (path,) = (tmp_path / "q").glob("*.spool")
+    with path.open("ab") as stream:
+        stream.write(bytes(4000))
+    again = Spool(tmp_path / "q", SECRET)
+    assert again.backlog == 1
+    again.append([b"next"])
+    assert [one.content for one in again.take(9)] == [b"kept", b"next"]
+    assert again.damaged == 0
+    again.close()
+
+
+def test_a_file_of_another_dialect_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "q").mkdir()
+    path = tmp_path / "q" / "00000001.spool"
+    path.write_bytes(b"medtwin-spool/9\n" + b"z" * 90)
+    with pytest.raises(StoreError, match="another beginning"):
+        Spool(tmp_path / "q", SECRET)
+    assert path.stat().st_size == 106
 
 
 def test_another_key_opens_nothing(tmp_path: Path) -> None:
@@ -387,6 +524,26 @@ def test_a_withdrawn_consent_stops_that_person_and_nobody_else(store: SqlStore, 
         store.record(mine, fresh)
 
 
+def test_the_message_of_a_person_who_was_erased_does_not_stay_in_the_queue(
+    store: SqlStore, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.spool.REST", 0.0)
+
+    async def work(listener: Listener) -> None:
+        await ask(listener.port, numbered(1))
+        assert await asyncio.to_thread(listener.follower.drain, 30.0)
+        (patient,) = store.patients(grant)
+        assert "queue" in str(store.erase(patient.id, grant)["not erased"])
+        held = listener.spool.folder
+        for _ in range(200):
+            if sum(path.stat().st_size for path in held.glob("*.spool")) == 32:
+                break
+            await asyncio.sleep(0.02)
+        assert [path.stat().st_size for path in held.glob("*.spool")] == [32]  # a header and no message
+
+    listening(store, work)
+
+
 def test_a_connection_that_breaks_harms_no_other(store: SqlStore, grant: Grant) -> None:
     async def work(listener: Listener) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
@@ -419,11 +576,98 @@ def test_a_fault_of_our_own_ends_one_connection_and_is_said(store: SqlStore, mon
 def test_too_long_a_message_ends_its_connection_with_a_reason(store: SqlStore) -> None:
     async def work(listener: Listener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
-        writer.write(b"\x0b" + b"x" * 3000)
-        assert b"MSA|AR||found a message of more than 2000 bytes" in await reader.read()
+        writer.write(b"\x0b" + numbered(1) + b"x" * 3000)
+        assert b"MSA|AR|M1|found a message of more than 2000 bytes" in await reader.read()
         await ended(writer)
 
     assert listening(store, work, most=2000)["refused"] == 1
+
+
+def test_who_says_nothing_makes_room_and_who_finds_none_is_counted(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        quiet = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        quiet[0][1].write(framed(numbered(1)))  # the first one is not the one that was quiet for longest
+        assert b"AA" in await quiet[0][0].readuntil(b"\x1c\r")
+        (said,) = await ask(listener.port, numbered(2))
+        assert b"MSA|AA|M2" in said
+        assert await quiet[1][0].read() == b""
+        quiet[0][1].write(framed(numbered(3)))
+        assert b"AA|M3" in await quiet[0][0].readuntil(b"\x1c\r")
+        busy = [quiet[0], quiet[2], await asyncio.open_connection("127.0.0.1", listener.port)]
+        for _, writer in busy:
+            writer.write(b"\x0bMSH|begun")
+        await asyncio.sleep(0.1)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await ask(listener.port, numbered(4))
+        for _, writer in [*busy, quiet[1]]:
+            await ended(writer)
+
+    found = listening(store, work, connections=3)
+    assert (found["closed"], found["turned_away"], found["received"]) == (1, 1, 3)
+
+
+def test_a_frame_that_does_not_end_and_silence_end_their_connections(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(framed(numbered(1))[:-2])
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            await asyncio.sleep(0.2)
+            writer.write(b"x")
+        last = loop.time()
+        assert b"MSA|AE|M1|a message that did not end within 1 seconds" in await reader.read()
+        assert loop.time() - last < 0.9  # a byte now and then does not keep it open
+        await ended(writer)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        await ended(writer)
+
+    found = listening(store, work, frame=1.0, idle=0.3)
+    assert (found["timed_out"], found["received"]) == (2, 0)
+
+
+def test_a_sender_without_the_last_cr_is_answered_and_what_is_skipped_is_said(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtwin.sources.mllp_listener.LATE", 0.05)
+
+    async def work(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        for number in (1, 2):
+            writer.write(b"noise" + framed(numbered(number))[:-1])
+            assert b"MSA|AA|M%d" % number in await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 5)
+        writer.write(framed(numbered(3))[:-1])
+        writer.write_eof()
+        assert b"MSA|AA|M3" in await reader.read()
+        await ended(writer)
+
+    found = listening(store, work)
+    assert (found["received"], found["skipped"]) == (3, 10)
+
+
+def test_all_connections_together_hold_so_much_and_the_largest_is_told(store: SqlStore) -> None:
+    async def work(listener: Listener) -> None:
+        large, small = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(2)]
+        large[1].write(b"\x0b" + numbered(1) + b"x" * 20_000)
+        small[1].write(b"\x0b" + numbered(2) + b"x" * 8_000)
+        await asyncio.sleep(0.1)
+        assert listener._held > 28_000
+        (said,) = await ask(listener.port, numbered(3) + b"NTE|" + b"x" * 8_000)
+        assert b"MSA|AA|M3" in said
+        assert b"MSA|AE|M1|more than 30000 bytes" in await large[0].read()
+        small[1].write(b"\x1c\r")
+        assert b"MSA|AA|M2" in await small[0].readuntil(b"\x1c\r")
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"\x0b" + numbered(4) + b"x" * 31_000)
+        assert b"MSA|AE|M4|more than 30000 bytes" in await reader.read()
+        for one in (large[1], small[1], writer):
+            await ended(one)
+        await asyncio.sleep(0.05)
+        assert listener._held == 0
+
+    found = listening(store, work, buffered=30_000)
+    assert (found["failed"], found["received"]) == (2, 2)
 
 
 def test_a_port_that_is_taken(store: SqlStore) -> None:

@@ -11,6 +11,10 @@ _ELSEWHERE = (
     "backups and exports made earlier (they hold their own copies and keys); other people's copies of the files; "
     "audit rows (they hold no fact, only a pseudonym)"
 )
+_QUEUE = (
+    "; live messages that still wait in a queue (intake, sealed; a listener reads them and removes their file as soon as nothing "
+    "waits), and its .damaged files"
+)
 
 
 def erase(access: Access, patient: str, grant: Grant) -> dict[str, int | str]:
@@ -47,5 +51,6 @@ def erase(access: Access, patient: str, grant: Grant) -> dict[str, int | str]:
     said: dict[str, int | str] = access.write(grant, "erase", job, patient=patient)
     access.names.forget()
     access.read_names.forget()
-    said["not erased"] = f"{_ELSEWHERE}; {access.database.scrub()}"
+    queue = _QUEUE if any(access.folder.glob("intake/*/*")) else ""
+    said["not erased"] = f"{_ELSEWHERE}{queue}; {access.database.scrub()}"
     return said

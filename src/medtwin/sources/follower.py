@@ -36,6 +36,10 @@ class Standing:
     quarantined: int = 0  #: items in quarantine
     denied: int = 0  #: messages of people whose consent is withdrawn
     attempts: int = 0  #: lots that had to be tried again
+    turned_away: int = 0  #: connections for which there was no room
+    closed: int = 0  #: connections that said nothing and made room for another
+    timed_out: int = 0  #: connections that said nothing, ended no message or took no answer in time
+    skipped: int = 0  #: bytes outside any frame, and of frames that were given up
     last_error: str = ""
     last_read: float = 0.0  #: time.time() when facts were last made durable
     notes: list[str] = field(default_factory=list)
@@ -84,6 +88,7 @@ class Follower:
             try:
                 lot = self.spool.take(LOT)
                 if not lot:
+                    self.spool.sweep()
                     self._more.wait(1.0)
                     continue
                 self.once(lot, alone=failures > 0)

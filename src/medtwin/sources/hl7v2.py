@@ -26,6 +26,8 @@ from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Un
 
 DIALECT = "hl7v2/1"
 MEDIA_TYPE = "x-application/hl7-v2+er7"
+PEOPLE = 1000  #: of one message (judgement: groups of results and lists of candidates name tens)
+SHARED = 4 * 1024 * 1024  #: characters that a message's head may come to when each of its people gets it (judgement)
 
 MAPPED: dict[str, Callable[[Segment, Context], Iterator[Item]]] = {
     "PID": people.sex, "PV1": statements.visit, "DG1": statements.diagnosis, "AL1": statements.allergy,
@@ -74,10 +76,10 @@ def split(content: bytes, intake: Intake) -> Iterator[Part]:
         number += 1
         try:
             message = parse(decoded(raw))
+            pieces = _pieces(message, intake)
         except FormatError as error:
             broken.append((raw, error))
             continue
-        pieces = _pieces(message, intake)
         for piece in pieces:
             piece.raw = raw if len(pieces) == 1 else _rewritten(piece)
             owners.setdefault((piece.owner, people.sender(message, intake)), []).append(piece)
@@ -99,6 +101,7 @@ def _pieces(message: Message, intake: Intake) -> list[_Piece]:
     if not places:
         return [_Piece(nobody, False, message, message.segments)]
     head = message.segments[: places[0]]
+    shared = sum(len(segment.written) for segment in head)
     found: dict[SourcePatient, _Piece] = {}
     for place, end in zip(places, [*places[1:], len(message.segments)], strict=True):
         person = message.segments[place]
@@ -106,6 +109,12 @@ def _pieces(message: Message, intake: Intake) -> list[_Piece]:
         key = known or SourcePatient(nobody.system, intake.anonymous)
         piece = found.get(key)
         if piece is None:
+            if len(found) >= PEOPLE or (found and (len(found) + 1) * shared > SHARED):
+                raise FormatError(
+                    f"a message of more than {len(found)} people", where=person.place,
+                    expected=f"at most {PEOPLE}, with a head of at most {SHARED} characters in all their copies",
+                    remedy="ask the sender for one message a person",
+                )  # fmt: skip
             piece = found[key] = _Piece(key, known is not None, message, list(head))
             piece.people = person if known is not None else None
         piece.segments.extend(message.segments[place:end])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,9 +46,32 @@ class Context:
     over: object = None  #: what was read of that OBR
     far: set[Moment] = field(default_factory=set)  #: times that have MSH-7's offset, and are :data:`FAR` from it
     used: dict[str, int] = field(default_factory=dict)  #: how often a key was said in this message
+    _named: dict[str, list[Segment]] | None = None
 
     def where(self, segment: Segment) -> str:
         return f"{self.prefix}{segment.place}"
+
+    def all(self, name: str) -> list[Segment]:
+        """Every segment of a name, in order; sorted out once, so that long messages cost no more a segment than short ones."""
+        if self._named is None:
+            self._named = {}
+            for segment in self.segments:
+                self._named.setdefault(segment.name, []).append(segment)
+        return self._named.get(name, [])
+
+    def first(self, name: str) -> Segment | None:
+        found = self.all(name)
+        return found[0] if found else None
+
+    def after(self, segment: Segment, names: Iterable[str]) -> Segment | None:
+        """The first segment behind ``segment`` that has one of the names."""
+        nearest = None
+        for name in names:
+            held = self.all(name)
+            place = bisect_right(held, segment.line, key=lambda one: one.line)
+            if place < len(held) and (nearest is None or held[place].line < nearest.line):
+                nearest = held[place]
+        return nearest
 
     def time(self, segment: Segment, field: int, component: int = 1) -> Moment | None:
         """The moment of a field; a TS of before 2.6 holds its time in the first subcomponent. Raises FormatError."""

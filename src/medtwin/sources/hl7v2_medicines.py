@@ -27,28 +27,14 @@ _HEADS = frozenset(("ORC", "RXO", "RXE", "RXD", "RXA", "RXG"))
 
 def _following(segment: Segment, name: str, context: Context) -> Segment | None:
     """The segment of that name that belongs to ``segment``: after it, before the next order or medication."""
-    after = False
-    for other in context.segments:
-        if other is segment:
-            after = True
-        elif after and other.name == name:
-            return other
-        elif after and other.name in _HEADS:
-            return None
-    return None
+    found = context.after(segment, _HEADS | {name})
+    return found if found is not None and found.name == name else None
 
 
 def _encoded(segment: Segment, context: Context) -> bool:
     """Whether the pharmacy encoded this RXO: then the RXE of the same order is the order."""
-    after = False
-    for other in context.segments:
-        if other is segment:
-            after = True
-        elif after and other.name in ("RXE", "RXD"):
-            return True
-        elif after and other.name == "ORC":
-            return False
-    return False
+    found = context.after(segment, ("RXE", "RXD", "ORC"))
+    return found is not None and found.name != "ORC"
 
 
 def _text(code: Code | None) -> str:

@@ -266,24 +266,23 @@ def parse(text: str) -> Message:
             end = place
     separators = separators_of(text[:end])
     mark = separators.field
-    written: list[tuple[str, str]] = []
+    written: list[tuple[str, list[str]]] = []  # a name, and the lines that a segment was wrapped over
     for line in _LINES.split(text) if ("\n" in text or "\x1c" in text or "\x0b" in text) else text.split("\r"):
         name = line[:3]
         bare = not line[3:]  # a segment without any field
         if (bare or line[3] == mark) and _SEGMENT.fullmatch(name):
-            written.append((name, line))
+            written.append((name, [line]))
         elif line.strip():
             indented = line.lstrip(" \t")
             if indented[3:4] == mark and _SEGMENT.fullmatch(indented[:3]):
-                written.append((indented[:3], indented))
+                written.append((indented[:3], [indented]))
             else:  # text of a field that was wrapped over lines
-                before = written[-1]
-                written[-1] = (before[0], f"{before[1]}\n{line}")
+                written[-1][1].append(line)
     numbers: dict[str, int] = {}
     segments = []
-    for line_number, (name, line) in enumerate(written, 1):
+    for line_number, (name, lines) in enumerate(written, 1):
         numbers[name] = number = numbers.get(name, 0) + 1
-        segments.append(Segment(name, line, separators, number, line_number))
+        segments.append(Segment(name, "\n".join(lines), separators, number, line_number))
     return Message(segments, separators)
 
 
@@ -299,15 +298,20 @@ def code_page(raw: bytes) -> str:
     return CODE_PAGES.get(fields[17].split(repetition)[0].decode("ascii", "replace").strip().upper(), "")
 
 
-def decoded(raw: bytes) -> str:
-    """The text of one message: by MSH-18, else as UTF-8, else as ISO 8859-1 (in which every byte is a character)."""
+def read_as(raw: bytes) -> tuple[str, str]:
+    """The text of one message and its codec: by MSH-18, else UTF-8, else ISO 8859-1 (in which every byte is a character)."""
     for codec in (code_page(raw), "utf-8"):
         if codec:
             try:
-                return raw.decode(codec)
+                return raw.decode(codec), codec
             except (UnicodeDecodeError, LookupError):
                 continue
-    return raw.decode("iso8859-1")
+    return raw.decode("iso8859-1"), "iso8859-1"
+
+
+def decoded(raw: bytes) -> str:
+    """The text of one message."""
+    return read_as(raw)[0]
 
 
 def plain(content: bytes) -> bytes:
@@ -327,7 +331,8 @@ def messages(content: bytes) -> Iterator[bytes]:
         yield _without_trailer(content[start:end])
 
 
-_TRAILER = re.compile(rb"[\r\n\x1c]+(?:\xef\xbb\xbf)?(?:BTS|FTS|BHS|FHS)[^\w\s]")
+#: one separator only: a pattern that takes a whole run of them tries it anew from each of its bytes
+_TRAILER = re.compile(rb"[\r\n\x1c](?:\xef\xbb\xbf)?(?:BTS|FTS|BHS|FHS)[^\w\s]")
 
 
 def _without_trailer(raw: bytes) -> bytes:

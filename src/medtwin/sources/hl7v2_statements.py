@@ -111,7 +111,7 @@ def visit(segment: Segment, context: Context) -> Iterator[Item]:
     if never and time is None and not segment.text(19):
         yield _unknown(f"{context.trigger} without the visit's number", "PV1-19 or PV1-44", segment, context)
         return
-    event = next((one for one in context.segments if one.name == "EVN"), None)
+    event = context.first("EVN")
     if time is None and (never or context.trigger in ("A01", "A04", "A05", "A14")) and event is not None:
         time = context.time(event, 6) or context.time(event, 2)
     if time is None and never:
@@ -136,8 +136,8 @@ def visit(segment: Segment, context: Context) -> Iterator[Item]:
 
 def appointment(segment: Segment, context: Context) -> Iterator[Item]:
     """SCH (10.6): a planned visit, by the filler's number (SCH-2); S15 and S26 say that it is none, S17 takes it back."""
-    service = next((one for one in context.segments if one.name == "AIS"), None)
-    timing = next((one for one in context.segments if one.name == "TQ1"), None)
+    service = context.first("AIS")
+    timing = context.first("TQ1")
     time = until = None
     if timing is not None:
         time, until = context.time(timing, 7), context.time(timing, 8)

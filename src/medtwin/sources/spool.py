@@ -3,11 +3,12 @@
 A live sender waits for its answer, and reading a message takes longer than keeping it. So its bytes are written here first,
 sealed and synced (many senders share one sync), then it is acknowledged, and facts follow. A cursor of its own moves only after
 the facts are durable; a process that dies goes on from it, and what is read twice gives the same facts. Files that the
-cursor has passed are removed.
+cursor has passed are removed, and an empty queue leaves its file for a new one, so that no message stays behind its facts.
 
-One folder, one process. Dialect ``medtwin-spool/1``: segment files ``00000001.spool`` of a header (dialect, salt of the key) and
-records (length, nonce, sealed bytes); ``cursor`` (segment, offset). A tail that a crash cut short was never acknowledged and is
-dropped; a record that does not open is kept aside as ``.damaged``, and said.
+One folder, one process. Dialect ``medtwin-spool/2``: segment files ``00000001.spool`` of a header (dialect, salt of the key) and
+records (mark, length, checksum of length and place, nonce, sealed bytes); ``cursor`` (segment, offset). A tail that a crash cut
+short was never acknowledged and is dropped. A record that does not open is kept aside as ``.damaged``, and said; where its
+length is what is damaged, the next mark with its own checksum is where records go on.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ import fcntl
 import os
 import struct
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from zlib import crc32
 
 from medtwin.errors import StoreError
 from medtwin.governance.keys import DataKey
 from medtwin.record.sql import SqlStore
 
-DIALECT = b"medtwin-spool/1\n"
+DIALECT = b"medtwin-spool/2\n"
 _SALT = 16
 _HEAD = len(DIALECT) + _SALT
-_LENGTH = struct.Struct(">I")
+_RECORD = struct.Struct(">4sII")  # mark, length of the sealed bytes, checksum
+_MARK = b"\x1eREC"
 SEGMENT = 16 * 1024 * 1024  #: bytes after which a new file is begun
+REST = 1.0  #: seconds that a file lives at least before an empty queue leaves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,54 @@ class Waiting:
 
     content: bytes
     after: Place
+    lost: int = 0  #: damaged records before it
 
 
 def spool_of(store: SqlStore, name: str) -> Spool:
     """The queue ``name`` of a home, in its folder ``intake``, sealed under the home's master key."""
     access = store.access
     return Spool(access.folder / "intake" / name, access.master.derived(b"spool"))
+
+
+def _head(place: int, length: int) -> bytes:
+    return _RECORD.pack(_MARK, length, crc32(b"%d:%d" % (place, length)))
+
+
+def _whole(file: int, place: int, end: int) -> tuple[int, int] | None:
+    """Where the sealed bytes of the record at ``place`` begin and end; None where no whole record stands."""
+    head = os.pread(file, _RECORD.size, place)
+    if len(head) < _RECORD.size:
+        return None
+    length, start = _RECORD.unpack(head)[1], place + _RECORD.size
+    return (start, start + length) if head == _head(place, length) and start + length <= end else None
+
+
+def _next_whole(file: int, place: int, end: int) -> int:
+    """The place of the next whole record; ``end`` where none follows."""
+    content = os.pread(file, end - place, place)
+    at = content.find(_MARK)
+    while at >= 0:
+        if _whole(file, place + at, end) is not None:
+            return place + at
+        at = content.find(_MARK, at + 1)
+    return end
+
+
+def _unfinished(tail: bytes, place: int) -> bool:
+    """Whether a tail is what a crash leaves of a record: nothing but zeros, or the beginning of one."""
+    if not tail.strip(b"\0"):
+        return True
+    if len(tail) < _RECORD.size:
+        return tail[: len(_MARK)] == _MARK[: len(tail)]
+    return tail[: _RECORD.size] == _head(place, _RECORD.unpack_from(tail)[1])
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _failed(error: OSError, folder: Path) -> StoreError:
@@ -68,6 +115,8 @@ class Spool:
     def __init__(self, folder: Path, secret: bytes, *, segment: int = SEGMENT) -> None:
         self.folder, self._secret, self._segment = folder, secret, segment
         self._guard = threading.Lock()
+        self._writing = threading.Lock()
+        self._begun = time.monotonic()
         self.damaged = 0  #: records that did not open
         self._holes: dict[int, set[int]] = {}
         try:
@@ -107,18 +156,19 @@ class Spool:
 
     def append(self, contents: Sequence[bytes]) -> None:
         """Keep messages durably, all of them or none; returns after the sync."""
+        with self._writing:
+            self._append(contents)
+
+    def _append(self, contents: Sequence[bytes]) -> None:
         try:
             if self._size >= self._segment:
-                write, size = self._begin(self._number + 1)
-                os.close(self._write)
-                with self._guard:
-                    self._write, self._size, self._number = write, size, self._number + 1
+                self._roll()
             key, number, before = self._key(self._number), self._number, self._size
             records, place = [], before
             for content in contents:
                 sealed = key.seal(content, b"spool:%d:%d" % (number, place))
-                records.append(_LENGTH.pack(len(sealed)) + sealed)
-                place += _LENGTH.size + len(sealed)
+                records.append(_head(place, len(sealed)) + sealed)
+                place += _RECORD.size + len(sealed)
             block = b"".join(records)
             try:
                 self._put(block)
@@ -131,6 +181,13 @@ class Spool:
         with self._guard:
             self._size = place
             self._backlog += len(contents)
+
+    def _roll(self) -> None:
+        write, size = self._begin(self._number + 1)
+        os.close(self._write)
+        with self._guard:
+            self._write, self._size, self._number = write, size, self._number + 1
+        self._begun = time.monotonic()
 
     def _put(self, block: bytes) -> None:
         view = memoryview(block)
@@ -148,7 +205,7 @@ class Spool:
     def take(self, most: int, size: int = 8 * 1024 * 1024) -> list[Waiting]:
         """The next messages, at most ``most`` and about ``size`` bytes; the same ones again until :meth:`done`."""
         found: list[Waiting] = []
-        total, place = 0, self._cursor
+        total, lost, place = 0, 0, self._cursor
         while len(found) < most and total < size:
             with self._guard:
                 end = self._size if place.segment == self._number else None
@@ -162,12 +219,13 @@ class Spool:
                 continue
             content, place = self._read(place, end)
             if content is not None:
-                found.append(Waiting(content, place))
-                total += len(content)
-            elif not found:
+                found.append(Waiting(content, place, lost))
+                total, lost = total + len(content), 0
+            elif found:
+                lost += 1
+            else:
                 self._move(place)
-                with self._guard:
-                    self._backlog -= 1
+                self._passed(1)
         return found
 
     def done(self, waiting: Sequence[Waiting]) -> None:
@@ -175,23 +233,58 @@ class Spool:
         if not waiting:
             return
         self._move(waiting[-1].after)
+        self._passed(sum(1 + one.lost for one in waiting))
+
+    def _passed(self, count: int) -> None:
+        """What was counted as several messages may have been damaged into one: at the end, nothing waits."""
         with self._guard:
-            self._backlog -= len(waiting)
+            self._backlog = 0 if self._ended() else max(1, self._backlog - count)
+
+    def _ended(self) -> bool:
+        """Whether nothing stands behind the cursor."""
+        place = self._cursor
+        while place.segment < self._number and place.offset >= self._path(place.segment).stat().st_size:
+            place = Place(place.segment + 1, _HEAD)
+        return place == Place(self._number, self._size)
+
+    def sweep(self) -> bool:
+        """Where nothing waits, leave the file for a new one and remove it; whether that was done. Of the reading thread.
+
+        Messages of people who are erased or have withdrawn lie in the queue no longer than that. Does nothing while
+        somebody writes, and not more than once in :data:`REST` seconds.
+        """
+        if time.monotonic() - self._begun < REST or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if not self._ended() or self._cursor == Place(self._number, _HEAD):
+                return False
+            if self._size > _HEAD:
+                self._roll()
+            self._move(Place(self._number, _HEAD))
+            return True
+        except OSError as error:
+            raise _failed(error, self.folder) from error
+        finally:
+            self._writing.release()
 
     def _move(self, place: Place) -> None:
         try:
             path = self.folder / "cursor"
+            passed = [number for number in self._numbers() if number < place.segment]
             fresh = self.folder / "cursor.new"
             file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 os.write(file, b"%d %d\n" % (place.segment, place.offset))
+                if passed:
+                    os.fsync(file)
             finally:
                 os.close(file)
-            os.replace(fresh, path)  # not synced: a cursor that is behind costs reading again, and no fact
-            for number in self._numbers():
-                if number < place.segment:
-                    self._close(number)
-                    self._path(number).unlink()
+            os.replace(fresh, path)  # else not synced: a cursor that is behind costs reading again, and no fact
+            if passed:
+                _sync_folder(self.folder)
+            for number in passed:
+                self._close(number)
+                self._path(number).unlink()
         except OSError as error:
             raise _failed(error, self.folder) from error
         self._cursor = place
@@ -210,16 +303,14 @@ class Spool:
 
     def _read(self, place: Place, end: int) -> tuple[bytes | None, Place]:
         """The record at ``place`` (None: damaged) and the place after it."""
-        file = self._read_files.get(place.segment)
-        if file is None:
-            file = self._read_files[place.segment] = os.open(self._path(place.segment), os.O_RDONLY)
-        head = os.pread(file, _LENGTH.size, place.offset)
-        length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else -1
-        after = place.offset + _LENGTH.size + length
-        if length < 0 or after > end:  # the length itself is damaged: nothing behind it can be found
-            self._aside(place, os.pread(file, end - place.offset, place.offset))
-            return None, Place(place.segment, end)
-        sealed = os.pread(file, length, place.offset + _LENGTH.size)
+        file = self._file(place.segment)
+        found = _whole(file, place.offset, end)
+        if found is None:
+            after = _next_whole(file, place.offset + 1, end)
+            self._aside(place, os.pread(file, after - place.offset, place.offset))
+            return None, Place(place.segment, after)
+        start, after = found
+        sealed = os.pread(file, after - start, start)
         try:
             content = self._key(place.segment).open(sealed, b"spool:%d:%d" % (place.segment, place.offset))
         except StoreError:
@@ -227,13 +318,22 @@ class Spool:
             return None, Place(place.segment, after)
         return content, Place(place.segment, after)
 
+    def _file(self, number: int) -> int:
+        file = self._read_files.get(number)
+        if file is None:
+            file = self._read_files[number] = os.open(self._path(number), os.O_RDONLY)
+        return file
+
     def _aside(self, place: Place, sealed: bytes) -> None:
         """Keep what does not open where a person can find it; it is counted once, however often it is met."""
         met = self._holes.setdefault(place.segment, set())
         if place.offset not in met:
             met.add(place.offset)
             self.damaged += 1
-            (self.folder / f"{place.segment:08d}-{place.offset}.damaged").write_bytes(sealed)
+            with (self.folder / f"{place.segment:08d}-{place.offset}.damaged").open("wb") as stream:
+                stream.write(sealed)
+                stream.flush()
+                os.fsync(stream.fileno())
 
     # files
 
@@ -248,11 +348,7 @@ class Spool:
         try:
             os.write(file, DIALECT + os.urandom(_SALT))
             os.fsync(file)
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync_folder(self.folder)
         except OSError:
             os.close(file)
             self._path(number).unlink(missing_ok=True)
@@ -278,18 +374,21 @@ class Spool:
         size = path.stat().st_size
         if size < _HEAD:  # it died while the file was begun
             return self._begin(number)
+        self._key(number)  # raises where the file is none of ours: nothing is cut from it
         file = os.open(path, os.O_RDWR)
-        place = _HEAD
-        while place + _LENGTH.size <= size:
-            (length,) = _LENGTH.unpack(os.pread(file, _LENGTH.size, place))
-            if place + _LENGTH.size + length > size:
-                break
-            place += _LENGTH.size + length
-        if place < size:
-            os.ftruncate(file, place)
+        place, tail = _HEAD, _HEAD
+        while place < size:
+            found = _whole(file, place, size)
+            place = _next_whole(file, place + 1, size) if found is None else found[1]
+            tail = place if found is not None or place < size else tail
+        if tail < size:
+            content = os.pread(file, size - tail, tail)
+            if not _unfinished(content, tail):
+                self._aside(Place(number, tail), content)
+            os.ftruncate(file, tail)
             os.fsync(file)
-        os.lseek(file, place, os.SEEK_SET)
-        return file, place
+        os.lseek(file, tail, os.SEEK_SET)
+        return file, tail
 
     def _load_cursor(self) -> Place:
         try:
@@ -307,9 +406,9 @@ class Spool:
                 continue
             place = self._cursor.offset if number == self._cursor.segment else _HEAD
             size = self._size if number == self._number else self._path(number).stat().st_size
-            with self._path(number).open("rb") as stream:
-                while place + _LENGTH.size <= size:
-                    stream.seek(place)
-                    place += _LENGTH.size + _LENGTH.unpack(stream.read(_LENGTH.size))[0]
-                    count += 1
+            file = self._file(number)
+            while place < size:
+                found = _whole(file, place, size)
+                place = _next_whole(file, place + 1, size) if found is None else found[1]
+                count += 1
         return count
