@@ -52,7 +52,7 @@ def test_plan(coronary):
     said = json.loads(coronary("plan", "--mass", "60", "--json").stdout)
     assert [one["words"] for one in said["options"]] == ["no stent", "LAD 8 to 20 mm"]
     assert said["options"][1]["gain"]["median"] > 0
-    assert "chance best" in coronary("plan", "--mass", "60", "--stent", "LAD:11-17:3.5").stdout
+    assert "best of as many stents" in coronary("plan", "--mass", "60", "--stent", "LAD:11-17:3.5").stdout
 
 
 def test_the_example_of_the_documentation_runs(tmp_path):

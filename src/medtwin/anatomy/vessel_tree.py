@@ -42,6 +42,7 @@ KEYS = {
     "resting_flow_ml_per_min", "myocardial_mass_g", "viscosity_mpa_s", "density_kg_per_m3",
 }  # fmt: skip
 SEGMENT_KEYS = {"name", "parent", "arc_length_mm", "radius_mm", "reference_radius_mm", "radius_sd_mm", "centreline_mm"}
+SMALLEST_REFERENCE = 0.2  #: mm; smaller vessels are not seen by any CT: another unit
 LARGEST = 15.0  #: mm; a coronary artery has 1 to 3, an aneurysm up to 10
 Array = NDArray[np.float64]
 
@@ -279,10 +280,22 @@ def _segment(told: dict[str, Any], parent: int | None) -> Segment:
             if isinstance(stated, (int, float))
             else _list(told, "reference_radius_mm", where)
         )
-        if len(reference) != len(arc) or not (reference > 0).all() or (reference > LARGEST).any():
+        if len(reference) != len(arc) or not (reference >= SMALLEST_REFERENCE).all() or (reference > LARGEST).any():
             raise FormatError(
-                "reference radii that do not fit", expected=f"{len(arc)} of 0 to {LARGEST:g} mm", where=where
+                "reference radii that do not fit",
+                expected=f"{len(arc)} of {SMALLEST_REFERENCE:g} to {LARGEST:g} mm",
+                where=where,
             )
+    if reference.max() < SMALLEST_REFERENCE:
+        raise FormatError(
+            f"a reference radius of {reference.max():g} mm", expected=f"{SMALLEST_REFERENCE:g} to {LARGEST:g} mm", where=where,
+            remedy="lengths are mm",
+        )  # fmt: skip
+    if stated is not None and np.median(radius / reference) > 1.5:
+        raise FormatError(
+            f"a lumen {np.median(radius / reference):.1f} times its reference", where=where,
+            expected="a reference as wide as the healthy lumen", remedy="narrowings would not be seen: leave reference_radius_mm out, and it is fitted",
+        )  # fmt: skip
     line = told.get("centreline_mm")
     centreline = None
     if line is not None:

@@ -13,9 +13,7 @@ from medtwin.cli.common import Commands, Home, Json, command, emit, note, opened
 group = typer.Typer(
     cls=Commands, no_args_is_help=True, rich_markup_mode=None, help="Coronary flow: FFR along a tree, and stents."
 )
-TreeFile = Annotated[
-    Path, typer.Argument(metavar="TREE", help="A tree of vessels, JSON (docs/reference/vessel-tree.md).")
-]
+TreeFile = Annotated[Path, typer.Argument(metavar="TREE", help="A tree of vessels, JSON (docs/coronary.md).")]
 Samples = Annotated[int, typer.Option("--samples", metavar="N", min=1, max=100_000, help="Of what is not known.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the samples.")]
 Pressure = Annotated[
@@ -126,7 +124,7 @@ def flow(
         right=(2, 4, 6),
     )  # fmt: skip
     shares = ", ".join(f"{name} {share:.0%}" for name, share in sorted(made.budget.items(), key=lambda x: -x[1]))
-    typer.echo(f"What the interval at {made.lowest} is made of: {shares}.")
+    typer.echo(f"Share of the variance at {made.lowest} that would go if it were known: {shares}.")
     if made.narrow_by:
         typer.echo(f"It would narrow most by {made.narrow_by}.")
     for line in (*made.notes, RESEARCH):
@@ -169,7 +167,7 @@ def plan(
     _head(tree, "")
     table(
         "Stents, with 90 % intervals",
-        ("option", "worst outlet, FFR", "90 % interval", "gain", "pull-back promised", "chance all above 0.80", "chance best"),
+        ("option", "worst FFR", "90 % interval", "gain", "pull-back promised", "all above 0.80", "best of as many stents"),
         [
             (
                 _words(one.stents), *_worst(one.outlets), f"{one.gain.median:+.2f}",

@@ -22,10 +22,12 @@ from medtwin.cli.common import (
     command,
     emit,
     glucose_unit,
+    is_synthetic,
     note,
     opened,
     show,
     table,
+    titled,
 )
 from medtwin.cli.people import SILENT, living, lowest, moment_of, read_as_utc, unit_of, unit_shown, way_out
 from medtwin.cli.plot import plot
@@ -98,9 +100,11 @@ def forecast(
     chosen = effect.scenario if planned else effect.baseline
     shown = _shown_in(chosen.quantity, unit)
     if as_json:
-        content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned)}
+        content = {"patient": patient, "synthetic": _synthetic(home, patient), "at": at, "clock": clock, "notes": notes,
+                   "planned": _plans(planned)}  # fmt: skip
         emit("forecast", {**content, **_future(chosen, shown), "research_only": True})
         return
+    titled(patient, _synthetic(home, patient))
     _head(chosen, as_of)
     if chosen.withheld:
         note(RESEARCH)
@@ -195,16 +199,19 @@ def what_if(
     shown = _shown_in(one.quantity, unit)
     if as_json:
         difference = {"levels": LEVELS, "quantiles": shown.of(effect.quantiles), "unit": _unit_told(one, shown)}
-        content = {"patient": patient, "at": at, "clock": clock, "notes": notes, "planned": _plans(planned),
-                   "without": _future(one, shown), "with": {**_future(other, shown), "bottom": bottom(other)},
-                   "difference": difference, "research_only": True,
-                   "beside": other_structure and _beside(effect, other_structure, shown)}  # fmt: skip
+        content = {
+            "patient": patient, "synthetic": _synthetic(home, patient), "at": at, "clock": clock, "notes": notes,
+            "planned": _plans(planned), "without": _future(one, shown),
+            "with": {**_future(other, shown), "bottom": bottom(other)}, "difference": difference, "research_only": True,
+            "beside": other_structure and _beside(effect, other_structure, shown),
+        }  # fmt: skip
         emit("what-if", content)
         return
+    titled(patient, _synthetic(home, patient))
     for event in planned:
-        end = f" to {event.until.instant:%H:%M}" if event.until else ""
+        end = f" to {event.until.instant:%Y-%m-%d %H:%M}" if event.until else ""
         typer.echo(
-            f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%H:%M}{end} UTC"
+            f"Planned: {event.quantity} {event.value:g} {unit_shown(event.quantity)} at {event.instant:%Y-%m-%d %H:%M}{end} UTC"
         )
     _head(one, as_of)
     if one.withheld:
@@ -275,7 +282,7 @@ def _effect(
                 )  # fmt: skip
             end = at + timedelta(hours=hours)
             late = [e for e in planned if e.instant >= end]
-            if late and len(late) == len(planned):
+            if late:
                 raise FormatError(
                     f"a plan for {late[0].instant:%Y-%m-%d %H:%M} UTC", expected=f"one before {end:%Y-%m-%d %H:%M} UTC",
                     where=f"patient {patient}", remedy="look further: --hours",
@@ -376,6 +383,11 @@ def _plans(planned: Sequence[Event]) -> list[dict[str, Any]]:
          "until": e.until.instant if e.until else None}
         for e in planned
     ]  # fmt: skip
+
+
+def _synthetic(home: Path | None, patient: str) -> bool:
+    with opened(home) as (store, grant):
+        return is_synthetic(store, grant, patient)
 
 
 def _head(forecast: Forecast, as_of: str | None) -> None:

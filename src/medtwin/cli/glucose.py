@@ -277,7 +277,7 @@ def doses(
     person, where the last reading is old, or where less than four hours after the dose are looked at.
     Research output, not a prescription.
     """
-    from medtwin.applications.doses.sweep import DEEP, LIMIT, sweep
+    from medtwin.applications.doses.sweep import DEEP, LIMIT, UNHEARD, sweep
     from medtwin.errors import FormatError, InferenceError
     from medtwin.sources.times import instant
     from medtwin.twin.fit import misfit
@@ -304,7 +304,10 @@ def doses(
             return door.forecast(patient, life, hours=hours, planned=planned)
 
         given_in = instant(f"+{bolus_in.lstrip('+')}", at, life.record.zone) - at
-        made = sweep(asked, ask, misfit(life.twin), given_in, shown)
+        doubt = misfit(life.twin)
+        if not life.record.of("insulin_bolus", "insulin_basal_rate", until=at):
+            doubt = UNHEARD
+        made = sweep(asked, ask, doubt, given_in, shown)
     if as_json:
         emit("glucose-doses", {
             "patient": patient, "synthetic": synthetic, "at": at,

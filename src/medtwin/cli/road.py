@@ -45,7 +45,7 @@ def road(
     ] = None,
     stepping: Annotated[
         bool,
-        typer.Option("--step-down", help="Rank which drug to stop first, by the chance to stay below 6.5 and 7.0 %."),
+        typer.Option("--step-down", help="Rank which drug to stop first, by the rise of HbA1c without it."),
     ] = False,
     home: Home = None,
     as_json: Json = False,

@@ -271,7 +271,7 @@ def _lesions(posed: Posed, ffr: Array) -> tuple[Lesion, ...]:
         throat = one.first + int(ratio[:, 0].argmin())
         place, point, words = _beyond(tree, one.segment, one.last)
         drop = ffr[one.segment, one.first] - ffr[one.segment, min(one.last + 1, grid.points[one.segment] - 1)]
-        low, high = np.quantile(stenosis, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = np.quantile(np.clip(stenosis, 0.0, 100.0), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         middle = float(np.clip(stenosis[0], 0.0, 100.0))
         made.append(
             Lesion(

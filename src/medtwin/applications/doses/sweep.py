@@ -115,6 +115,9 @@ def _option(units: float, made: Forecast) -> Option:
     )  # fmt: skip
 
 
+UNHEARD = "no insulin is in this person's record, so that nothing is known of how they answer to it"
+
+
 def _named(
     options: Sequence[Option], made: Forecast, doubt: str | None, given_in: timedelta, unit: Unit
 ) -> tuple[float | None, str]:

@@ -11,17 +11,29 @@ from medtwin.applications.metabolic_road.plan import DRUGS, INCRETINS, Dose
 from medtwin.errors import AnalysisError
 from medtwin.physiology.metabolism import metabolism
 from medtwin.record import Basis, Intent, Record
+from medtwin.twin.choice import INSULIN, TYPE_1, diagnosed
 from medtwin.twin.covariates import known
 
 HBA1C_WITHIN, SENSOR_WITHIN, DOSES_WITHIN = timedelta(days=120), timedelta(days=28), timedelta(days=28)
+INSULIN_WITHIN = timedelta(days=90)
 LEAST_READINGS = 1000  #: of a sensor, about four days at five minutes
 
 
 def person(record: Record, now: datetime, taking: dict[str, Dose]) -> tuple[Person, dict[str, Dose]]:
     """As known now, and what is taken: as stated in ``taking``, else the recorded doses of four weeks.
 
-    Raises :class:`AnalysisError` where no weight is known.
+    Raises :class:`AnalysisError` where no weight is known, with type 1 diabetes, and where insulin is injected.
     """
+    if diagnosed(record, TYPE_1, now):
+        raise AnalysisError(
+            "type 1 diabetes in the record", expected="an adult with type 2 diabetes", where=f"patient {record.patient}",
+            remedy="the road has no model of type 1 diabetes",
+        )  # fmt: skip
+    if any(e.instant <= now for e in record.of(*INSULIN, since=now - INSULIN_WITHIN)):
+        raise AnalysisError(
+            f"insulin within {INSULIN_WITHIN.days} days", expected="a person who injects none",
+            where=f"patient {record.patient}", remedy="the road has no insulin in it: its HbA1c would be that of another person",
+        )  # fmt: skip
     held = {
         name: [
             (e.instant, float(e.value))

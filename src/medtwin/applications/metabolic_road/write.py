@@ -88,8 +88,8 @@ def order(ranked: StepDown) -> str:
     if not ranked.steps:
         return f"Which drug to stop first is withheld: {ranked.withheld}."
     first, second = ranked.steps[:2]
-    said = f"By the model {first.stopped} first: HbA1c stays below 7.0 % with {100 * first.chances[1]:.0f} %, "
-    said += f"against {100 * second.chances[1]:.0f} % when {second.stopped} is stopped"
+    said = f"By the model {first.stopped} first: HbA1c rises least without it; it stays below 7.0 % with "
+    said += f"{100 * first.chances[1]:.0f} %, against {100 * second.chances[1]:.0f} % when {second.stopped} is stopped"
     if first.least is not None:
         said += f"; of all drugs it is missed least by {100 * first.least:.0f} % of the drawn persons"
     return said + ("." if ranked.clear else ". The two are as good as equal.")

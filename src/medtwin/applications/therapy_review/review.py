@@ -147,6 +147,11 @@ def review(
             expected=f"at least {FEWEST}", where=f"patient {record.patient}",
             remedy="review after more days, or ask for more with --days",
         )  # fmt: skip
+    if not any(True for _ in record.of(BOLUS, BASAL, until=at)):
+        raise InferenceError(
+            "no insulin in the record", expected="a person who injects insulin", where=f"patient {record.patient}",
+            remedy="`medtwin glucose plan` ranks meals",
+        )  # fmt: skip
     blocks = [Change(kind, begin, end, 1.0) for _, kind, begin, end in _blocks(twin, every)]
     daily = [float(np.mean([touched(day, block) for day in every])) for block in blocks]
     named = list(zip(_blocks(twin, every), blocks, daily, strict=True))
