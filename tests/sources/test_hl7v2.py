@@ -595,7 +595,7 @@ def test_any_bytes_after_a_header(tail: bytes) -> None:
 
 SHAPES: dict[str, Callable[[int], list[str]]] = {
     "separators before a segment": lambda size: ["\r" * size + "NTE|x"],
-    "lines of a wrapped field": lambda size: ["NTE|1||x" + "\nab" * (size // 3)],
+    "lines of a wrapped field": lambda size: ["NTE|1||x" + "\na" * (2 * size)],  # four times as long: copying is quick
     "visits without an event": lambda size: ["PV1|1|I"] * (size // 8),
     "people": lambda size: [f"PID|||{number}^^^HOSPITAL^MR||{'X' * 90}" for number in range(size // 116)],
     "appointments without a service": lambda size: ["SCH|1"] * (size // 6),
