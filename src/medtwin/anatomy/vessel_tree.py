@@ -294,7 +294,8 @@ def _segment(told: dict[str, Any], parent: int | None) -> Segment:
     if stated is not None and np.median(radius / reference) > 1.5:
         raise FormatError(
             f"a lumen {np.median(radius / reference):.1f} times its reference", where=where,
-            expected="a reference as wide as the healthy lumen", remedy="narrowings would not be seen: leave reference_radius_mm out, and it is fitted",
+            expected="a reference as wide as the healthy lumen",
+            remedy="narrowings would not be seen: leave reference_radius_mm out, and it is fitted",
         )  # fmt: skip
     line = told.get("centreline_mm")
     centreline = None
