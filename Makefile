@@ -1,6 +1,6 @@
 # One word per habit; CI runs the same words.
 #   make demo    a synthetic patient from files to a living page (make demo ARGS="--check" asserts and exits)
-#   make test    linters, types, import contracts and every test
+#   make test    linters, types, import contracts and the tests;   make test ARGS="-m slow"   the slow studies
 #   make lint    the linters, types and contracts alone;   make fix   what a machine can mend
 #   make bench   what is fast, against what;   make docs   the generated pages;   make ui   the page
 #   make test TESTS=tests/record ARGS="-k store" WORKERS=0   a part of it
