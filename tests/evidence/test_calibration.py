@@ -39,6 +39,7 @@ def test_a_filter_that_failed_is_a_miss():
 
 
 @pytest.mark.parametrize("name", ["glucose_insulin", pytest.param("glucose_meals", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_small_study_of_glucose(name):
     rows, notes = calibration.glucose(name, 6, 1, 3)
     assert [r.parameter for r in rows] == list(structure(name)[0].inferred)[: len(rows)]
@@ -47,6 +48,7 @@ def test_a_small_study_of_glucose(name):
     assert "Readings" in notes[0]
 
 
+@pytest.mark.slow
 def test_a_small_study_of_the_circulation():
     rows, _ = calibration.circulation(5, 3, days=4)
     assert {"systemic_resistance", "arterial_compliance", "left_ventricular_elastance", "stressed_blood_volume"} <= {

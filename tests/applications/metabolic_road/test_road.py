@@ -71,6 +71,7 @@ def people():
     return members(person, 60, drawn=5000)
 
 
+@pytest.mark.slow
 def test_members_fit_what_was_measured_and_the_road_goes_down(people):
     assert people.effective >= 20
     made = road(people, 100.0, TAKING, plan(6, -500, 0, [], [], TAKING))

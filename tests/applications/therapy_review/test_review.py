@@ -41,6 +41,7 @@ def reviewed(short):
     return made
 
 
+@pytest.mark.slow
 def test_who_lacks_basal_insulin_is_suggested_more(reviewed):
     assert reviewed.withheld is None
     assert reviewed.now.in_range[1] < 60.0

@@ -136,6 +136,7 @@ def test_the_pump_limits_any_controller():
     assert float(recent.max()) <= 0.5 * 75 + 1e-6
 
 
+@pytest.mark.slow
 def test_better_than_open_loop_on_the_same_people(people):
     """In the expected direction, with the interval clear of zero: more time in range and less below 70."""
     open_loop = cohort(people, controller_of("open-loop"), 4)

@@ -314,6 +314,7 @@ def test_borrowed(patients, external):
     assert len({row["estimate"] for row in none.further["by drift of the external patients"]}) == 1
 
 
+@pytest.mark.slow
 def test_borrowed_from_rows_of_the_table(patients, external):
     history = external.filter(pl.col("arm") == "history").drop("late")
     both = pl.concat([patients.select(history.columns), history])
