@@ -1,4 +1,4 @@
-"""Which drug to step down first: the chance that HbA1c stays below 6.5 and 7.0 % when one of several is stopped.
+"""Which drug to step down first: the one without which mean HbA1c rises least; and the chance to stay below 6.5 and 7.0 %.
 
 The same members live the same plan with all drugs and, once for each drug, without it: differences between drugs are of
 pairs. What a drug does differs between members as its prior says.
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True)
 class StepDown:
-    """All drugs kept, then each stopped: the one with the best chance first. ``clear``: the order of the first two is more than
+    """All drugs kept, then each stopped: lowest mean HbA1c first. ``clear``: the order of the first two is more than
     the draws' own noise (95 %, pairs). Nothing but the reason where HbA1c is ``withheld``."""
 
     kept: Step | None
