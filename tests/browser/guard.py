@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ON_MAC = (
@@ -29,6 +29,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE = 60_000  #: ms that a page is given: a first answer is compiled, and a machine may be busy
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium_path() -> str:
@@ -62,7 +64,7 @@ class PageGuard:
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
         page = context.new_page()
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))

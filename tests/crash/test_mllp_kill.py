@@ -15,6 +15,7 @@ from medtwin.record.home import open_store
 from medtwin.sources.mllp import framed
 from medtwin.sources.mllp_listener import Listener
 from sources.test_hl7v2 import message, result
+from waiting import waited
 
 pytestmark = pytest.mark.crash
 SENDERS, RUNS = 8, 25
@@ -65,7 +66,7 @@ def test_acknowledged_is_kept_and_sent_twice_is_once(tmp_path):
         victim.stdin.flush()
         lines = sorted(victim.stdout.readline().split() for _ in range(2))  # born and ready, in either order
         (_, pid), (_, port) = lines
-        asyncio.run(run(int(port), int(pid), progress, chance.uniform(0.01, 0.15)))
+        waited(run(int(port), int(pid), progress, chance.uniform(0.01, 0.15)))
         assert victim.stdout.readline().split() == ["dead"]
     victim.stdin.close()
     victim.wait(10)
@@ -80,7 +81,7 @@ def test_acknowledged_is_kept_and_sent_twice_is_once(tmp_path):
         assert listener.spool.damaged == 0
 
     with open_store(home) as store:
-        asyncio.run(rest(store))
+        waited(rest(store))
         grant = store.issue_grant()
         (patient,) = store.patients(grant)
         found = [event.key for event in store.record(patient.id, grant).of("blood_glucose")]

@@ -1,19 +1,10 @@
 """The hub: numbered messages, a memory, slow listeners, an end."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 from medtwin.server import hub as hubs
 from medtwin.server.hub import Hub
 from medtwin.server.shapes import HelloMessage, QuarantineMessage
 from server.conftest import NOW
-
-
-def in_a_thread(coroutine):
-    """Run a coroutine where no browser test has left an event loop running."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
+from waiting import waited
 
 HELLO = HelloMessage(now=NOW, version="1")
 
@@ -38,7 +29,7 @@ def test_messages_come_in_order_with_ids_and_a_heartbeat_between():
         assert [one async for one in stream] == []
         assert hub.listeners == set()
 
-    in_a_thread(play())
+    waited(play())
 
 
 def test_what_was_published_while_a_listener_was_away_comes_once():
@@ -52,7 +43,7 @@ def test_what_was_published_while_a_listener_was_away_comes_once():
         got.append(await anext(stream))
         return [one.partition(b"-")[2].partition(b"\n")[0] for one in got]
 
-    assert in_a_thread(play()) == [b"3", b"4", b"5", b"6"]
+    assert waited(play()) == [b"3", b"4", b"5", b"6"]
 
 
 def test_a_greeting_reaches_those_who_listen_and_is_not_remembered():
@@ -68,7 +59,7 @@ def test_a_greeting_reaches_those_who_listen_and_is_not_remembered():
         assert got[1].startswith(f"id: {hub.boot}-2\n".encode())
         assert [number for number, _ in hub.missed(f"{hub.boot}-0")] == [1, 2]
 
-    in_a_thread(play())
+    waited(play())
 
 
 def test_a_slow_listener_is_cut_off_and_harms_nobody(monkeypatch):
@@ -85,4 +76,4 @@ def test_a_slow_listener_is_cut_off_and_harms_nobody(monkeypatch):
         assert len(hub.listeners) == 1
         return len([one async for one in slow])
 
-    assert in_a_thread(play()) == 3
+    assert waited(play()) == 3

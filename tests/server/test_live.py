@@ -18,6 +18,7 @@ from medtwin.server.live import SUBSCRIBER
 from medtwin.server.living import Living
 from medtwin.sources.ingest import ingest_bytes
 from server.conftest import BASE, NOW, Clock, Running, Served, TestClient, copied, meal, next_readings, reading
+from waiting import waited
 
 
 def belief_at(served, moment):
@@ -215,7 +216,7 @@ def test_a_long_review_holds_up_no_forecast(fresh, monkeypatch):
         return made, await review
 
     try:
-        assert asyncio.run(both()) == ("a forecast", "a review")
+        assert waited(both()) == ("a forecast", "a review")
     finally:
         go.set()
 

@@ -20,6 +20,7 @@ from medtwin.trials.planning.plan import plan_trial
 from medtwin.trials.planning.wording import analysis_plan
 from server.test_contract import conforms
 from trials.planning.test_plan import PLANS
+from waiting import waited
 
 SCORE = {"correlation": 0.5, "baseline_correlation": 0.3, "historical": 200}
 
@@ -259,7 +260,7 @@ def test_the_event_loop_stays_free_and_nobody_is_planned_for_who_is_gone(monkeyp
             await work
         return beats
 
-    assert asyncio.run(run()) > 5
+    assert waited(run()) > 5
     assert begun.is_set()
     assert ended.is_set()
     assert request.asked >= 2
@@ -293,5 +294,5 @@ def test_closing_ends_the_work(monkeypatch):
         with pytest.raises(Refusal):
             await work
 
-    asyncio.run(run())
+    waited(run())
     assert told.is_set()  # it ended since it was told to, not because it was through

@@ -21,6 +21,7 @@ from medtwin.sources.mllp import Frames, answer, framed
 from medtwin.sources.mllp_listener import Listener, status
 from medtwin.sources.spool import Spool, spool_of
 from sources.test_hl7v2 import HEAD, PID, message, result
+from waiting import waited
 
 SECRET = b"s" * 32
 
@@ -374,7 +375,7 @@ def listening(store: SqlStore, work: Callable[[Listener], Awaitable[None]], **gi
         finally:
             await listener.stop()
 
-    return asyncio.run(run())
+    return waited(run())
 
 
 def glucose(store: SqlStore, grant: Grant) -> list[str | None]:
