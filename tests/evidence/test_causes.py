@@ -50,6 +50,7 @@ def test_what_is_planted_lies_where_it_says():
     assert not fault[:DAY].any()
 
 
+@pytest.mark.slow
 def test_meals_that_nobody_told_of():
     lives = live(problem(GlucoseInsulin()), 4, 2, 3, unannounced=0.5)
     planted = causes.missed_meals(lives)

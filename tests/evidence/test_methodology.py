@@ -53,6 +53,7 @@ def test_a_page_names_everything(at_root, model):
     assert set(results) <= {"passed", "not declared"}
 
 
+@pytest.mark.slow
 def test_a_page_shows_priors_and_results():
     text = methodology.page(GlucoseInsulin(), check_model(GlucoseInsulin()))
     line = next(row for row in text.splitlines() if row.startswith("| `insulin_sensitivity` *"))

@@ -22,6 +22,7 @@ def made():
     return problem(MODEL, walk=3.0, spread=0.6)
 
 
+@pytest.mark.slow
 def test_within_monte_carlo_error_of_kalman(made):
     """Many independent ensembles: their mean error over its own standard error is that of chance."""
     tape = history(MODEL, 40, seed=1)
@@ -46,6 +47,7 @@ def test_within_monte_carlo_error_of_kalman(made):
     assert np.isfinite(np.asarray(trace.mean["second"])).all()
 
 
+@pytest.mark.slow
 def test_replay_gives_the_same_bits_and_pieces_the_same_noise(made):
     update = Ensemble(size=256, interval=5)
     tape = history(MODEL, 60, seed=2)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from medtwin.inference.forecasts import forecast_alternatives, forecast_members
 from medtwin.inference.problem import problem
@@ -10,6 +11,7 @@ from medtwin.inference.update import start
 from medtwin.twin.choice import structure
 
 
+@pytest.mark.slow
 def test_side_by_side_as_alone():
     model, update = structure("glucose_insulin")
     posed = problem(model, {})

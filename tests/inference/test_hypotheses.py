@@ -152,6 +152,7 @@ def test_one_switch_at_one_reading_is_exact():
     assert 0.0 < float(trace.minutes_ago["eats"][0]) < 1.0
 
 
+@pytest.mark.slow
 def test_what_nobody_believed_leaves_nothing_behind():
     eats = Hypothesis(
         name="eats", meaning="ate", per_day=1e-6, minutes=3.0, opens=Opens(quantity="push", mean=3.0, sd=0.8)

@@ -83,6 +83,7 @@ def test_draws_have_the_moments_of_the_mode_and_what_the_data_moved_is_said(line
     ]  # the offset is of the other reading; nothing is displaced at the start
 
 
+@pytest.mark.slow
 def test_laplace_agrees_with_nuts(linear_case):
     replay, held, found = linear_case
     alone = jax.tree.map(lambda x: x[..., :1] if x.ndim else x, held)

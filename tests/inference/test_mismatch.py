@@ -112,6 +112,7 @@ def test_an_outlier_gets_the_variance_that_makes_it_plausible(case):
     assert inflated[27:, 1].max() == 1.0
 
 
+@pytest.mark.slow
 def test_the_spread_holds_what_is_not_known_of_the_mismatch():
     """Against the posterior on a grid of all three sizes, parameters exact at each: a level and a slope of few readings."""
     rng = np.random.default_rng(4)

@@ -40,6 +40,7 @@ def test_laplace_is_exact_where_the_posterior_is_normal(case):
     np.testing.assert_allclose(found.modes, np.tile(mean, (3, 1)), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_parameter_that_is_not_named_is_integrated_out(case):
     made, tape, mean, covariance, evidence = case
     found = reanchor(posterior(made, UPDATE, tape, ("offset",)), jax.random.PRNGKey(0), starts=1)
@@ -59,6 +60,7 @@ def test_the_running_belief_is_compared(case):
     np.testing.assert_allclose(distance(made, astray, found)["source_rate"], 3.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_forward_gradient_is_the_gradient(case):
     made, tape, *_ = case
     density = posterior(made, UPDATE, tape)
@@ -68,6 +70,7 @@ def test_forward_gradient_is_the_gradient(case):
     np.testing.assert_allclose(jax.grad(forward(density))(z), numeric, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_nuts_agrees_within_its_monte_carlo_error(case):
     made, tape, mean, covariance, _ = case
     density = posterior(made, UPDATE, tape)

@@ -145,6 +145,7 @@ def test_a_tape_that_does_not_fit_is_refused(triple):
         start(Unscented(bank=GLUCOSE), made)
 
 
+@pytest.mark.slow
 def test_whatever_happens_beliefs_stay_numbers():
     """Hours of absurd readings, doses and silence, in people from far out in the prior, under the shipped bank."""
     model, update, n = GlucoseInsulin(), glucose_update(), 24

@@ -93,6 +93,7 @@ def test_steps_of_a_day_meet_an_adaptive_integrator_of_the_rates(target):
     assert ours == pytest.approx(x, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_remission_has_a_window():
     """Target 0.7: fat years make diabetes (126 mg/dL and more); a diet early brings it back, a diet late does not.
 

@@ -198,6 +198,7 @@ def test_order_is_four_while_no_valve_moves(reference):
     assert abs(_order(errors) - 4.0).max() < 0.3, errors
 
 
+@pytest.mark.slow
 def test_order_over_a_whole_beat_with_its_kinks(reference):
     """Valves open and shut within steps: the step is continuous there, not smooth. Reported; bounded from below."""
     parameters, start = reference
@@ -324,6 +325,7 @@ def test_repetition_closes_the_beat_and_says_how_far_it_is_open(reference):
         assert float(getattr(state, name)) == pytest.approx(float(getattr(settled, name)), rel=1e-4, abs=1e-4), name
 
 
+@pytest.mark.slow
 def test_gradients_of_a_beat_equal_central_differences(reference):
     parameters, start = reference
 

@@ -184,6 +184,7 @@ def test_forty_points_cost_less_than_fifty_milliseconds_and_one_trace():
     assert min(costs) < 0.050, costs
 
 
+@pytest.mark.slow
 def test_gradients_equal_central_differences():
     deviates = jnp.array([0.3, -0.4, 0.2, 0.5, -0.3, 0.4, 0.1])
 
@@ -292,6 +293,7 @@ def test_a_cuff_knows_resistance_and_compliance_only(laplace):
     assert with_echo == known | {"left_ventricular_elastance", "stressed_blood_volume"}
 
 
+@pytest.mark.slow
 def test_importance_sampling_agrees_with_laplace(laplace):
     """Heart rate known; 12,000 draws of the prior, weighted by the readings of the median person."""
     keep = [i for i, name in enumerate(MODEL.inferred) if name != "heart_rate"]

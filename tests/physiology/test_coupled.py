@@ -258,6 +258,7 @@ def test_the_exchange_error_halves_with_the_exchange(coupled_run):
         assert np.log2(eighth[name] / sixteenth[name]) == pytest.approx(1.0, abs=0.3), name
 
 
+@pytest.mark.slow
 def test_a_batch_of_people(coupled_run):
     coupled = coupled_run[0]
     parameters = draw(coupled, jax.random.key(2), 3)

@@ -42,6 +42,7 @@ def test_the_exchange_error_falls_with_its_step():
     assert errors[0]["blood_glucose"] < 2.0  # mg/dL, eight days
 
 
+@pytest.mark.slow
 def test_a_diet_plateaus_within_a_year_and_a_drug_within_two():
     """Hall 2024: about 12 months under a diet against full feedback, longer under a drug that weakens it."""
     when = {}

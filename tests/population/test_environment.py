@@ -71,6 +71,7 @@ def test_insulin_lowers_and_the_pump_limits(person):
     assert total <= 0.5 * weight * 2 + 1e-3  # 0.5 U/kg at any moment, and what has faded of it
 
 
+@pytest.mark.slow
 def test_many_people_are_each_of_them():
     """The first two of the vector are the single environments, reading by reading, with the same seed."""
     many = CohortEnvironment(num_envs=3, days=1)

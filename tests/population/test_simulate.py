@@ -26,6 +26,7 @@ def lived(people, controller, days, block=512, keep=True, **more):
     return list(simulate(people, course_of(people, controller, **more), days, keep=keep, block=block))
 
 
+@pytest.mark.slow
 def test_nobody_depends_on_the_block(people):
     """Bit for bit, also where the last block is filled up."""
     few = people.some(slice(0, 11))
@@ -85,6 +86,7 @@ def test_rest_stays_at_rest(people):
     np.testing.assert_allclose(part.tally.basal, 24.0 * people.therapy.basal, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_exercise_lowers_glucose_where_the_model_knows_it():
     made = virtual_people("t1d", 12, seed=2, model=by_name("glucose_meals"))
     always = Exercise(chance=1.1)

@@ -154,6 +154,7 @@ def test_a_long_silence_begins_anew(short):
     assert [p.belief for p in twin.pieces[-8:]] == [p.belief for p in twin_of(short).pieces[-8:]]
 
 
+@pytest.mark.slow
 def test_after_a_silence_that_goes_on_nothing_is_known_any_more(short):
     at = NOW + timedelta(days=250)
     twin = twin_of(short, at=at)

@@ -95,6 +95,7 @@ def test_members_fit_what_was_measured_and_the_road_goes_down(people):
     assert "in DiRECT" in shown
 
 
+@pytest.mark.slow
 def test_weight_that_no_trial_stands_behind_is_withheld_with_the_reason(people):
     made = road(people, 100.0, TAKING, plan(4, 900, 0, [], [], TAKING))
     assert made.planned.weight[1, -1] > 100.0 + STEADY

@@ -150,6 +150,7 @@ def test_better_than_open_loop_on_the_same_people(people):
     assert wizard["above_180"].upper < 0.0
 
 
+@pytest.mark.slow
 def test_plain_python_is_the_same_as_jax(people):
     """The slow path gives what the compiled one gives, and forgets its people between blocks and runs."""
 

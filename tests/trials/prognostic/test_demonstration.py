@@ -47,6 +47,7 @@ def test_nearest_visit_is_the_patients_own_and_in_the_window(patients):
     assert (np.abs(patients.cohort.time[visit[found]] - 2.0) <= 0.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_page_is_written_from_a_run(patients, monkeypatch):
     few = tuple(f"baseline {one.label}" for one in OUTCOMES)
