@@ -50,6 +50,13 @@ def test_carbohydrate_raises_and_insulin_lowers(life):
     assert shift == pytest.approx(meal.quantiles[at, 2], abs=1.0)
 
 
+def test_however_wrong_the_model_no_meal_raises_by_more_than_was_eaten(life):
+    made = forecast(*life, NOW, planned=(plan("carbohydrate_intake", 50.0, 10),), model_error=6.0)
+    heaped = 50_000.0 / (1.45 * life[0].covariates["body_weight"])
+    assert made.quantiles.max() == pytest.approx(heaped)  # reached, since the error is six times what it is
+    assert forecast(*life, NOW, planned=(plan("insulin_bolus", 9.0, 10),), model_error=6.0).quantiles.min() > -400.0
+
+
 def test_both_plans_at_once_lie_between(life):
     both = forecast(*life, NOW, planned=(plan("carbohydrate_intake", 50.0, 10), plan("insulin_bolus", 4.0, 10)))
     meal = forecast(*life, NOW, planned=(plan("carbohydrate_intake", 50.0, 10),))

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from medtwin.errors import InferenceError
 from medtwin.inference.forecasts import forecast_members
+from medtwin.quantities import registry
 from medtwin.record import Event
 from medtwin.twin.effects import with_model_error
-from medtwin.twin.forecast import MEMBERS
+from medtwin.twin.forecast import MEMBERS, limit
 from medtwin.twin.twin import Twin
 
 SIZE = 60  #: steps; futures are padded to a multiple, so that few functions are compiled
@@ -57,7 +58,15 @@ def contrast(
     lives = [_lived(twin, quantity, given, steps)[ends - 1] for given in (plans, instead)]
     parting = min(begin for _, _, begin, _ in apart)
     since = [(t - parting) / timedelta(hours=1) for t in times]
-    change = with_model_error(lives[1] - lives[0], since, twin.model.name, model_error)
+    only = {_said(e) for e in plans} <= {
+        _said(e) for e in instead
+    }  # nothing is left out, so that only what is added raises
+    added = [e for e in instead if _said(e) in apart]
+    change = with_model_error(
+        lives[1] - lives[0], since, twin.model.name, model_error,
+        least=np.minimum(registry.get(quantity).low - lives[0], 0.0),
+        most=limit(twin, quantity, added, times) if only else np.inf,
+    )  # fmt: skip
     return np.asarray(np.quantile(change, levels, axis=1).T, float)
 
 

@@ -10,6 +10,7 @@ physiological forecast shows the members' own spread with the reading's error, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from medtwin.quantities import registry
 from medtwin.record import Event, Intent, Record
 from medtwin.twin import residual as residuals
 from medtwin.twin.choice import Choice
-from medtwin.twin.effects import with_model_error
+from medtwin.twin.effects import most, with_model_error
 from medtwin.twin.fit import misfit
 from medtwin.twin.population import shipped
 from medtwin.twin.readings import exact_readings
@@ -133,13 +134,16 @@ def forecast(
         for given in (without, planned_too)
     ]
     since = [(t - min(e.instant for e in plans)) / timedelta(hours=1) for t in times]
-    change = with_model_error(runs[1] - runs[0], since, twin.model.name, model_error)
+    known = registry.get(baseline.quantity)
+    change = with_model_error(
+        runs[1] - runs[0], since, twin.model.name, model_error, least=np.minimum(known.low - runs[0], 0.0),
+        most=limit(twin, choice.headline, plans, times),
+    )  # fmt: skip
     effect = np.quantile(change, SHOWN, axis=1).T
     centre = np.median(change, axis=1)[:, None]
     apart = baseline.quantiles - baseline.at(0.5)[:, None]
     own = np.quantile(change, LEVELS, axis=1).T - centre
     shifted = baseline.at(0.5)[:, None] + centre + np.sign(apart) * np.hypot(apart, own)
-    known = registry.get(baseline.quantity)
     doubt = misfit(twin)
     scenario = Forecast(
         baseline.patient, baseline.quantity, at, True, baseline.label, times, baseline.levels,
@@ -154,6 +158,14 @@ def forecast(
         part for part in (baseline.widened, doubt and f"take the effect as a direction: {doubt}", beyond) if part
     )
     return Effect(baseline, replace(scenario, widened=caution or None), effect)
+
+
+def limit(twin: Twin, quantity: str, added: Sequence[Event], times: Sequence[datetime]) -> np.ndarray:
+    """The greatest rise of ``quantity`` ``(times, 1)`` that added events can make in this body; infinite where none is known."""
+    if quantity not in ("glucose", "blood_glucose"):
+        return np.full((len(times), 1), np.inf)
+    told = [(e.quantity, e.value, e.instant) for e in added if isinstance(e.value, float)]
+    return most(told, times, twin.covariates.get("body_weight"))[:, None]
 
 
 def bottom(made: Forecast) -> datetime | None:
