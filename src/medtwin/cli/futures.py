@@ -398,7 +398,10 @@ def _head(forecast: Forecast, as_of: str | None) -> None:
         typer.secho(f"Widened: {forecast.widened}", fg=typer.colors.YELLOW)
     if forecast.coverage:
         share, outcomes, minutes = forecast.coverage
-        typer.echo(f"90 % bands held {share:.0%} of {outcomes} outcomes at {minutes:.0f} min on held-out days.")
+        typer.echo(
+            f"90 % bands without a plan held {share:.0%} of {outcomes} outcomes at {minutes:.0f} min on held-out days; of "
+            "effects of plans see docs/evidence/what-if.md."
+        )
 
 
 def _band(forecast: Forecast, i: int, unit: Unit) -> str:

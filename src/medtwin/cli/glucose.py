@@ -183,6 +183,7 @@ def plan(
         return
     typer.secho(f"{made.patient}{' (SYNTHETIC DATA)' if made.synthetic else ''}", bold=True)
     typer.echo(headline(made))
+    typer.echo(f"Usual level before eating: {shown.words(made.usual_before)} {shown.name}; each rise is from there.")
     limits = (f"> {shown.words(140.0)}", f"> {shown.words(180.0)}")
     head = ("meal", "hour", "carbs, g", "expected rise", "next time", *limits, "with a walk", "measured")
     table(f"Meals, rise in {shown.name} (90 %), mildest first", head, meal_rows(made), right=(2, 5, 6))

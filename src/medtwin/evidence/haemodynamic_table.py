@@ -28,13 +28,19 @@ import yaml
 from numpy.typing import NDArray
 
 from medtwin.errors import FormatError
-from medtwin.inference.haemodynamics import personalise
+from medtwin.inference.haemodynamics import UNKNOWN, personalise
 from medtwin.quantities import registry
 from medtwin.quantities.units import convert
 from medtwin.statistics.binomial import exact_interval
 from medtwin.statistics.scores import crps_normal
 
 LEAST = 7  #: readings of a person who enters
+MISFIT = 0.5  #: mean squared standardised error of the fit that is aimed at
+TO_KNOW = (
+    "The medians of pulmonary and left ventricular parameters and the spreads of the prior were revised once, "
+    "towards other publications, after a first run had shown a bias on people of this table: these figures are not blind.",
+    "People, ward and method of measurement of one hospital; readings of one person were not all taken at one moment.",
+)
 QUANTILE = 1.6448536269514722  #: of the standard normal at 95 %
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  #: of the ridge, for standardised columns
 ASKED = (
@@ -225,8 +231,16 @@ def _rmse(errors: Any) -> float:
 
 
 def builtins(found: Evaluated) -> dict[str, Any]:
-    """As JSON values."""
-    return asdict(found)
+    """As JSON values, each with its name, and the limits and cautions of the page."""
+    return {
+        **asdict(found),
+        "fit": [{"quantity": q, "people": n, "rmse": e, "unit": registry.get(q).unit} for q, n, e in found.fit],
+        "shrinkage": [{"parameter": q, "posterior_over_prior_sd": r, "unknown_for": n} for q, r, n in found.shrinkage],
+        "odd_pairs": [{"readings": pair, "people": n} for pair, n in found.odd_pairs],
+        "limits": {"misfit_at_most": MISFIT, "unknown_from": UNKNOWN, "interval": 0.9, "least_readings": found.least},
+        "to_know": list(TO_KNOW),
+        "research_only": True,
+    }
 
 
 def markdown(found: Evaluated, asked: str) -> str:
@@ -238,7 +252,7 @@ def markdown(found: Evaluated, asked: str) -> str:
         f"{found.entered} of {found.people} people have at least {found.least} readings of the quantities below and entered; "
         f"{len(found.withheld)} of them were withheld. {found.settled} climbs came to their end.", "",
         "## Fit", "",
-        f"Mean squared standardised error of the fit, mean over people: **{found.misfit:.3f}** (target: at most 0.5).", "",
+        f"Mean squared standardised error of the fit, mean over people: **{found.misfit:.3f}** (target: at most {MISFIT}).", "",
         "| quantity | people | RMSE of the fit | unit |", "|---|---|---|---|",
         *(f"| {name} | {n} | {rmse:.2f} | {registry.get(name).unit} |" for name, n, rmse in found.fit), "",
         "## Left out and predicted", "",
@@ -256,8 +270,8 @@ def markdown(found: Evaluated, asked: str) -> str:
             )
     lines += [
         "", "## What the data say of the parameters", "",
-        "Posterior over prior sd, median over people; a parameter at 0.8 or more is unknown, never shown as a person's own.",
-        "", "| parameter | posterior/prior | unknown for |", "|---|---|---|",
+        f"Posterior over prior sd, median over people; a parameter at {UNKNOWN} or more is unknown, "
+        "never shown as a person's own.", "", "| parameter | posterior/prior | unknown for |", "|---|---|---|",
         *(f"| {name} | {ratio:.2f} | {n} of {found.entered - len(found.withheld)} |" for name, ratio, n in found.shrinkage), "",
     ]  # fmt: skip
     if found.odd_pairs:
@@ -268,9 +282,7 @@ def markdown(found: Evaluated, asked: str) -> str:
         ]  # fmt: skip
     lines += [
         "## What to know of this page", "",
-        "- The medians of pulmonary and left ventricular parameters and the spreads of the prior were revised once, "
-        "towards other publications, after a first run had shown a bias on people of this table: these figures are not blind.",
-        "- People, ward and method of measurement of one hospital; readings of one person were not all taken at one moment.", "",
+        *(f"- {line}" for line in TO_KNOW), "",
     ]  # fmt: skip
     return "\n".join(lines)
 

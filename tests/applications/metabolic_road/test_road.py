@@ -16,8 +16,10 @@ from medtwin.applications.metabolic_road.road import (
     TRIED_MONTHS,
     below,
     in_trial,
+    lived_on,
     road,
     stated,
+    wandering,
     wilson,
 )
 from medtwin.applications.metabolic_road.step_down import step_down
@@ -53,6 +55,15 @@ def test_plans_are_checked_against_what_is_taken():
         plan(12, 0, 0, ["metformin"], [], {})
     with pytest.raises(AnalysisError, match="two incretin"):
         plan(12, 0, 0, [], ["semaglutide 1 mg weekly", "tirzepatide 5 mg weekly"], {})
+
+
+def test_weight_wanders_as_in_a_control_arm(people):
+    """Lean 2018: change of weight in a year of usual care, sd 3.7 kg; less before, since it wanders."""
+    wanders = wandering(len(people.cells.glucose), 12, 0)
+    weights = lived_on(people, 100.0, TAKING, plan(12, 0, 0, [], [], TAKING), wanders=wanders)["body_weight"]
+    assert weights[-1].std() == pytest.approx(3.7, rel=0.1)
+    assert 0.0 < weights[0].std() < 0.2 * weights[-1].std()
+    assert np.median(weights[-1]) == pytest.approx(100.0, abs=1.0)
 
 
 def test_the_trial_is_told_by_the_class_of_weight():

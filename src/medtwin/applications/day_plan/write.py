@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,14 @@ def meal_rows(plan: DayPlan) -> tuple[tuple[str, ...], ...]:
 def effect_rows(plan: DayPlan) -> tuple[tuple[str, ...], ...]:
     """what, per, change of the rise, and what it rests on."""
     return tuple(
-        (EFFECTS[one.name], one.per, _words(one.change, plan.unit, sign=True), rests(one)) for one in plan.effects
+        (EFFECTS[one.name], per(one, plan.unit), _words(one.change, plan.unit, sign=True), rests(one))
+        for one in plan.effects
     )
+
+
+def per(one: Effect, unit: Unit) -> str:
+    """How much of it an effect is of: a level in the unit that is shown."""
+    return re.sub(r"([0-9.]+) mg/dL", lambda found: f"{unit.words(float(found[1]))} {unit.name}", one.per)
 
 
 def rests(one: Effect) -> str:
@@ -118,7 +125,7 @@ def content(plan: DayPlan) -> dict[str, Any]:
             for one in plan.meals
         ],
         "effects": [
-            {"name": one.name, "per": one.per, **_interval(one.change, unit), "known": one.known, "clear": one.clear}
+            {"name": one.name, "per": per(one, unit), **_interval(one.change, unit), "known": one.known, "clear": one.clear}
             for one in plan.effects
         ],
         "noise": unit.of(plan.learnt.belief.noise), "interval_level": 0.9, "notes": list(plan.notes), "research_only": True,

@@ -35,6 +35,9 @@ TRIED_MONTHS = 24  #: the longest of them
 #: points of HbA1c by which the model missed the means of held-out trials, root of the mean square: docs/evidence/road.md; a test
 #: holds it to that page
 MISSED = 0.35
+#: kcal/d a month, how intake wanders though nothing is meant: such that weight's sd after a year is that of DiRECT's control arm,
+#: 3.7 kg (Lean 2018, abstract, from memory); a test holds it to that
+WANDERING = 140.0
 UNMOVED = 0.5  #: kg
 IMPOSSIBLE = 20.0  #: %, HbA1c
 #: Remission at one year in DiRECT, both arms: weight lost, from (kg), remissions, people (Lean 2018, abstract, from memory)
@@ -87,8 +90,9 @@ def road(people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan,
 
 
 def _course(people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan, seed: int) -> Course:
-    with_drugs = lived_on(people, weight, taking, plan)
-    without = lived_on(people, weight, taking, plan, without_at_the_end=True)
+    wanders = wandering(len(people.cells.glucose), plan.months, seed)
+    with_drugs = lived_on(people, weight, taking, plan, wanders=wanders)
+    without = lived_on(people, weight, taking, plan, without_at_the_end=True, wanders=wanders)
     weights = np.percentile(with_drugs["body_weight"], LEVELS, axis=1)
     lost = weight - weights[1]
     holds, withheld = stated(lost)
@@ -131,11 +135,23 @@ def below(hba1c: np.ndarray, limit: float, effective: float, moved: bool) -> tup
     return middle, (wilson(low, effective)[0], wilson(high, effective)[1])
 
 
+def wandering(count: int, months: int, seed: int) -> np.ndarray:
+    """How far intake wanders off what is meant, kcal/d, as ``(days, count)``: a random walk of :data:`WANDERING` a month."""
+    steps = WANDERING * np.random.default_rng(seed + 1).standard_normal((months, count))
+    return np.repeat(np.cumsum(steps, axis=0), MONTH, axis=0)
+
+
 def lived_on(
-    people: Members, weight: float, taking: Mapping[str, Dose], plan: Plan, without_at_the_end: bool = False
+    people: Members,
+    weight: float,
+    taking: Mapping[str, Dose],
+    plan: Plan,
+    without_at_the_end: bool = False,
+    wanders: np.ndarray | float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Weight (kg), HbA1c (%), glucose (mg/dL) and glucose in urine (g/d) of each member at the end of each month, as
-    ``(months, members)``. A member whose equations leave what is possible is not a number from then on."""
+    ``(months, members)``. ``wanders (days, members)``: intake beside what is meant, kcal/d. A member whose equations leave
+    what is possible is not a number from then on."""
     coupled, p = metabolism(people.incretin), people.parameters
     daily = {name: one.daily for name, one in taking.items()}
     effects = steady(coupled, p, daily)
@@ -153,7 +169,7 @@ def lived_on(
     usual = coupled.resting(p)["energy_intake"] + effects["appetite_effect"]
     usual = usual + ENERGY_OF_GLUCOSE * people.cells.urine_glucose
     eaten = usual + plan.intake - WALK * weight * plan.walk
-    inputs = {"energy_intake": jnp.broadcast_to(eaten, (days, *eaten.shape))}
+    inputs = {"energy_intake": jnp.broadcast_to(eaten, (days, *eaten.shape)) + wanders}
     for name in DRUGS:
         if name not in {one.quantity for one in coupled.accepts}:
             continue

@@ -13,7 +13,7 @@ import numpy as np
 
 from medtwin.applications.metabolic_road.members import LABORATORY, Members
 from medtwin.applications.metabolic_road.plan import Dose, Plan
-from medtwin.applications.metabolic_road.road import LEVELS, STEADY, below, lived_on, stated
+from medtwin.applications.metabolic_road.road import LEVELS, STEADY, below, lived_on, stated, wandering
 from medtwin.errors import AnalysisError
 
 LIMITS = (6.5, 7.0)  #: %
@@ -56,9 +56,10 @@ def step_down(people: Members, weight: float, taking: Mapping[str, Dose], plan: 
     if plan.months < FEWEST_MONTHS:
         raise AnalysisError(f"{plan.months} months", expected=f"{FEWEST_MONTHS} at least: HbA1c follows within three")
     ends = {}
+    wanders = wandering(len(people.cells.glucose), plan.months, seed)
     for name in (None, *candidates):
         stopped = plan.stop | ({name} if name else set())
-        seen = lived_on(people, weight, taking, replace(plan, stop=frozenset(stopped)))
+        seen = lived_on(people, weight, taking, replace(plan, stop=frozenset(stopped)), wanders=wanders)
         lost = weight - np.percentile(seen["body_weight"], 50, axis=1)
         holds, why = stated(lost)
         if not holds[-1]:

@@ -128,9 +128,9 @@ def document(
         Listing((
             "Persons are drawn from the prior, live ten years up to the present weight, and are weighted by the newest HbA1c "
             f"and the mean of the sensor; {road.effective:.0f} independent draws count.",
-            "Weight: Hall 2011 with appetite's answer. Fat of liver and pancreas: after Taylor, two numbers fitted to DiRECT's "
-            "first year. Beta cells: Yildirim 2023. HbA1c: red cells of twelve ages. Drugs: "
-            "docs/evidence/drugs.md.",
+            "Weight: Hall 2011 with appetite's answer; intake wanders so that after a year weight spreads as in a control "
+            "arm. Fat of liver and pancreas: after Taylor, two numbers fitted to DiRECT's first year. Beta cells: Yildirim 2023. "
+            "HbA1c: red cells of twelve ages. Drugs: docs/evidence/drugs.md.",
         )),
     ]  # fmt: skip
     stamp = made_at or datetime.now(UTC)
