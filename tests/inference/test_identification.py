@@ -83,6 +83,15 @@ def test_draws_have_the_moments_of_the_mode_and_what_the_data_moved_is_said(line
     ]  # the offset is of the other reading; nothing is displaced at the start
 
 
+def test_what_is_told_is_drawn_wider_but_not_beyond_the_prior(linear_case):
+    _, _, found = linear_case
+    plain, wide = draws(found, 0, 20000), draws(found, 0, 20000, wider=1.5)
+    sd = np.sqrt(np.diagonal(found.covariance[0]))
+    assert sd[0] < 0.6
+    np.testing.assert_allclose(wide.std(1) / plain.std(1), np.clip(1.0 / sd, 1.0, 1.5), rtol=1e-3)
+    np.testing.assert_allclose(wide.mean(1), plain.mean(1), atol=0.02)
+
+
 @pytest.mark.slow
 def test_laplace_agrees_with_nuts(linear_case):
     replay, held, found = linear_case

@@ -35,7 +35,7 @@ from medtwin import worlds
 from medtwin.evidence.calibration import HIGHEST, LOWEST, Row, row
 from medtwin.evidence.identified import live
 from medtwin.evidence.other_equations import ingested
-from medtwin.inference.identification import ROUNDS, START_SPREAD, draws, identify, modes, window
+from medtwin.inference.identification import ROUNDS, START_SPREAD, WIDER, draws, identify, modes, window
 from medtwin.inference.mismatch import Mismatch
 from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.model import Model
@@ -86,7 +86,7 @@ def calibrate(
         found = identify(lived.replay, held, jax.random.PRNGKey(first), starts=starts)
         names = found.names
         for i in range(min(BLOCK, people - first)):
-            ranks.append(among(draws(found, i, DRAWS, first + i).T, lived.truth[:, i], rng))
+            ranks.append(among(draws(found, i, DRAWS, first + i, WIDER).T, lived.truth[:, i], rng))
             spreads.append(np.sqrt(np.diagonal(found.covariance[i])))
             weights = modes(found, i)
             several += len(weights) > 1
@@ -109,7 +109,12 @@ def calibrate(
 
 def settings() -> dict[str, str]:
     """What the figures hold for: change one of these, and the study is to be run again."""
-    return {"mismatch": repr(Mismatch()), "rounds": repr(ROUNDS), "start_spread": repr(START_SPREAD)}
+    return {
+        "mismatch": repr(Mismatch()),
+        "rounds": repr(ROUNDS),
+        "start_spread": repr(START_SPREAD),
+        "wider": repr(WIDER),
+    }
 
 
 def evidence(calibrated: Sequence[Calibration], seed: int) -> dict[str, Any]:

@@ -250,12 +250,12 @@ def _spread(tape: Any) -> float:
 
 
 def _rows(model: Model, covariates: dict[str, float], replay: Any, found: Any) -> tuple[Found, ...]:
-    from medtwin.inference.identification import draws, moved
+    from medtwin.inference.identification import WIDER, draws, moved
 
     declared: dict[str, Variable] = {v.name: v for v in variables(model.Parameters)}
     resolved = priors(model, covariates)
     tail = (1.0 - LEVEL) / 2.0
-    sample = draws(found, 0, 4000)
+    sample = draws(found, 0, 4000, wider=WIDER)
     _, covariance = replay.prior()
     prior_sd = np.sqrt(np.diagonal(np.asarray(covariance)))
     says = moved(found, 0, prior_sd)

@@ -30,7 +30,7 @@ class Response:
 
 def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
     """Responses to the inputs that the model accepts; empty where nothing was identified."""
-    from medtwin.inference.identification import draws
+    from medtwin.inference.identification import WIDER, draws
 
     if found.withheld or found.replay is None:
         return ()
@@ -41,7 +41,7 @@ def responses(found: Identification, seed: int = 0) -> tuple[Response, ...]:
         if any(a.quantity == quantity for a in model.accepts)
         for meal in HOURS
     ]
-    z = draws(found.identified, 0, DRAWS, seed)
+    z = draws(found.identified, 0, DRAWS, seed, WIDER)
     z[-1] = 0.0  # from rest, not from where the window began
     path, length = paths(replay, z, asked)
     made = []
