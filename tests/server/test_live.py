@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 import threading
 import time
 from datetime import timedelta
@@ -333,3 +334,11 @@ def test_a_listener_that_comes_back_gets_what_it_missed(template, people, tmp_pa
         assert numbers == [2, 3, 4, 5, 6]
         of_another_run = lines(running.port, 7, last="ffffff-900")
         assert [kind for _, kind, _ in of_another_run][:3] == ["hello", "event", "belief"]
+
+
+def test_metrics_count_what_the_record_holds(served):
+    answer = served.client.get("/api/v1/metrics")
+    held = {one.system: one.facts for one in served.store.systems(served.store.issue_grant(), served.context.clock())}
+    told = dict(re.findall(r'medtwin_source_facts_total\{system="([^"]+)"\} (\d+)', answer.text))
+    assert {system: int(count) for system, count in told.items()} == held
+    assert sum(held.values()) > 1000

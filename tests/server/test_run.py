@@ -78,6 +78,9 @@ def test_an_empty_home_is_served(own_home):
             assert client.get("/api/v1/patients").json()["patients"] == []
             assert client.get("/api/v1/sources").json()["sources"] == []
             assert client.get("/api/v1/quarantine").json()["items"] == []
+            metrics = client.get("/api/v1/metrics")
+            assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+            assert "# TYPE medtwin_source_facts_total counter" in metrics.text
 
 
 def test_serve_prints_one_line_of_json_when_it_listens(own_home):

@@ -23,6 +23,7 @@ from medtwin.cli import (
     population,
     road,
     serve,
+    sources,
     study,
     trial,
 )
@@ -69,7 +70,7 @@ def root(
 
 
 for group in (
-    intake, listen, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
+    intake, listen, sources, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
     keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)

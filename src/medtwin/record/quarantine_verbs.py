@@ -12,6 +12,7 @@ from medtwin.governance.grant import Action, Grant
 from medtwin.record import vault
 from medtwin.record.access import Access
 from medtwin.record.codec import moment
+from medtwin.record.database import Connection
 from medtwin.record.event import SourcePatient
 from medtwin.record.schema import TABLES
 from medtwin.record.store import Quarantined
@@ -19,6 +20,10 @@ from medtwin.record.writer import Work
 
 _encode = msgspec.msgpack.Encoder().encode
 _strings = msgspec.msgpack.Decoder(tuple[str, str | None, str, str, str, str]).decode
+ITEM = (
+    "SELECT quarantine.id, raw.hash, quarantine.size, quarantine.received, quarantine.resolved, quarantine.sealed, raw.owner"
+    " FROM quarantine JOIN raw ON raw.id = quarantine.raw"
+)
 
 
 class QuarantineVerbs:
@@ -67,13 +72,10 @@ class QuarantineVerbs:
         """What was not understood, oldest first."""
         with self._access.read(grant, "quarantined") as read:
             rows = read.connection.rows(
-                "SELECT quarantine.id, raw.hash, quarantine.size, quarantine.received, quarantine.resolved,"
-                " quarantine.sealed, raw.owner FROM quarantine JOIN raw ON raw.id = quarantine.raw"
-                + ("" if include_resolved else " WHERE quarantine.resolved IS NULL")
-                + " ORDER BY quarantine.id"
+                ITEM + ("" if include_resolved else " WHERE quarantine.resolved IS NULL") + " ORDER BY quarantine.id"
             )
             read.count = len(rows)
-            return tuple(self._item(read.connection, row) for row in rows)
+            return tuple(item(self._access, read.connection, row) for row in rows)
 
     def quarantine_mark(self) -> tuple[int, ...]:
         """Numbers that change whenever the quarantine does. They say nothing of anybody: no audit row is left."""
@@ -82,16 +84,6 @@ class QuarantineVerbs:
                 "SELECT COUNT(*), COALESCE(MAX(id), 0), COUNT(resolved), COALESCE(MAX(resolved), 0) FROM quarantine"
             )
             return tuple(int(value) for value in row)
-
-    def _item(self, connection: Any, row: Sequence[Any]) -> Quarantined:
-        number, raw, size, received, resolved, sealed, owner = row
-        key = self._access.read_names.owner_key(connection, int(owner))
-        file, dialect, locator, found, expected, remedy = _strings(key.open(bytes(sealed), b"quarantine:%d" % number))
-        return Quarantined(
-            id=int(number), file=file, dialect=dialect, raw=bytes(raw).hex(), locator=locator, found=found,
-            expected=expected, remedy=remedy, size=int(size), received=moment(received),
-            resolved=None if resolved is None else moment(resolved),
-        )  # fmt: skip
 
     def resolve(self, quarantine_id: int, grant: Grant) -> None:
         """Close an item of the quarantine: it was replayed, or somebody looked at it."""
@@ -104,3 +96,15 @@ class QuarantineVerbs:
             )
 
         self._access.write(grant, "resolve", job)
+
+
+def item(access: Access, connection: Connection, row: Sequence[Any]) -> Quarantined:
+    """A row of :data:`ITEM`, opened."""
+    number, raw, size, received, resolved, sealed, owner = row
+    key = access.read_names.owner_key(connection, int(owner))
+    file, dialect, locator, found, expected, remedy = _strings(key.open(bytes(sealed), b"quarantine:%d" % number))
+    return Quarantined(
+        id=int(number), file=file, dialect=dialect, raw=bytes(raw).hex(), locator=locator, found=found,
+        expected=expected, remedy=remedy, size=int(size), received=moment(received),
+        resolved=None if resolved is None else moment(resolved),
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """SqlStore: the one implementation of :class:`~medtwin.record.store.Store`, over SQLite or PostgreSQL alike.
 
 Its verbs stand in siblings, by what they are about: :mod:`~medtwin.record.fact_verbs`, ``raw_verbs``, ``people_verbs``,
-``quarantine_verbs``, ``artifact_verbs``, ``many_verbs``. Each verb is written once; no part changes another's.
+``quarantine_verbs``, ``artifact_verbs``, ``many_verbs``, ``system_verbs``. Each verb is written once; no part changes another's.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from medtwin.record.people_verbs import PeopleVerbs
 from medtwin.record.quarantine_verbs import QuarantineVerbs
 from medtwin.record.raw_verbs import RawVerbs
 from medtwin.record.schema import TABLES
+from medtwin.record.system_verbs import SystemVerbs
 from medtwin.record.writer import Job, Work
 
 
 @final
-class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs, ManyVerbs):
+class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs, ManyVerbs, SystemVerbs):
     """An open store. Open one with :func:`medtwin.record.home.open_store`; ``with`` closes it.
 
     Threads may share it. Reads run beside each other; writes are gathered into group commits.

@@ -1,4 +1,4 @@
-"""GET /sources: which systems send, how much, and how fresh they are."""
+"""GET /sources: which systems send, how much, and how fresh they are. GET /metrics: the same of all for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from medtwin.server.facts import recorded_times
 from medtwin.server.http import answer, route
 from medtwin.server.living import Standing
 from medtwin.server.shapes import SourceOfAll, Sources, SourceStatus
+from medtwin.sources.metrics import MEDIA, exposition
 
 RECENT = 500  #: facts of a source from which its pace is read
 
@@ -29,6 +30,13 @@ async def sources(request: Request) -> Response:
     rows = await here.living.read(_all, here, standings, now)
     waiting = await here.living.read(_unassigned, here)
     return answer(Sources(now=now, sources=rows, unassigned=waiting))
+
+
+@route("/metrics", "Counts and times of each system that sends, for Prometheus.", None, media=MEDIA, statuses=(403,))
+async def metrics(request: Request) -> Response:
+    here = context.of(request)
+    found = await here.living.read(here.store.systems, here.living.grant, here.clock())
+    return Response(exposition(found), media_type=MEDIA)
 
 
 def _unassigned(here: context.Context) -> int:
