@@ -18,6 +18,7 @@ from medtwin.cli import (
     intake,
     keeping,
     listen,
+    mapping,
     moving,
     people,
     population,
@@ -70,8 +71,8 @@ def root(
 
 
 for group in (
-    intake, listen, sources, people, futures, decisions, glucose, road, identify, study, trial, coronary, population, fleet,
-    keeping, moving, serve, demo,
+    intake, mapping, listen, sources, people, futures, decisions, glucose, road, identify, study, trial, coronary, population,
+    fleet, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 
