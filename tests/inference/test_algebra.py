@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,3 +72,36 @@ work = [threading.Thread(target=lambda: [often(given).block_until_ready() for _ 
 def test_three_threads_do_not_wait_for_each_other_for_ever():
     """A child process, since threads that wait for ever cannot be ended; the batches are such as stood still before."""
     subprocess.run([sys.executable, "-c", THREE_AT_ONCE], check=True, timeout=180)
+
+
+HESSIANS_AT_ONCE = """
+import threading, jax, jax.numpy as jnp, numpy as np
+from medtwin.inference.algebra import few
+from medtwin.inference.mismatch import _rooted
+half = np.random.default_rng(0).normal(size=(64, 35, 60))
+given, pull = jnp.asarray(half @ np.swapaxes(half, 1, 2)), jnp.asarray(half[..., 0])
+def evidence(t):
+    root, way = ROOTED
+    return jnp.sum(way ** 2, axis=1) + jnp.log(root[:, 0, 0])
+bend = lambda i, t: t + 1e-9 * jax.jacfwd(jax.jacfwd(evidence))(t).sum((0, 1))
+often = jax.jit(lambda: jax.lax.fori_loop(0, 20, bend, jnp.zeros(3)))
+often().block_until_ready()
+work = [threading.Thread(target=lambda: [often().block_until_ready() for _ in range(2)]) for _ in range(3)]
+[one.start() for one in work]
+[one.join() for one in work]
+"""
+MATRICES = "given * (1.0 + t[0] + t[1] ** 2) + t[2] * jnp.eye(35)[None], pull"
+
+
+@pytest.mark.crash
+def test_neither_do_second_derivatives_of_roots():
+    """One program is enough here: its directions are solved side by side."""
+    script = HESSIANS_AT_ONCE.replace("ROOTED", f"few(_rooted, {MATRICES}, copies=9)")
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=180)
+
+
+def test_a_few_at_a_time_is_all_at_once():
+    given = jnp.asarray(covariances(n=35, count=23) + np.eye(35))
+    pull = jnp.asarray(np.random.default_rng(1).normal(size=(23, 35)))
+    made = jax.jit(lambda a, b: algebra.few(jnp.linalg.solve, a, b, copies=3))(given, pull)
+    np.testing.assert_allclose(made, np.linalg.solve(given, np.asarray(pull)[..., None])[..., 0], rtol=1e-9, atol=1e-12)

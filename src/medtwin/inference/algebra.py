@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -11,6 +14,7 @@ from medtwin.inference import readings
 #: Times n³ of matrices in one call of LAPACK. From about 8e5 on jaxlib (0.10.2) hands parts of a batch to the threads that
 #: execute it and waits for them: two batches at once, in two threads or in one program, then wait for each other for ever.
 TOGETHER = 400_000
+Result = TypeVar("Result")
 TINY = 1e-10  #: standard deviation (in units of a variable's scale) below which a direction counts as known exactly
 
 
@@ -59,6 +63,24 @@ def _factor(matrices: Float[Array, "... n n"]) -> Float[Array, "... n n"]:
     one = lambda matrix: jax.lax.linalg.cholesky(matrix, symmetrize_input=False)  # noqa: E731
     lower = one(flat) if len(flat) <= size else jax.lax.map(one, flat, batch_size=size)
     return lower.reshape(matrices.shape)
+
+
+def few(
+    function: Callable[..., Result],
+    matrices: Float[Array, "batch n n"],
+    *others: Float[Array, "batch ..."],
+    copies: int = 1,
+) -> Result:
+    """``function`` of each matrix and what goes with it, as under ``vmap`` but a few at a time (see ``TOGETHER``).
+
+    For every call of LAPACK on a batch: Cholesky, solve, triangular solve, inverse. ``copies``: in how many directions at once
+    the caller differentiates through it, since each multiplies the batch.
+    """
+    size = max(TOGETHER // (matrices.shape[-1] ** 3 * copies), 1)
+    if len(matrices) <= size:
+        made: Result = jax.vmap(function)(matrices, *others)
+        return made
+    return cast(Result, jax.lax.map(lambda one: function(*one), (matrices, *others), batch_size=size))
 
 
 def correct(

@@ -35,6 +35,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import NDArray
 
 from medtwin.errors import InferenceError
+from medtwin.inference.algebra import few
 from medtwin.inference.mismatch import (
     Gains,
     Linear,
@@ -247,7 +248,7 @@ def _climb(replay: Replay, held: Window, z: Array, found: Gains, most: Array, bl
         damping = jnp.where(better, jnp.maximum(c.damping / 5.0, 1e-6), c.damping * 5.0)
         diagonal = jnp.diagonal(curve, axis1=2, axis2=3)
         damped = curve + damping[..., None, None] * diagonal[..., None] * jnp.eye(named)[None, None]
-        step = jnp.linalg.solve(damped, pull[..., None])[..., 0]
+        step = few(jnp.linalg.solve, damped.reshape(-1, named, named), pull.reshape(-1, named)).reshape(pull.shape)
         length = jnp.linalg.norm(step, axis=-1, keepdims=True)
         step = step * jnp.minimum(1.0, 2.5 / jnp.maximum(length, 1e-12))
         promised = 0.5 * jnp.sum(step * pull, axis=-1)

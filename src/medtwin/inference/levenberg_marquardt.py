@@ -22,6 +22,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from medtwin.inference.algebra import few
+
 FALLS, GROWS = 1.0 / 3.0, 4.0  #: damping after a step that was kept, or not
 FIRST, LEAST, GREATEST = 0.1, 1e-6, 1e6  #: damping
 TRIES = 3  #: how often a model that is not yet sound is asked again at one place
@@ -108,10 +110,10 @@ def mode(
         curvature, slope = information(seen)
         downhill = -z + jnp.sum(slope * residual(seen)[:, None], axis=0)
         system = curvature + (1.0 + damping)[:, None, None] * eye
-        move = jnp.linalg.solve(system, _first(downhill)[..., None])[..., 0].T
+        move = few(jnp.linalg.solve, system, _first(downhill)).T
         move = move / jnp.maximum(jnp.max(jnp.abs(move), axis=0, keepdims=True) / LONGEST, 1.0)
         move = jnp.where(jnp.isfinite(best)[None], move, 0.0)
-        newton = jnp.linalg.solve(curvature + eye, _first(downhill)[..., None])[..., 0].T
+        newton = few(jnp.linalg.solve, curvature + eye, _first(downhill)).T
         promised = jnp.where(jnp.isfinite(best), 0.5 * jnp.sum(downhill * newton, axis=0), jnp.inf)
         ahead, near = _choose(again, (at.proposed, asked.carried), (z + move, seen.carried))
         return _Climb(z, ahead, near, jnp.where(again, at.tries + 1, 0), seen, best, damping, promised), None
@@ -124,6 +126,6 @@ def mode(
     )  # fmt: skip
     climb = jax.lax.scan(step, climb, None, length=iterations)[0]
     curvature, _ = information(climb.seen)
-    covariance = jnp.linalg.inv(curvature + eye)
+    covariance = few(jnp.linalg.inv, curvature + eye)
     misfit = jnp.sum(residual(climb.seen) ** 2, axis=0)
     return Mode(climb.z, covariance, climb.seen, climb.cost, climb.promised < SETTLED, misfit)

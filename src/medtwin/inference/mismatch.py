@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from medtwin.inference import readings
+from medtwin.inference.algebra import few
 from medtwin.inference.tape import EXACT
 
 OUTLIER = 3.5  #: standard deviations
@@ -185,8 +186,7 @@ def _solved(mismatch: Mismatch, at: Float[Array, "3 people"], linear: Linear) ->
     white, bent = whiten(found, linear.error), whiten(found, linear.slopes)
     curve = jnp.einsum("nkp,nlp->pkl", bent, bent) + linear.precision[None]
     pull = jnp.einsum("nkp,np->pk", bent, white) - jnp.einsum("kl,lp->pk", linear.precision, linear.apart)
-    root = jnp.linalg.cholesky(curve)
-    way = jax.scipy.linalg.solve_triangular(root, pull[..., None], lower=True)[..., 0]
+    root, way = few(_rooted, curve, pull, copies=len(at) ** 2)
     prior = jnp.einsum("kp,kl,lp->p", linear.apart, linear.precision, linear.apart)
     misfit = jnp.sum(white**2, axis=0) + prior - jnp.sum(way**2, axis=1)
     bend = 2.0 * jnp.sum(jnp.log(jnp.diagonal(root, axis1=1, axis2=2)), axis=1)
@@ -194,6 +194,12 @@ def _solved(mismatch: Mismatch, at: Float[Array, "3 people"], linear: Linear) ->
     count = jnp.sum(linear.present, axis=0).astype(white.dtype)
     evidence = -0.5 * (misfit + found.log_det + bend - sizes + count * LOG_2PI + jnp.sum(at**2, axis=0))
     return evidence, root, way
+
+
+def _rooted(curve: Array, pull: Array) -> tuple[Array, Array]:
+    """The root of one precision, and its inverse times what pulls."""
+    root = jnp.linalg.cholesky(curve)
+    return root, jax.scipy.linalg.solve_triangular(root, pull, lower=True)
 
 
 def _bend(mismatch: Mismatch, at: Float[Array, "3 people"], linear: Linear) -> tuple[Array, Array, Array]:
@@ -272,8 +278,10 @@ def spread(mismatch: Mismatch, eta: Float[Array, "3 people"], linear: Linear) ->
 
 def _inverted(root: Array, way: Array) -> tuple[Array, Array]:
     """Covariance and mean of N(precision^-1 pull, precision^-1), from the precision's root and ``way`` of :func:`_solved`."""
-    unit = jnp.broadcast_to(jnp.eye(root.shape[-1], dtype=root.dtype), root.shape)
-    turned = jnp.swapaxes(jax.scipy.linalg.solve_triangular(root, unit, lower=True), -1, -2)
+    unit = jnp.eye(root.shape[-1], dtype=root.dtype)
+    n = root.shape[-1]
+    flat = few(lambda one: jax.scipy.linalg.solve_triangular(one, unit, lower=True), root.reshape(-1, n, n))
+    turned = jnp.swapaxes(flat.reshape(root.shape), -1, -2)
     return turned @ jnp.swapaxes(turned, -1, -2), (turned @ way[..., None])[..., 0]
 
 
