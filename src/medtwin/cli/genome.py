@@ -71,6 +71,7 @@ def pharmacogenes(
     ] = "nothing",
     sample: SampleName = None,
     build: Build = None,
+    home: Home = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Call ten pharmacogenes by CPIC's definitions: diplotypes, phenotypes, what could not be called and why.
@@ -203,7 +204,7 @@ def show(patient: PatientId, home: Home = None, as_json: Json = False) -> None:
             entry |= {"date": event.time.text, "file": event.source.file, "basis": event.source.locator}
             entry[event.quantity.removeprefix(f"{gene.lower()}_")] = event.text
         rows += [{**entry, "drugs": genes()[gene].drugs} for entry in files.values()]
-    scores = [
+    scores: list[dict[str, Any]] = [
         {
             "score": event.group,
             "date": event.time.text,
@@ -215,7 +216,7 @@ def show(patient: PatientId, home: Home = None, as_json: Json = False) -> None:
     ]
     coverage = {(event.group, event.time.text): event for event in record.of("polygenic_score_coverage")}
     for one in scores:
-        share = coverage.get((one["score"], one["date"]))
+        share = coverage.get((str(one["score"]), str(one["date"])))
         one["coverage"] = None if share is None else share.value
         one["coverage_text"] = None if share is None else share.text
     genotypes = len(record.of("genotype"))
@@ -228,8 +229,8 @@ def show(patient: PatientId, home: Home = None, as_json: Json = False) -> None:
     titled(patient, synthetic)
     typer.echo(f"{genotypes} genotypes at positions of pharmacogenes.")
     table("Pharmacogenes", ("gene", "date of the file", "diplotypes", "phenotype", "activity score", "rests on"), (
-        (row["gene"], row["date"][:10], row.get("diplotype"), row.get("phenotype", "open"), row.get("activity_score"), row["basis"])
-        for row in rows
+        (row["gene"], row["date"][:10], row.get("diplotype"), row.get("phenotype", "open"), row.get("activity_score"),
+         row["basis"]) for row in rows
     ))  # fmt: skip
     if scores:
         head = ("score", "date of the file", "raw sum", "coverage", "")
