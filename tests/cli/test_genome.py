@@ -93,6 +93,7 @@ def test_the_record_shows_what_was_taken_in(run, file, weights):
     words = said(run, "show", "anna", "--home", run.home)
     assert "*2/*2 Poor Metabolizer" in words
     assert "open" in words
+    assert {"cyp2c19_phenotype", "genotype"} <= {one["quantity"] for one in run.json("show", "anna")["latest"]}
 
 
 def test_several_samples_are_told_one_by_one_and_never_kept_together(run, weights, tmp_path):

@@ -126,6 +126,26 @@ def test_the_reference_of_cyp2c19_is_38() -> None:
     assert of("CYP2C19", rs3758581="--").diplotypes == ("*1/*1", "*1/*38", "*38/*38")
 
 
+@pytest.mark.parametrize(
+    ("gene", "read", "expected"),
+    [
+        ("SLCO1B1", {"rs2306283": "AG", "rs11045819": "CA", "rs4149056": "CT"}, ("*4/*15", "*5/*14")),
+        ("SLCO1B1", {"rs2306283": "AG", "rs4149056": "CC"}, ("*5/*15",)),
+        ("SLCO1B1", {"rs2306283": "AG", "rs4149056": "TC"}, ("*1/*15", "*5/*37")),
+        ("SLCO1B1", {"rs2306283": "AG", "rs4149056": "TC", "rs140790673": "--"}, ("*1/*15", "*5/*29", "*5/*37")),
+        ("CYP2C19", {"rs4244285": "GA", "rs3758581": "GG", "rs12769205": "--"}, ("*1/*2", "*2/*35")),
+        ("CYP2C19", {"rs3758581": "GG", "rs12248560": "--"}, ("*1/*1", "*1/*17", "*17/*17")),
+        ("CYP2C19", {"rs17882687": "CC", "rs113934938": "GA", "rs3758581": "--", "rs17885179": "--"}, ("*15/*28", "*28/*39")),
+        ("CYP2C19", {"rs12248560": "TT", "rs28399504": "--"}, ()), ("CYP2C19", {"rs12769205": "AG", "rs4244285": "AA"}, ()),
+    ],
+)  # fmt: skip
+def test_open_calls_are_those_of_pharmcat_s_own_tests(
+    gene: str, read: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    """NamedAlleleMatcherSlco1b1Test and NamedAlleleMatcherCyp2c19Test (PharmGKB/PharmCAT 5431bf1)."""
+    assert of(gene, **read).diplotypes == expected
+
+
 def test_phase_tells_what_is_else_open() -> None:
     read = {"rs1800460": "CT", "rs1142345": "TC"}  # TPMT *3B and *3C, or *3A and none
     both = of("TPMT", **read)

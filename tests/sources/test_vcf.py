@@ -227,6 +227,23 @@ def test_a_packed_file_with_its_index_beside_it(store, grant, tmp_path) -> None:
     assert again.new == 0
 
 
+def test_a_large_file_is_kept_chromosome_by_chromosome(store, grant, tmp_path, monkeypatch) -> None:
+    rows = [*whole("DPYD"), *whole("TPMT", rs1142345="0/1"), *whole("CYP2C19"), *whole("CYP2C9")]
+    content = vcf(*rows)
+    facts = {event.id for event in events(content, VCF)}
+    monkeypatch.setattr("medtwin.sources.vcf.WHOLE", 4000)
+    found = parts(content, VCF)
+    assert len(found) == 3  # both CYP2C genes are on chromosome 10
+    assert len({part.owner for part in found}) == 1
+    assert b"".join(part.raw.partition(b"S1\n")[2] for part in found) == content.partition(b"S1\n")[2]
+    assert {event.id for event in events(content, VCF)} == facts
+    (tmp_path / "large.vcf").write_bytes(content)
+    report = ingest([tmp_path / "large.vcf"], store, grant, patient="anna")
+    assert (report.raw_kept, report.patients, report.new) == (3, ["anna"], len(facts))
+    with pytest.raises(FormatError, match="bcftools sort"):
+        parts(vcf(*whole("TPMT"), *whole("CYP2C19"), *whole("TPMT")), VCF)
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"##fileformat=VCFv4.2\nchr1\t1\n", b"BCF\x02\x02rest", vcf(samples="S\tS"), b"##fileformat=VCFv4.2\n",

@@ -21,7 +21,7 @@ from medtwin.quantities import registry
 from medtwin.record.event import Basis, Code, Event, Flag, SourcePatient
 from medtwin.record.moment import Moment, Precision
 from medtwin.sources.fact import Facts
-from medtwin.sources.item import Intake, Item, Origin, Part, Payload, Reason, Unmapped
+from medtwin.sources.item import WHOLE_LIMIT, Intake, Item, Origin, Part, Payload, Reason, Unmapped
 from medtwin.sources.pharmacogene_call import Call, calls
 from medtwin.sources.pharmacogenes import Gene, Position, genes, wanted
 from medtwin.sources.vcf_header import Header, header_of
@@ -30,6 +30,7 @@ from medtwin.sources.vcf_rows import Genotype, Rows, Silent, scan
 DIALECT = "vcf/1"
 BUILD = "GRCh38"  #: of the definitions
 MOST_SAMPLES = 500
+WHOLE = 256 * 1024 * 1024  #: bytes up to which a file is kept as one, else chromosome by chromosome
 CPIC, DBSNP, POSITION = "https://cpicpgx.org", "https://www.ncbi.nlm.nih.gov/snp", "urn:medtwin:position"
 _INDEX = (b"TBI\x01", b"CSI\x01")  #: tabix' indices, unpacked: they lie beside a file and hold nothing of their own
 
@@ -45,12 +46,14 @@ class Reader:
         return 0.95 if vcf or start.startswith(b"#CHROM\tPOS\tID\tREF\tALT") else 0.0
 
     def parts(self, payload: Payload, intake: Intake) -> Iterator[Part]:
-        content = payload.read()
-        if content.startswith(_INDEX):
+        with payload.open() as stream:
+            start = stream.read(1 << 16)
+        if start.startswith(_INDEX):
             return
-        if content.startswith(b"BCF\x02"):
+        if start.startswith(b"BCF\x02"):
             raise FormatError("a BCF", expected="a VCF", remedy="bcftools view -Oz file.bcf -o file.vcf.gz")
-        header = header_of(io.BytesIO(content))
+        with payload.open() as stream:
+            header = header_of(stream)
         header.build()
         if not header.samples:
             raise FormatError(
@@ -61,16 +64,56 @@ class Reader:
                 f"a VCF of {len(header.samples)} samples", expected=f"at most {MOST_SAMPLES}", remedy="divide it: bcftools +split"
             )  # fmt: skip
         system, several = intake.source or "vcf", len(header.samples) > 1
-        mark = blake2b(content[: 1 << 16], digest_size=12).hexdigest()
-        for column, sample in enumerate(header.samples):
-            raw = alone(content, column) if several else content
-            value = f"anonymous-{mark}/{sample[:80]}" if several else intake.anonymous
-            owner = SourcePatient(system, value)
-            yield Part(
-                owner=owner, system=system, raw=raw, named=False, media_type="text/plain", several=several,
-                keyed=f"the sample {sample[:80]!r} names nobody: say whose it is with `medtwin assign`"
-                + ("" if several else ", or --patient"), read=_reading(raw, owner, intake),
-            )  # fmt: skip
+        mark = blake2b(start, digest_size=12).hexdigest()
+        for number, piece in enumerate(pieces(payload)):
+            for column, sample in enumerate(header.samples):
+                raw = alone(piece, column) if several else piece
+                value = f"anonymous-{mark}/{sample[:80]}" if several else intake.anonymous
+                owner = SourcePatient(system, value)
+                whose = f"the sample {sample[:80]!r} names nobody: say whose it is with `medtwin assign`"
+                yield Part(
+                    owner=owner, system=system, raw=raw, named=False, media_type="text/plain", several=several,
+                    keyed="" if number else whose + ("" if several else ", or --patient"), read=_reading(raw, owner, intake),
+                )  # fmt: skip
+
+
+def pieces(payload: Payload) -> Iterator[bytes]:
+    """The whole file, or, of a larger one, a VCF for each chromosome: no gene lies on two.
+
+    Raises :class:`FormatError` where a large file has the rows of a chromosome in two places, or one that is too large itself.
+    """
+    with payload.open() as stream:
+        content = stream.read(WHOLE + 1)
+        if len(content) <= WHOLE:
+            yield content
+            return
+    del content
+    head, held, contig = b"", bytearray(), b""
+    seen: set[bytes] = set()
+    with payload.open() as stream:
+        for line in stream:
+            if line.startswith(b"#") and not seen:
+                head += line
+                continue
+            name = line[: line.find(b"\t")]
+            if name != contig:
+                if held:
+                    yield head + bytes(held)
+                if name in seen:
+                    raise FormatError(
+                        f"rows of {name[:40].decode('utf-8', 'replace')} in two places of a file of more than {WHOLE >> 20} MiB",
+                        expected="a sorted file", remedy="bcftools sort",
+                    )  # fmt: skip
+                seen.add(name)
+                held, contig = bytearray(), name
+            held += line
+            if len(held) > WHOLE_LIMIT:
+                raise FormatError(
+                    f"more than {WHOLE_LIMIT >> 20} MiB of one chromosome", expected="less",
+                    remedy="leave out what is not needed, say with bcftools annotate -x INFO,^FORMAT/GT,FORMAT/PS",
+                )  # fmt: skip
+    if held:
+        yield head + bytes(held)
 
 
 def _reading(raw: bytes, owner: SourcePatient, intake: Intake) -> Callable[[Origin], Iterable[Item]]:
