@@ -41,7 +41,7 @@ def of(raw: bytes, *rows: str) -> Result:
     read = parse(raw, "GRCh38")
     lines = io.BytesIO(vcf(*rows))
     header = header_of(lines)
-    return result(read, scan(lines, header, wanted(read)).found)
+    return result(read, scan(lines, header, wanted(read, "chr" if rows and rows[0].startswith("chr") else "")).found)
 
 
 def counted(one: Result) -> dict[str, Any]:
@@ -149,7 +149,8 @@ def test_what_is_no_sum_over_variants_is_refused(flag: str) -> None:
     "raw",
     [
         score(), score("rs1\t1\t100\tA\tG"), score("rs1\t1\t100\tA\tG\tnan"), score("rs1\t1\t100\tA\tG\tx"),
-        score("rs1\t1\t100\tHLA-A\tG\t1"), score("rs1\t1\t100\tA\tG\t1", columns="a\tb\tc\td\te\tf"),
+        score("rs1\t1\t100\tHLA-A\tG\t1"), score("rs1\t1\t100\tA,*\tG\t1"),
+        score("rs1\t1\t100\tA\tG\t1", columns="a\tb\tc\td\te\tf"),
         score("rs1\t1\t100\tA\tG\t1\tTrue\tTrue", columns=f"{COLUMNS}\tis_recessive\tis_dominant"), b"", b"#pgs_id=1\n",
         score("rs1\t1\t100\tA\tG\t1", columns=COLUMNS.replace("rsID", "chr_name")),
     ],

@@ -13,6 +13,7 @@ import gzip
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
@@ -176,11 +177,12 @@ def _weight(row: dict[str, str], dosages: bool, where: str) -> Weight:
     if recessive and dominant:
         raise FormatError("a row that is recessive and dominant", expected="one of them", where=where)
     effect = row["effect_allele"].upper()
-    if not effect or set(effect) - set("ACGT"):
-        raise FormatError(f"the effect allele {effect[:20]!r}", expected="letters A, C, G, T", where=where)
+    if _letters(effect) != (effect,):
+        raise FormatError(
+            f"the effect allele {row['effect_allele'][:20]!r}", expected="letters A, C, G, T", where=where
+        )
     stated = row.get("other_allele", "") or row.get("hm_inferOtherAllele", "") or row.get("reference_allele", "")
-    bases = re.split(r"[/|,]", stated.upper())
-    other = tuple(base for base in bases if base and not set(base) - set("ACGT"))
+    other = _letters(stated)
     if dosages and all(row[name] for name in _DOSAGES):
         zero, one, two = (_number(row[name], where) for name in _DOSAGES)
         return Weight(effect, other, (zero, one, two))
@@ -188,6 +190,12 @@ def _weight(row: dict[str, str], dosages: bool, where: str) -> Weight:
     if recessive:
         return Weight(effect, other, (0.0, 0.0, weight))
     return Weight(effect, other, (0.0, weight, weight if dominant else 2 * weight))
+
+
+@lru_cache(maxsize=4096)
+def _letters(text: str) -> tuple[str, ...]:
+    """Alleles in letters, of one or several that are written in one cell; any other is left out."""
+    return tuple(base for base in re.split(r"[/|,]", text.upper()) if base and not set(base) - set("ACGT"))
 
 
 def _number(text: str, where: str) -> float:

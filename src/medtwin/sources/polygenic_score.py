@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from medtwin.sources.polygenic_file import Score, Weight
-from medtwin.sources.vcf_rows import Genotype, Place, Silent, names_of
+from medtwin.sources.vcf_rows import Genotype, Place, Silent
 
 _OTHER_STRAND = str.maketrans("ACGT", "TGCA")
 RAW = "a raw sum: the file states no mean and standard deviation of a population, so there is no percentile"
@@ -46,9 +46,11 @@ class Result:
         return self.used / self.variants
 
 
-def wanted(score: Score) -> dict[bytes, Place]:
-    """How the rows of all its variants may begin."""
-    return {start: place for place in score.weights for start in names_of(place)}
+def wanted(score: Score, prefix: str) -> dict[bytes, Place]:
+    """How the rows of all its variants begin in a file whose contigs are named with ``prefix`` (``chr`` or nothing)."""
+    return {
+        f"{prefix}{chromosome}\t{position}".encode(): (chromosome, position) for chromosome, position in score.weights
+    }
 
 
 def result(score: Score, found: Mapping[Place, Genotype | Silent]) -> Result:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from medtwin.errors import FormatError
 from medtwin.record.moment import Moment
@@ -76,6 +77,7 @@ class Header:
         return only
 
 
+@lru_cache(maxsize=4096)
 def chromosome(name: str) -> str:
     """A contig's name without ``chr``, a RefSeq accession (NC_000010.11) as its number; other contigs as they are."""
     if found := re.fullmatch(r"NC_0000(\d\d)\.\d+", name):

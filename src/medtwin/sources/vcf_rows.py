@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from medtwin.sources.vcf_header import Header
 
 Place = tuple[str, int]  #: (chromosome without ``chr``, position from 1)
+_PASSED = ("PASS", ".", "", "0")
+_PLAIN = {f"{one}{mark}{two}": (one, two) for one in range(3) for two in range(3) for mark in "/|"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,8 @@ def scan(lines: Iterable[bytes], header: Header, wanted: Mapping[bytes, Place], 
     Rows need not be in order. Several rows at one place are put together.
     """
     rows = Rows()
-    pending: dict[Place, list[tuple[int, list[str]]]] = {}
+    several: dict[Place, list[Genotype | Silent]] = {}
+    found = rows.found
     blocks: dict[Place, tuple[int, list[str]]] = {}
     places = _sorted(wanted) if header.blocks else {}
     width = 9 + len(header.samples)
@@ -83,16 +86,20 @@ def scan(lines: Iterable[bytes], header: Header, wanted: Mapping[bytes, Place], 
             rows.broken.append((number, f"a row of {len(cells)} cells where {width} are expected"))
             continue
         if place is not None:
-            pending.setdefault(place, []).append((number, cells))
+            one = _genotype(cells, column, number)
+            if place not in found:
+                found[place] = one
+            else:
+                several.setdefault(place, [found[place]]).append(one)
         if places and "END=" in cells[7]:
             for inside in _within(cells, places):
                 blocks.setdefault(inside, (number, cells))
     rows.seen = number - header.lines
-    for place, several in pending.items():
-        rows.found[place] = _together([_genotype(cells, column, line) for line, cells in several])
+    for place, those in several.items():
+        found[place] = _together(those)
     for place, (at, cells) in blocks.items():
-        if place not in rows.found:
-            rows.found[place] = _block(cells, column, at)
+        if place not in found:
+            found[place] = _block(cells, column, at)
     return rows
 
 
@@ -132,30 +139,44 @@ def _block(cells: list[str], column: int, line: int) -> Genotype | Silent:
 
 
 def _genotype(cells: list[str], column: int, line: int) -> Genotype | Silent:
-    failed = cells[6].strip()
-    if failed not in ("PASS", ".", "", "0"):
+    failed, form, sample = cells[6].strip(), cells[8], cells[9 + column]
+    if failed not in _PASSED:
         return Silent(f"it fails the filter {failed[:40]}", line)
-    values = dict(zip(cells[8].split(":"), cells[9 + column].split(":"), strict=False))
-    if values.get("FT", "PASS") not in ("PASS", "."):
-        return Silent(f"it fails the filter {values['FT'][:40]}", line)
-    written = values.get("GT", ".")
-    phased = "|" in written
-    indices = written.replace("|", "/").lstrip("/").split("/")
-    bases = [cells[3].upper(), *(base.upper() for base in cells[4].split(",") if base != ".")]
-    if "." in indices:
-        return Silent("no genotype was called", line)
-    if not all(_whole(index) and int(index) < len(bases) for index in indices):
+    set_name = ""
+    if form.startswith("GT") and ":FT" not in form and ":PS" not in form:
+        written = sample.partition(":")[0]
+    else:
+        values = dict(zip(form.split(":"), sample.split(":"), strict=False))
+        if values.get("FT", "PASS") not in _PASSED:
+            return Silent(f"it fails the filter {values['FT'][:40]}", line)
+        written, set_name = values.get("GT", "."), values.get("PS", "")
+    others = tuple(base.upper() for base in cells[4].split(",") if base != ".")
+    bases = (cells[3].upper(), *others)
+    numbers = _PLAIN.get(written) or _numbers(written)
+    if isinstance(numbers, str):
+        return Silent(numbers, line)
+    if max(numbers) >= len(bases):
         return Silent(f"the genotype {written[:20]!r} names no allele of the row", line)
-    if len(indices) != 2:
-        return Silent(f"a genotype of {len(indices)} alleles where two are expected", line)
-    one, two = (bases[int(index)] for index in indices)
-    set_name = values.get("PS", "")
-    info = cells[7].split(";")
+    one, two = bases[numbers[0]], bases[numbers[1]]
+    if "<" in cells[4]:
+        others = tuple(base for base in others if base not in ("<NON_REF>", "<*>"))
     return Genotype(
-        reference=bases[0], alternates=tuple(base for base in bases[1:] if base not in ("<NON_REF>", "<*>")), alleles=(one, two),
-        phase=("" if set_name == "." else set_name) if phased else None, line=line,
-        assumed="assume-default" in info and one == two == bases[0],
+        reference=bases[0], alternates=others, alleles=(one, two), line=line,
+        phase=("" if set_name == "." else set_name) if "|" in written else None,
+        assumed=one == two == bases[0] and "assume-default" in cells[7].split(";"),
     )  # fmt: skip
+
+
+def _numbers(written: str) -> tuple[int, int] | str:
+    """Numbers of two alleles, or why a GT is none."""
+    indices = written.replace("|", "/").lstrip("/").split("/")
+    if "." in indices:
+        return "no genotype was called"
+    if not all(map(_whole, indices)):
+        return f"the genotype {written[:20]!r} names no allele of the row"
+    if len(indices) != 2:
+        return f"a genotype of {len(indices)} alleles where two are expected"
+    return int(indices[0]), int(indices[1])
 
 
 def _together(several: list[Genotype | Silent]) -> Genotype | Silent:

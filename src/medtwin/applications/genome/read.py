@@ -36,6 +36,7 @@ class Genome:
     payload: Plain
     header: Header
     build: str
+    prefix: str  #: of its contigs' names: ``chr`` or nothing
 
     def samples(self, wanted: Mapping[bytes, Place], name: str | None = None) -> Iterator[Sample]:
         """All samples, or the one of that name; raises :class:`FormatError` where there is none."""
@@ -68,7 +69,8 @@ def opened(path: Path, build: str | None = None) -> Genome:
         if start.startswith(b"BCF"):
             raise FormatError("a BCF", expected="a VCF", remedy="bcftools view -Oz file.bcf -o file.vcf.gz")
         header = header_of(stream)
-    return Genome(payload, header, header.build(build))
+        contig = stream.readline().partition(b"\t")[0].decode("utf-8", "replace")
+    return Genome(payload, header, header.build(build), contig[:3] if contig[:3].lower() == "chr" else "")
 
 
 def pharmacogenes_of(
@@ -90,5 +92,5 @@ def scores_of(
     """The file, the score on its build, and the results by sample."""
     genome = opened(path, build)
     score = read_score(score_path, genome.build)
-    wanted = of_score(score)
+    wanted = of_score(score, genome.prefix)
     return genome, score, {one.name: result(score, one.rows.found) for one in genome.samples(wanted, sample)}
