@@ -13,7 +13,12 @@ from medtwin.quantities.genome import PHARMACOGENES
 from medtwin.sources import pharmacogene_tables
 from medtwin.sources.pharmacogene_call import UNSTATED, Assume, Call, call, phenotype
 from medtwin.sources.pharmacogenes import Gene, consistent, content, genes, read_at
+from medtwin.sources.recognise import dialects
 from medtwin.sources.vcf_rows import Genotype, Silent
+from sources.reading import events
+from sources.test_fhir_r4 import bundle, observation
+
+READERS = {dialect.name: dialect for dialect in dialects()}
 
 
 def genotype(ref: str, one: str, two: str, phase: str | None = None, *, assumed: bool = False) -> Genotype:
@@ -312,3 +317,14 @@ def test_dpyd_stays_open_where_a_variant_may_hide() -> None:
 def test_consistent_pairs_of_nothing_read_are_all() -> None:
     gene = genes()["CYP3A5"]
     assert len(consistent(gene, {})) == 6 * 7 / 2
+
+
+def test_a_phenotype_that_comes_by_fhir_is_the_same_quantity() -> None:
+    """The codes are those of HL7's observation-example-phenotype: LOINC 79716-7, LA25391-6."""
+    resource = observation(subject={"reference": "Patient/p1"})
+    del resource["valueQuantity"]
+    resource["code"] = {"coding": [{"system": "http://loinc.org", "code": "79716-7"}]}
+    said = {"system": "http://loinc.org", "code": "LA25391-6", "display": "Normal metabolizer"}
+    (event,) = events(bundle(resource | {"valueCodeableConcept": {"coding": [said]}}), READERS["fhir_r4"])
+    assert event.quantity == "cyp2c9_phenotype"
+    assert getattr(event.value, "display", "") == "Normal metabolizer"

@@ -172,6 +172,29 @@ def test_packed_and_plain_are_the_same(tmp_path: Path) -> None:
 
 
 @given(st.data())
+def test_any_score_is_the_sum_over_its_variants(data: st.DataObject) -> None:
+    """The dosages are known beforehand: rows, strands and order are made from them."""
+    other_strand = str.maketrans("ACGT", "TGCA")
+    rows, weights, expected, missing = [], [], 0.0, 0
+    for number in range(data.draw(st.integers(1, 8))):
+        ref, alt = data.draw(st.sampled_from([("A", "G"), ("C", "T"), ("G", "T"), ("AC", "A"), ("T", "TGG")]))
+        of_ref, flip, read = (data.draw(st.booleans()) for _ in range(3))
+        copies, weight = data.draw(st.integers(0, 2)), data.draw(st.integers(-9, 9)) / 4
+        effect, other = (ref, alt) if of_ref else (alt, ref)
+        if flip:
+            effect, other = (base.translate(other_strand)[::-1] for base in (effect, other))
+        weights.append(f"rs{number}\t3\t{100 + number}\t{effect}\t{other}\t{weight}")
+        carried = 2 - copies if of_ref else copies  # of the alternate allele
+        if read:
+            rows.append(f"chr3 {100 + number} {ref} {alt} {('0/0', '0/1', '1/1')[carried]}")
+            expected += copies * weight
+        missing += not read
+    found = of(score(*data.draw(st.permutations(weights))), *rows)
+    assert found.sum == pytest.approx(expected)
+    assert (found.missing, found.used) == (missing, len(rows))
+
+
+@given(st.data())
 def test_damaged_scores_give_a_score_or_a_format_error(data: st.DataObject) -> None:
     raw = bytearray(score("rs1\t1\t100\tA\tG\t0.5", "rs2\t2\t200\tT\tC\t-0.25"))
     for _ in range(data.draw(st.integers(1, 5))):

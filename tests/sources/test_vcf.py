@@ -210,6 +210,7 @@ def test_several_samples_wait_whoever_is_stated(store, grant, tmp_path) -> None:
     assert report.sources[0].unassigned == report.sources[0].read > 60
     assert len({key.value for key in store.unassigned(grant)}) == 2
     assert sum("medtwin assign" in one for one in report.notes) == 2
+    assert sum("--patient was not used" in one for one in report.notes) == 1
 
 
 def test_a_packed_file_with_its_index_beside_it(store, grant, tmp_path) -> None:

@@ -128,7 +128,7 @@ class Run:
         else:
             parts = iter(())
         mine = self.patient if len(named) <= 1 else None
-        if self.patient is not None and mine is None:
+        if self.patient is not None and (mine is None or any(part.several for part in ahead)):
             self.report.notes.append(f"{payload.name}: names several people, so --patient was not used for it")
         while ahead:
             part = ahead.pop(0)
