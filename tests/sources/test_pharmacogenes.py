@@ -260,6 +260,31 @@ def test_a_repeat_is_read_however_long_its_row_is(ref: str, one: str, two: str, 
     assert call(gene, found).diplotypes == (expected,)
 
 
+def test_an_insertion_that_is_not_aligned_to_the_left_is_not_taken_for_the_reference() -> None:
+    gene = genes()["UGT1A1"]
+    found: dict = rows(gene, "*1", "*1", leave=("rs3064744",))
+    assert call(gene, found, assume="reference").diplotypes == ("*1/*1",)
+    found["2", 233760248] = genotype("A", "A", "ATA")  # the repeat's last base: one TA more, as *28
+    for assume in ("nothing", "reference"):
+        right = call(gene, found, assume=assume)
+        assert "*1/*28" in right.diplotypes
+        assert "bcftools norm" in right.why[0]
+    found["2", 233760248] = genotype("A", "A", "G")
+    assert call(gene, found, assume="reference").diplotypes == ("*1/*1",)
+
+
+def test_a_position_under_another_row_is_not_taken_for_the_reference() -> None:
+    gene = genes()["CYP2C19"]
+    found: dict = rows(gene, "*1", "*1", leave=("rs12248560",))
+    at = 94761900  # *17 has another base here, and is else as *1
+    for place, row in (("10", at - 1), genotype("CG", "CG", "TA")), (("10", at - 4), genotype("ACGTG", "ACGTG", "A")):
+        covered = call(gene, found | {place: row}, assume="reference")
+        assert not covered.sure
+        assert "covers it" in covered.why[0]
+    for place, row in (("10", at - 1), genotype("CG", "CG", "CG")), (("10", at - 4), genotype("AC", "AC", "A")):
+        assert call(gene, found | {place: row}, assume="reference").sure
+
+
 def test_a_row_about_something_else_says_nothing() -> None:
     position = next(one for one in genes()["CYP2C19"].positions if one.rsid == "rs4244285")
     assert "are not about" in str(read_at(position, genotype("T", "T", "C")))

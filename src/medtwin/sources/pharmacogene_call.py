@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medtwin.sources import dpyd
-from medtwin.sources.pharmacogenes import TWO_COPIES, Gene, Read, consistent, genes, read_at
+from medtwin.sources.pharmacogenes import TWO_COPIES, Gene, Read, consistent, elsewhere, genes, read_at
 from medtwin.sources.vcf_rows import Genotype, Place, Silent
 
 #: a phenotype that CPIC's tables do not give, of an allele that is defined there
@@ -74,10 +74,11 @@ def call(gene: Gene, found: Mapping[Place, Genotype | Silent], *, assume: Assume
     read: dict[int, Read] = {}
     why: list[str] = []
     unread = []
+    own = {position.place for position in gene.positions if position.right_of}
     for number, position in enumerate(gene.positions):
         row = found.get(position.place)
-        one = read_at(position, row) if row is not None else None
-        if row is None and assume == "reference":
+        one = read_at(position, row) if row is not None else elsewhere(position, found, own)
+        if one is None and assume == "reference":
             one = Read((position.reference, position.reference), None, assumed=True)
         if isinstance(one, str):
             why.append(f"{position.name}: {one}")

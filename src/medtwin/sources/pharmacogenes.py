@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -25,6 +26,8 @@ from medtwin.sources.vcf_rows import Genotype, Place, Silent, names_of
 _LETTERS = {
     "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
 }  # fmt: skip
+REACH = 30  #: bases to the right: repeats in the definitions are shorter (that of UGT1A1 has 14)
+BEFORE = 20  #: bases to the left of which a row that covers a position is looked for
 TWO_COPIES = "copies of the gene (deletion, duplication, hybrids) are not counted in a VCF: two are taken for granted"
 
 
@@ -40,6 +43,17 @@ class Position:
     @property
     def name(self) -> str:
         return self.rsid or f"chr{self.place[0]}:{self.place[1]}"
+
+    @property
+    def right_of(self) -> tuple[Place, ...]:
+        """Where else a file that is not aligned to the left may write an insertion or deletion that is meant here."""
+        letters = {len(self.reference), *map(len, self.alternates)}
+        return tuple((self.place[0], self.place[1] + step) for step in range(1, REACH + 1)) if letters != {1} else ()
+
+    @property
+    def left_of(self) -> tuple[Place, ...]:
+        """Where a row may stand that covers this position, too."""
+        return tuple((self.place[0], self.place[1] - step) for step in range(1, BEFORE + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +125,14 @@ def _gene(name: str, entry: Mapping[str, Any]) -> Gene:
 
 @cache
 def wanted() -> dict[bytes, Place]:
-    """How the rows of all positions of all genes may begin, for :func:`medtwin.sources.vcf_rows.scan`."""
+    """How rows may begin that :func:`medtwin.sources.vcf_rows.scan` is to look at: at all positions, and beside them."""
     found = {}
     for name, gene in genes().items():
         contig = content()["genes"][name]["contig"]
         for position in (*gene.positions, *gene.extra):
-            for start in names_of(position.place):
-                found[start] = position.place
-            found[f"{contig}\t{position.place[1]}".encode()] = position.place
+            for place in (position.place, *position.right_of, *position.left_of):
+                for start in (*names_of(place), f"{contig}\t{place[1]}".encode()):
+                    found[start] = place
     return found
 
 
@@ -135,6 +149,21 @@ def read_at(position: Position, genotype: Genotype | Silent) -> Read | str:
             "which the reference has there"
         )  # fmt: skip
     return Read((one, two), genotype.phase, genotype.assumed)
+
+
+def elsewhere(position: Position, found: Mapping[Place, Genotype | Silent], own: AbstractSet[Place]) -> str | None:
+    """Why a position without a row is not the reference for all that: another row covers it, or its insertion or deletion may
+    stand right of it. ``own`` are the places that insertions and deletions of the gene's definitions have."""
+    for place in (*position.right_of, *position.left_of):
+        row = found.get(place)
+        if place in own or not isinstance(row, Genotype) or row.alleles == (row.reference, row.reference):
+            continue
+        if place[1] < position.place[1]:
+            if place[1] + len(row.reference) > position.place[1]:
+                return f"the row at {place[1]} covers it with other alleles: divide it (bcftools norm --atomize)"
+        elif any(len(base) != len(row.reference) for base in row.alleles):
+            return f"an insertion or deletion at {place[1]} may be the one meant here: align the file to the left (bcftools norm)"
+    return None
 
 
 def _allele(position: Position, reference: str, base: str) -> str | None:

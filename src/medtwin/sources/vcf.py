@@ -160,9 +160,11 @@ def _read(content: bytes, facts: Facts, intake: Intake) -> Iterator[Item]:
         time = Moment(time.local, time.precision, None, intake.zone)
     for event in _facts(rows, facts, time, header.date.text if header.date else "undated"):
         yield replace(event, flags=(*event.flags, *flags)) if isinstance(event, Event) and flags else event
-    silent = sum(isinstance(one, Silent) for one in rows.found.values())
-    assumed = sum(isinstance(one, Genotype) and one.assumed for one in rows.found.values())
-    rest = rows.seen - len({one.line for one in rows.found.values()}) - len(rows.broken)
+    own = {position.place for gene in genes().values() for position in (*gene.positions, *gene.extra)}
+    mine = [one for place, one in rows.found.items() if place in own]
+    silent = sum(isinstance(one, Silent) for one in mine)
+    assumed = sum(isinstance(one, Genotype) and one.assumed for one in mine)
+    rest = rows.seen - len({one.line for one in mine}) - len(rows.broken)
     for kind, count in (
         ("variant at no position of a pharmacogene", rest), ("genotype that was not called or is not certain", silent),
         ("genotype that the file assumes (assume-default)", assumed),
