@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from medtwin.quantities.genome import PHARMACOGENES
 from medtwin.sources import pharmacogene_tables
-from medtwin.sources.pharmacogene_call import UNSTATED, Assume, Call, call, phenotype
-from medtwin.sources.pharmacogenes import Gene, consistent, content, genes, read_at
+from medtwin.sources.pharmacogene_call import Assume, Call, call, phenotype
+from medtwin.sources.pharmacogenes import UNSTATED, Gene, consistent, content, genes, read_at
 from medtwin.sources.recognise import dialects
 from medtwin.sources.vcf_rows import Genotype, Silent
 from sources.reading import events
@@ -337,6 +338,15 @@ def test_dpyd_stays_open_where_a_variant_may_hide() -> None:
     assert (harmless.phenotype, harmless.activity) == ("Normal Metabolizer", 2.0)
     poor = of("DPYD", rs3918290="TT", rs67376798="--")
     assert poor.phenotype == "Poor Metabolizer"
+
+
+def test_dpyd_with_a_variant_of_no_stated_activity_has_no_phenotype() -> None:
+    gene = genes()["DPYD"]
+    less = {name: said for name, said in gene.functions.items() if name != "c.85T>C (*9A)"}
+    found = call(replace(gene, functions=less), rows(gene, "Reference", "c.85T>C (*9A)"))
+    assert (found.phenotypes, found.activities, found.phenotype) == ((UNSTATED,), (), None)
+    open_ = call(replace(gene, functions=less), rows(gene, "Reference", "Reference", leave=("rs1801265",)))
+    assert open_.phenotype is None
 
 
 def test_consistent_pairs_of_nothing_read_are_all() -> None:

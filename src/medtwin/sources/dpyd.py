@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medtwin.sources.pharmacogenes import Gene, Read, by_name
+from medtwin.sources.pharmacogenes import UNSTATED, Gene, Read, by_name
 
 _INTRONIC, _EXONIC = "rs75017182", "rs56038477"
 _HAPB3 = "c.1129-5923C>G, c.1236G>A (HapB3)"
@@ -29,7 +29,9 @@ def call(gene: Gene, read: Mapping[int, Read]) -> tuple[tuple[str, ...], tuple[S
     if not settled:
         carried = sorted((allele for one in copies for allele in one), key=by_name)
         name = " and ".join(carried) + " (not phased)"
-    values = [sorted(_value(gene, allele) for allele in one) for one in copies]
+    if any(_value(gene, allele) is None for one in copies for allele in one):
+        return (name,), ((UNSTATED, None),)
+    values = [sorted(_value(gene, allele) or 0.0 for allele in one) for one in copies]
     if settled:
         lowest = [(one or [1.0])[0] for one in values]
     else:
@@ -108,12 +110,12 @@ def _singles(gene: Gene) -> dict[tuple[int, str], str]:
     return found
 
 
-def _value(gene: Gene, allele: str) -> float:
-    value = gene.functions[allele][1]
-    return 1.0 if value is None else value
+def _value(gene: Gene, allele: str) -> float | None:
+    """The activity value that CPIC states, if it does."""
+    return gene.functions[allele][1] if allele in gene.functions else None
 
 
 def _open(gene: Gene, read: Mapping[int, Read]) -> list[float]:
     """Activity values below normal of variants at positions that were not read."""
-    found = {_value(gene, name) for (number, _), name in _singles(gene).items() if number not in read}
+    found = {_value(gene, name) or 0.0 for (number, _), name in _singles(gene).items() if number not in read}
     return sorted(value for value in found if value < 1.0)

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medtwin.sources import dpyd
-from medtwin.sources.pharmacogenes import TWO_COPIES, Gene, Read, consistent, elsewhere, genes, read_at
+from medtwin.sources.pharmacogenes import TWO_COPIES, UNSTATED, Gene, Read, consistent, elsewhere, genes, read_at
 from medtwin.sources.vcf_rows import Genotype, Place, Silent
-
-#: a phenotype that CPIC's tables do not give, of an allele that is defined there
-UNSTATED = "function not stated by CPIC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

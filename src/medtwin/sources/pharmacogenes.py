@@ -26,6 +26,8 @@ from medtwin.sources.vcf_rows import Genotype, Place, Silent, names_of
 _LETTERS = {
     "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
 }  # fmt: skip
+#: a phenotype that CPIC's tables do not give, of an allele that is defined there
+UNSTATED = "function not stated by CPIC"
 REACH = 30  #: bases to the right: repeats in the definitions are shorter (that of UGT1A1 has 14)
 BEFORE = 20  #: bases to the left of which a row that covers a position is looked for
 TWO_COPIES = "copies of the gene (deletion, duplication, hybrids) are not counted in a VCF: two are taken for granted"
