@@ -67,7 +67,7 @@ def test_wheel_carries_the_page(tmp_path: Path) -> None:
 def test_the_notice_names_what_others_wrote() -> None:
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
     named = re.findall(r"(?:src|tests)/[\w./]+\.(?:json|py|txt)", notice)
-    assert len(named) == 5
+    assert len(named) == 6
     assert all((ROOT / path).is_file() for path in named)
     assert "Permission is hereby granted" in notice
     assert "Redistributions of source code must retain" in notice

@@ -27,6 +27,16 @@ class Run:
         assert "Traceback" not in shown
         return result
 
+    def plain(self, *arguments, code=0):
+        """What a command without a home of its own says, both streams."""
+        result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "132"})
+        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
+        return result.stdout + result.stderr
+
+    def document(self, *arguments):
+        """The document of such a command."""
+        return json.loads(CliRunner().invoke(app, [*(str(a) for a in arguments), "--json"]).stdout)
+
     def json(self, *arguments, code=0):
         """The document, whose schema must name the command."""
         said = json.loads(self(*arguments, "--json", code=code).stdout)

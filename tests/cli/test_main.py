@@ -95,6 +95,7 @@ def test_every_command_takes_a_home_and_answers_in_json():
 PAGES = [
     "README.md", "docs/tutorial.md", "docs/tutorial-glucose.md", "docs/tutorial-trials.md", "docs/write-a-controller.md",
     "docs/mappings/README.md", "docs/write-a-model.md", "docs/hospital-messages.md", "docs/coronary.md",
+    "docs/genome.md",
 ]  # fmt: skip
 
 

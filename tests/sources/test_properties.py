@@ -30,6 +30,8 @@ from sources.test_libreview import row as libre_row
 from sources.test_libreview import table as libre_table
 from sources.test_open_mhealth import glucose
 from sources.test_table import mapping
+from sources.test_vcf import row as vcf_row
+from sources.test_vcf import vcf
 
 READERS = {dialect.name: dialect for dialect in dialects()}
 TABLES = mapping()
@@ -148,6 +150,7 @@ GOOD: dict[str, bytes] = {
     "libreview": libre_table(libre_row("26-03-2020 17:16", 0, historic="6.3")),
     "apple_health": export(ME, record("HeartRate", "72", "count/min")),
     "open_mhealth": json.dumps(glucose()).encode(),
+    "vcf": vcf(vcf_row("0|1:9", form="GT:PS"), vcf_row("1/2", alt="A,C", info="END=94781900"), samples="S1"),
     "table": b"when,value\n06/11/2023 00:01,5\n06/11/2023 00:06,6\n",
 }
 

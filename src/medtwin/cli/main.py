@@ -13,6 +13,7 @@ from medtwin.cli import (
     demo,
     fleet,
     futures,
+    genome,
     glucose,
     identify,
     intake,
@@ -71,8 +72,8 @@ def root(
 
 
 for group in (
-    intake, mapping, listen, sources, people, futures, decisions, glucose, road, identify, study, trial, coronary, population,
-    fleet, keeping, moving, serve, demo,
+    intake, mapping, listen, sources, people, futures, decisions, glucose, road, identify, genome, study, trial, coronary,
+    population, fleet, keeping, moving, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

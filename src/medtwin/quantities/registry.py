@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import cache
 
 from medtwin.errors import MedtwinError
-from medtwin.quantities import effects, haemodynamics, laboratory, treatments, vital_signs
+from medtwin.quantities import effects, genome, haemodynamics, laboratory, treatments, vital_signs
 from medtwin.quantities.quantity import Quantity
 
-_TABLES = (vital_signs, haemodynamics, laboratory, treatments, effects)
+_TABLES = (vital_signs, haemodynamics, laboratory, treatments, effects, genome)
 
 LOINC_NOTICE = (
     "This material contains content from LOINC (http://loinc.org). LOINC is copyright Regenstrief Institute, Inc. and "

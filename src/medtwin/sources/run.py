@@ -80,7 +80,7 @@ class Run:
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
-                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, or a table with a mapping",
+                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, VCF, or a mapped table",
                     remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
                 )
             self.parts(payload, dialect, intake)
@@ -128,7 +128,7 @@ class Run:
         else:
             parts = iter(())
         mine = self.patient if len(named) <= 1 else None
-        if self.patient is not None and mine is None:
+        if self.patient is not None and (mine is None or any(part.several for part in ahead)):
             self.report.notes.append(f"{payload.name}: names several people, so --patient was not used for it")
         while ahead:
             part = ahead.pop(0)
@@ -137,7 +137,8 @@ class Run:
                 rows.add(id(row))
                 row.files += 1
             try:
-                self.part(part, payload, row, mine if part.named else self.patient)
+                stated = None if part.several else self.patient
+                self.part(part, payload, row, mine if part.named else stated)
             except AccessDenied:
                 if self.denied is None:
                     raise

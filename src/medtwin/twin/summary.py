@@ -73,8 +73,10 @@ class Summary:
 def summary(life: Life, at: datetime) -> Summary:
     """What this life holds at ``at``: newest facts, belief, parameters prior and posterior, explanations."""
     happened = [
-        e for e in life.record.events if e.instant <= at and e.basis is Basis.OBSERVED and e.intent is Intent.HAPPENED
-    ]
+        e
+        for e in life.record.events
+        if e.instant <= at and e.intent is Intent.HAPPENED and (e.basis is Basis.OBSERVED or isinstance(e.value, Code))
+    ]  # a derived number stands for readings that are here; a derived code (a diplotype) says more than its genotypes
     newest: dict[str, Event] = {}
     counts: dict[str, int] = {}
     for event in happened:
