@@ -28,6 +28,7 @@ from medtwin.cli import (
     sources,
     study,
     trial,
+    webhook,
 )
 from medtwin.cli.common import Commands, examples
 
@@ -73,7 +74,7 @@ def root(
 
 for group in (
     intake, mapping, listen, sources, people, futures, decisions, glucose, road, identify, genome, study, trial, coronary,
-    population, fleet, keeping, moving, serve, demo,
+    population, fleet, keeping, moving, webhook, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

@@ -28,6 +28,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     facts,
     forecast,
     glucose_report,
+    hooks,
     openapi,
     parameters,
     quarantine,
@@ -42,7 +43,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     worklist,
 )
 from medtwin.server.context import Context
-from medtwin.server.guard import Guard, Login
+from medtwin.server.guard import HOOKS, Guard, Login
 from medtwin.server.http import PREFIX, ROUTES, Handler, missing, refusal_of, refused
 from medtwin.server.hub import Hub
 from medtwin.server.intake_store import NotingStore
@@ -99,6 +100,7 @@ def make_app(
         for about, handler in ROUTES.values()
     ]
     routes.append(Route(f"{PREFIX}/{{path:path}}", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]))
+    routes.append(Route(f"{HOOKS}{{name}}", _answering(hooks.hook, context), methods=["POST"]))
     page = Page()
     routes.append(Route("/", page.answer))
     routes.append(Route("/{path:path}", page.answer))
