@@ -35,7 +35,7 @@ from medtwin import worlds
 from medtwin.evidence.calibration import HIGHEST, LOWEST, Row, row
 from medtwin.evidence.identified import live
 from medtwin.evidence.other_equations import ingested
-from medtwin.inference.identification import ROUNDS, START_SPREAD, WIDER, draws, identify, modes, window
+from medtwin.inference.identification import ROUNDS, START_SPREAD, STARTS, WIDER, draws, identify, modes, window
 from medtwin.inference.mismatch import Mismatch
 from medtwin.physiology.glucose_meals import GlucoseMeals
 from medtwin.physiology.model import Model
@@ -74,7 +74,7 @@ class Later:
 
 
 def calibrate(
-    model: Model, people: int, days: int, seed: int, *, sensor: str = "assumed", starts: int = 2
+    model: Model, people: int, days: int, seed: int, *, sensor: str = "assumed", starts: int = STARTS
 ) -> Iterator[Calibration]:
     """Ranks of the truths of people drawn from the prior: after each block those of all so far, as if no more had been asked."""
     ranks, spreads, at_best, several, settled = [], [], 0, 0, []
@@ -114,6 +114,7 @@ def settings() -> dict[str, str]:
         "rounds": repr(ROUNDS),
         "start_spread": repr(START_SPREAD),
         "wider": repr(WIDER),
+        "starts": repr(STARTS),
     }
 
 
@@ -129,7 +130,7 @@ def evidence(calibrated: Sequence[Calibration], seed: int) -> dict[str, Any]:
     return {"dialect": "medtwin-identification/1", "seed": seed, "settings": settings(), "parameters": rows}
 
 
-def later(record: Record, model: Model, *, days: int, test: int, starts: int = 3) -> Later:
+def later(record: Record, model: Model, *, days: int, test: int, starts: int | None = None) -> Later:
     """Fit on the days before the last ``test`` days with readings, replay those."""
     last = max(e.instant for e in record.of("glucose"))
     split = last - timedelta(days=test)

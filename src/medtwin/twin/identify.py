@@ -207,7 +207,13 @@ def _batched(tape: Any) -> Any:
 
 
 def identify_patient(
-    record: Record, model: Model, *, days: int = 14, at: datetime | None = None, starts: int = 6, seed: int = 0
+    record: Record,
+    model: Model,
+    *,
+    days: int = 14,
+    at: datetime | None = None,
+    starts: int | None = None,
+    seed: int = 0,
 ) -> Identification:
     """The parameters of ``model`` for this patient from the last ``days`` days up to ``at`` (default: the newest reading), from
     what was known then.
@@ -232,7 +238,7 @@ def identify_patient(
     posed = problem(model, covariates)
     replay = method.replay_of(posed)
     held = method.window(tape, dt=model.clock.step, readings=most_readings(size))
-    found = method.identify(replay, held, jax.random.PRNGKey(seed), starts=starts)
+    found = method.identify(replay, held, jax.random.PRNGKey(seed), starts=starts or method.STARTS)
     return Identification(
         record.patient, model, since, until, counted, meals, int(found.readings[0]),
         parameters=_rows(model, covariates, replay, found),
