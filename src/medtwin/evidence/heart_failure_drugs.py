@@ -1,9 +1,9 @@
 """Published haemodynamic changes under heart-failure drugs beside the twin's: ``python -m medtwin.evidence.heart_failure_drugs``.
 
-Writes ``docs/evidence/heart-failure-drugs.md`` (a CPU minute). The studies stand in ``heart_failure_drugs.yaml``, each with its sentence and its address; none of
-them set an effect of a drug (a test holds the two lists apart). Of each the circulation is personalised to what the study states of its patients, as if
-the group's means were one person; the drug acts on draws of that belief, and the change is compared in the published unit. No model error is
-added here: this page is where it is measured.
+Writes ``docs/evidence/heart-failure-drugs.md`` (a CPU minute). The studies stand in ``heart_failure_drugs.yaml``, each with
+its sentence and its address; none of them set an effect of a drug (a test holds the two lists apart). Of each the circulation
+is personalised to what the study states of its patients, as if the group's means were one person; the drug acts on draws of
+that belief, and the change is compared in the published unit. No model error is added here: this page is where it is measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -35,9 +34,12 @@ ERRORS = 0.33  #: the error of a group mean against that of one reading, as for 
 LEAK = ("mitral_leak_reference", "mitral_leak_growth", "mitral_leak_area")
 SEED = 7
 SEARCHED = (
-    "Stored web pages were searched for each class of drug with its name and words such as haemodynamic effects, wedge pressure, cardiac index, systemic "
-    "vascular resistance, heart failure, remodelling, end-systolic volume, and for the trials by name. Left out, since no number was found in what could be read: PROVE-HF, "
-    "SUGAR-DM-HF, lisinopril (12 weeks, 19 patients), enalapril (eight patients), valsartan (116 patients), CandHeart. Empire HF's fall of wedge pressure is of the trial that sets "
+    "Stored web pages were searched for each class of drug with its name and words such as haemodynamic effects, wedge "
+    "pressure, cardiac index, systemic "
+    "vascular resistance, heart failure, remodelling, end-systolic volume, and for the trials by name. Left out, since no "
+    "number was found in what could be read: PROVE-HF, "
+    "SUGAR-DM-HF, lisinopril (12 weeks, 19 patients), enalapril (eight patients), valsartan (116 patients), CandHeart. Empire "
+    "HF's fall of wedge pressure is of the trial that sets "
     "the blood volume of SGLT2 inhibitors and is therefore no test."
 )
 
@@ -82,10 +84,12 @@ class Compared:
     median: float
     high: float
     draws: int
+    leak: float  #: regurgitant fraction of the mitral valve before the drug, %
 
     @property
     def sign(self) -> bool:
-        """Whether the direction agrees; of no change, whether the twin's is below one error of a reading or its interval holds zero."""
+        """Whether the direction agrees; of no change, whether the twin's is below one error of a reading or its interval holds
+        zero."""
         if self.published.none:
             small = abs(self.median) < registry.get(self.published.quantity).sd(0.0) or self.low <= 0.0 <= self.high
             return small
@@ -118,61 +122,93 @@ def held(study: Study) -> dict[str, float]:
     return {name: float(values_of("severe_heart_failure")[name]) for name in LEAK} if study.leak else {}
 
 
-def compare(those: Sequence[Study]) -> list[Compared]:
+def compare(those: Sequence[Study], model_error: float = 0.0) -> list[Compared]:
     """Every published change beside the twin's."""
     readings = [{k: float(v) for k, v in {**one.assumed, **one.baseline}.items()} for one in those]
     known = [held(one) for one in those]
     if not all(known):  # people side by side hold the same parameters: a valve that holds leaks nothing
-        known = [one or {"mitral_leak_reference": 230.0, "mitral_leak_growth": 0.0, "mitral_leak_area": 0.0} for one in known]
+        known = [
+            one or {"mitral_leak_reference": 230.0, "mitral_leak_growth": 0.0, "mitral_leak_area": 0.0} for one in known
+        ]
     beliefs = personalise(readings, held=known, errors=ERRORS)
     made = []
     for study, belief, leak in zip(those, beliefs, known, strict=True):
         key = jax.random.key(SEED)
         who = people(belief, leak, key)
-        seen = follow(who, combination(study.plan), combination(study.taking), (study.days,), key, model_error=0.0)
+        seen = follow(
+            who, combination(study.plan), combination(study.taking), (study.days,), key, model_error=model_error
+        )
         for change in study.changes:
             values = seen.change[change.quantity][0]
             values = values[np.isfinite(values)]
             low, median, high = (float(v) for v in np.quantile(values, (0.05, 0.5, 0.95)))
-            made.append(Compared(study, change, low, median, high, len(values)))
+            leaking = float(np.median(who.seen["mitral_regurgitant_fraction"]))
+            made.append(Compared(study, change, low, median, high, len(values), leaking))
     return made
 
 
-def model_error(made: Sequence[Compared]) -> float:
-    """Root mean square of the logarithm of published over modelled change, of those with the right sign."""
-    logs = [np.log(one.published.change / one.median) for one in made if not one.published.none and one.sign]
-    return float(np.sqrt(np.mean(np.square(logs))))
+def spread(made: Sequence[Compared]) -> float:
+    """Robust sd of the logarithm of published over modelled change (median of its size over 0.6745), of those with the right
+    sign."""
+    return float(np.median(np.abs(_logs(made))) / 0.6745)
 
 
-def page(made: Sequence[Compared]) -> str:
-    """The page in Markdown."""
+def _logs(made: Sequence[Compared]) -> np.ndarray:
+    return np.array([np.log(one.published.change / one.median) for one in made if not one.published.none and one.sign])
+
+
+def page(made: Sequence[Compared], widened: Sequence[Compared]) -> str:
+    """The page in Markdown; ``widened``: the same comparisons with the model's error."""
     those = list(dict.fromkeys(one.study.study for one in made))
     signs, sizes = sum(one.sign for one in made), sum(one.size for one in made)
     small = sum(not one.published.none and one.sign and abs(one.median) < abs(one.published.change) for one in made)
     judged = sum(not one.published.none and one.sign for one in made)
     least, greatest = exact_interval(sizes, len(made), 0.95)
+    moving = [one for one in made if not one.published.none]
+    wrong = sum(not one.sign for one in moving)
     lines = [
         "# Heart-failure drugs on the four-chamber circulation", "",
         f"Generated by `{COMMAND}`; do not edit.", "",
-        "Of each study the circulation is personalised to the means that it states of its patients (what it does not state is assumed and named), the drug acts on "
-        "draws of that belief and of the priors of its effects, and the change stands beside the published one. **No study here set an effect.** Intervals are of the belief and "
-        "of the effects' priors, without the model's own error. Grade A: the numbers were read in the study's own abstract; B: in a summary by others.", "",
-        f"**{len(those)} comparisons of a drug and a group, {len(made)} changes: the sign agrees in {signs}, the published size lies in the twin's 90 % interval in {sizes} "
-        f"({100 * sizes / len(made):.0f} %; 95 % interval {100 * least:.0f} to {100 * greatest:.0f} %).** Of {judged} changes with the right sign the twin's median is smaller than the published "
-        f"one in {small}. The logarithm of published over modelled change has a root mean square of {model_error(made):.2f}; `medtwin what-if --drug` widens by {MODEL_ERROR:g}.", "",
+        "Of each study the circulation is personalised to the means that it states of its patients (what it does not state is "
+        "assumed and named), the drug acts on draws of that belief and of the priors of its effects, and the change stands "
+        "beside the published one. **No study here set an effect.** Intervals are of the belief and of the effects' priors, "
+        "without the model's own error. Grade A: the numbers were read in the study's own abstract; B: in a summary by others. "
+        "Studies state means of groups, often the greatest change and of those who responded; the twin answers for one person.",
+        "",
+        f"**{len(those)} groups, {len(made)} changes: the sign agrees in {signs}, the published size lies in the twin's 90 % "
+        f"interval in {sizes} ({100 * sizes / len(made):.0f} %; 95 % interval {100 * least:.0f} to {100 * greatest:.0f} %).** "
+        f"Of the {len(moving)} changes that were published as such {wrong} have the wrong direction; {len(made) - len(moving)} "
+        f"were published as none. Of {judged} with the right sign the twin's median is the smaller one in {small}; published "
+        f"over "
+        f"modelled change has a median of {np.exp(np.median(_logs(made))):.2f}, its logarithm a robust sd of {spread(made):.2f}: "
+        "the twin answers too small where this is above one.", "",
+        f"`medtwin what-if --drug` multiplies the sizes of each class in each person by a log-normal factor with sd "
+        f"{MODEL_ERROR:g} "
+        "of its logarithm, which was chosen here: with it "
+        f"{sum(one.size for one in widened if not one.published.none)} of the {len(moving)} published changes lie in the 90 % "
+        f"intervals, and {sum(one.size for one in widened)} of all {len(widened)}. A wrong direction is beyond any widening.", "",
         "| study | drug | quantity | unit | published (sd) | twin, median | 90 % | sign | size | grade |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(_row(one) for one in made), "",
         "## Misses", "", *_misses(made), "",
-        "## Each study", "", *[line for name in those for line in _study(next(one.study for one in made if one.study.study == name))],
+        "## Each study", "",
+        *[line for name in those for line in _study(next(one for one in made if one.study.study == name))],
         "## What was searched", "", SEARCHED, "",
         "## What set the effects", "",
         "| class | effect | what set it |", "|---|---|---|",
         *(
-            f"| {drug.name} | {effect.target} {'+' if effect.direction > 0 else '-'}{float(effect.size.quantile(0.5)):.2g} ({_times(effect.days)}) | {', '.join(effect.studies)}: {effect.source} |"
+            f"| {drug.name} | {effect.target} {'+' if effect.direction > 0 else '-'}{float(effect.size.quantile(0.5)):.2g} "
+            f"({_times(effect.days)}) | {', '.join(effect.studies)}: {effect.source} |"
             for drug in DRUGS.values() for effect in drug.effects
         ), "",
         "Sizes are the logarithm of the factor at the target dose, medians of their priors; in brackets the time constant.", "",
+        "## Doses that are answered", "",
+        "| class | drug | target | from | to | unit | source |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {drug.name} | {agent.name} | {agent.target:g} | {agent.low:g} | {agent.high:g} | {agent.unit} | {agent.source} |"
+            for drug in DRUGS.values() for agent in drug.agents
+        ), "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -181,23 +217,33 @@ def _row(one: Compared) -> str:
     sd = f" ({one.published.sd:g})" if one.published.sd is not None else ""
     published = "no change" if one.published.none else f"{one.published.change:+g}{sd}"
     return (
-        f"| {one.study.study} | {'; '.join(one.study.plan)} | {one.published.quantity} | {registry.get(one.published.quantity).unit} | {published} | {one.median:+.2f} | "
-        f"{one.low:+.2f} to {one.high:+.2f} | {'yes' if one.sign else '**no**'} | {'yes' if one.size else '**no**'} | {one.study.grade} |"
+        f"| {one.study.study} | {'; '.join(one.study.plan)} | {one.published.quantity} | "
+        f"{registry.get(one.published.quantity).unit} | {published} | {one.median:+.2f} | "
+        f"{one.low:+.2f} to {one.high:+.2f} | {'yes' if one.sign else '**no**'} | {'yes' if one.size else '**no**'} | "
+        f"{one.study.grade} |"
     )
 
 
 def _misses(made: Sequence[Compared]) -> list[str]:
     lines = []
     for one in made:
-        if not one.sign:
-            lines.append(f"- {one.study.study}, {one.published.quantity}: wrong direction ({one.median:+.2f}, published {one.published.change:+g}).")
+        if not one.sign and one.published.none:
+            lines.append(
+                f"- {one.study.study}, {one.published.quantity}: {one.median:+.2f} where no change was published."
+            )
+        elif not one.sign:
+            lines.append(
+                f"- {one.study.study}, {one.published.quantity}: wrong direction ({one.median:+.2f}, published "
+                f"{one.published.change:+g})."
+            )
         elif not one.size:
             ratio = "" if one.published.none else f", {one.median / one.published.change:.2f} of the published change"
             lines.append(f"- {one.study.study}, {one.published.quantity}: size outside the interval{ratio}.")
     return lines or ["None."]
 
 
-def _study(one: Study) -> list[str]:
+def _study(row: Compared) -> list[str]:
+    one = row.study
     assumed = ", ".join(f"{k} {v:g}" for k, v in one.assumed.items())
     stated = ", ".join(f"{k} {v:g}" for k, v in one.baseline.items()) or "nothing"
     per = f" Indices times {one.square_metres:g} m2." if one.square_metres else ""
@@ -207,7 +253,8 @@ def _study(one: Study) -> list[str]:
         f"{one.drug}. {one.population}. {one.address}.", "",
         f"> {one.sentence}", "",
         f"Stated before the drug: {stated}. Assumed: {assumed}.{per}{taking} "
-        f"{'With' if one.leak else 'Without'} the functional mitral leak of the set `severe_heart_failure`. At {_times(one.days)}.", "",
+        f"{'With' if one.leak else 'Without'} the functional mitral leak of the set `severe_heart_failure`; regurgitant fraction "
+        f"{row.leak:.0f} %. At {_times(one.days)}.", "",
     ]  # fmt: skip
 
 
@@ -217,24 +264,14 @@ def _times(days: float) -> str:
 
 def main() -> int:
     made = compare(studies())
-    PAGE.write_text(page(made))
+    PAGE.write_text(page(made, compare(studies(), MODEL_ERROR)))
     for one in made:
         print(_row(one))
-    print(f"model error {model_error(made):.3f}")
+    print(f"model error {spread(made):.3f}")
     return 0
-
-
-def keys() -> frozenset[str]:
-    """Studies that test."""
-    return frozenset(one.study for one in studies())
 
 
 if __name__ == "__main__":
     import medtwin.twin  # noqa: F401 - 64 bit, and the compilation cache
 
     sys.exit(main())
-
-
-def effect_keys() -> dict[str, Any]:
-    """Studies that set an effect, by class."""
-    return {name: drug.studies for name, drug in DRUGS.items()}

@@ -46,6 +46,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -91,6 +92,7 @@ class Baroreflex(NamedTuple):
 
 
 URSINO = Baroreflex()
+URSINO_SETTLED = 90.7  #: mm[Hg], where the published basal effectors stand on the curve
 
 
 class Effectors(NamedTuple):
@@ -141,7 +143,7 @@ def answer(pressure: Number, usual: Number, strength: Number, reflex: Baroreflex
     ``strength`` multiplies all gains; 0 is no reflex. At the usual pressure the answer is 1, 1, 1, 1 and 0 mL whatever the strength.
     """
     settled = URSINO_SETTLED
-    now, rest = effectors(settled + pressure - usual, reflex), effectors(jnp.asarray(settled), reflex)
+    now, rest = effectors(settled + pressure - usual, reflex), effectors(jnp.full_like(pressure, settled), reflex)
     r = reflex
 
     def conductance(at: Effectors) -> Number:
@@ -152,7 +154,9 @@ def answer(pressure: Number, usual: Number, strength: Number, reflex: Baroreflex
     def stronger(factor: Number) -> Number:
         return jnp.exp(strength * jnp.log(factor))
 
-    given = rest.d_splanchnic_unstressed - now.d_splanchnic_unstressed + rest.d_other_unstressed - now.d_other_unstressed
+    given = (
+        rest.d_splanchnic_unstressed - now.d_splanchnic_unstressed + rest.d_other_unstressed - now.d_other_unstressed
+    )
     return Answer(
         stronger(rest.period / now.period),
         stronger(conductance(rest) / conductance(now)),
@@ -162,15 +166,8 @@ def answer(pressure: Number, usual: Number, strength: Number, reflex: Baroreflex
     )
 
 
-URSINO_SETTLED = 90.7  #: mm[Hg], where the published basal effectors stand on the curve
-
-
-def moved(
-    parameters: CirculationFourChambersParameters, by: Answer
-) -> CirculationFourChambersParameters:
+def moved(parameters: CirculationFourChambersParameters, by: Answer) -> CirculationFourChambersParameters:
     """A circulation under the answer of its reflex."""
-    import equinox as eqx
-
     p = parameters
     return eqx.tree_at(
         lambda p: (

@@ -1,14 +1,15 @@
-"""Many circulations settled near known ones, with the reflex at work: what a drug leaves when the beat and the reflex have found rest.
+"""Many circulations settled near known ones, with the reflex at work: what a drug leaves when the beat and the reflex have
+found rest.
 
 Sought are a state x that repeats itself and a mean arterial pressure P that its own beat shows, while P moves the
 parameters (:mod:`medtwin.physiology.baroreflex`)::
 
     f(x; parameters(P)) = x          P = mean aortic pressure of that beat
 
-From the state of a neighbour (the person without the drug) a few turns with Newton's matrix of :mod:`medtwin.physiology.periodic`, made anew every
-:data:`TURNS` turns; each turn reads its pressure, which moves the parameters of the next, half-way (the reflex's loop gain is
-below one, so that half of each step closes on itself). ``open_by`` says how far the last turn was from closing, and ``adrift`` by how many mm[Hg] the
-pressure still moved.
+From the state of a neighbour (the person without the drug) a few turns with Newton's matrix of
+:mod:`medtwin.physiology.periodic`, made anew every :data:`TURNS` turns; each turn reads its pressure, which moves the
+parameters of the next, half-way (the reflex's loop gain is below one, so that half of each step closes on itself). ``open_by``
+says how far the last turn was from closing, and ``adrift`` by how many mm[Hg] the pressure still moved.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Rest(NamedTuple):
 
 
 def rest(near: Any, parameters: Any, usual: Number, strength: Number, *, steps: int = STEPS) -> Rest:
-    """Settle ``parameters`` from the state ``near``; ``usual`` mean pressure of the reflex (mm[Hg]) and its ``strength``, both [person].
+    """Settle ``parameters`` from the state ``near``; ``usual`` mean pressure of the reflex (mm[Hg]) and its ``strength``, both
+    [person].
 
     All arrays have one axis of people. With strength 0 the parameters stay what they are.
     """

@@ -1,5 +1,7 @@
 """ACE inhibitors: resistance falls, veins widen, the heart slows a little, and over months the ventricle shrinks."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import REMODELLING, Agent, Drug, Effect
@@ -36,5 +38,6 @@ DRUG = Drug(
         Reference(key="Konstam1992", text="Effects of the ACE inhibitor enalapril on the long-term progression of left ventricular "
                   "dysfunction, SOLVD, 56 patients; abstract read, experts.mcmaster.ca/display/publication1389942 (first author from memory)."),
     ),
+    family="renin",
     excludes=("angiotensin_receptor_blocker", "neprilysin_inhibitor"),
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Angiotensin receptor blockers: as ACE inhibitors, somewhat weaker at the doses that were compared."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import REMODELLING, Agent, Drug, Effect
@@ -32,5 +34,6 @@ DRUG = Drug(
         Reference(key="Crozier2000", text="Losartan and captopril in 18 elderly people with heart failure, double-blind; abstract read, "
                   "pubmed 10937952 (authors not stated in what was read)."),
     ),
+    family="renin",
     excludes=("ace_inhibitor", "neprilysin_inhibitor"),
 )  # fmt: skip

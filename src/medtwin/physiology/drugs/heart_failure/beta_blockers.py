@@ -1,5 +1,7 @@
 """Beta-blockers: the heart slows, its muscle weakens for days and strengthens over months, the reflex is blunted, the ventricle shrinks."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import REMODELLING, Agent, Drug, Effect
@@ -26,7 +28,7 @@ DRUG = Drug(
                "ejection fraction +7.2 and +10.9 points after a year or more of metoprolol and carvedilol (uncontrolled): the greater part of it"),
         Effect("ventricular_size", -1, LogNormal(0.08, 0.5), REMODELLING, ("RESOLVD2000",),
                "against placebo, 24 weeks: end-diastolic -17 and end-systolic volume -21 mL, of 220 mL (judgement), slower beats filling more"),
-        Effect("reflex", -1, LogNormal(0.5, 0.4), 2.0, ("Haemodynamics",), "gains times 0.5 to 0.7 (house's own table of modelling choices): judgement"),
+        Effect("reflex", -1, LogNormal(0.5, 0.4), 2.0, (), "gains times 0.5 to 0.7: judgement"),
     ),
     references=(
         YANCY,
@@ -38,7 +40,6 @@ DRUG = Drug(
                   "2000;101:378-384 (abstract read)."),
         Reference(key="Metra2000", text="Differential effects of beta-blockers in patients with heart failure, 150 patients (abstract read at "
                   "scilit.net/publications/56bd8f838028870c749352dd021947a6; author and year from memory)."),
-        Reference(key="Haemodynamics", text="Judgement, no publication."),
     ),
     limits="People in sinus rhythm. The first days' weakening is not a titration's: doses rise over weeks.",
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Digoxin: somewhat stronger muscle, a slower heart; in sinus rhythm."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import Agent, Drug, Effect

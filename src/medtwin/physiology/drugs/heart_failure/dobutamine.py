@@ -1,5 +1,7 @@
 """Dobutamine: stronger muscle, wider arteries, a somewhat faster heart; into a vein."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import Agent, Drug, Effect

@@ -6,18 +6,21 @@ Of a dose ``d`` as a share of the target dose, ``t`` days after it began, each e
 
     factor = exp(direction size d (1 + h)/(d + h) (1 - exp(-t/days)))        h = half_dose, a share of the target dose
 
-``size`` is the natural logarithm of the factor at the target dose, a prior over people. Logarithms add: the order of a combination does
-not matter, and no dose is no change. Effects that come within days are acute; those of months are the heart's remodelling.
+``size`` is the natural logarithm of the factor at the target dose, a prior over people. Logarithms add: the order of a
+combination does not matter, and no dose is no change. Effects that come within days are acute; those of months are the heart's
+remodelling.
 
 Targets
 -------
-:data:`TARGETS` says which parameters each name moves. Blood leaves the stressed volume in two ways: into veins that widen (``venous_capacity``)
+:data:`TARGETS` says which parameters each name moves. Blood leaves the stressed volume in two ways:
+into veins that widen (``venous_capacity``)
 and out of the body (``blood_volume``); :func:`medtwin.physiology.drugs.heart_failure.response.moved` keeps account of both.
 ``ventricular_size`` scales the volume axis of the left ventricle: at each pressure it holds that share of its volume.
 
 Where the numbers come from
 ---------------------------
-Each effect names the ``studies`` that set it; ``medtwin.evidence.heart_failure_drugs`` tests with others only, and a test holds it to that.
+Each effect names the ``studies`` that set it; ``medtwin.evidence.heart_failure_drugs`` tests with others only, and a test
+holds it to that.
 """
 
 from __future__ import annotations
@@ -98,6 +101,9 @@ class Drug:
     limits: str = ""
     excludes: tuple[str, ...] = ()  #: classes that cannot be taken beside it; a new one takes their place
     longest_days: float = 400.0  #: as long as it was studied
+    family: str = (
+        ""  #: drugs of one family share a person's model error, so that a change between them is compared in pairs
+    )
 
     @property
     def studies(self) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Loop diuretics: blood volume falls within hours to a new set point that lasts as long as the dose is taken each day."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import Agent, Drug, Effect

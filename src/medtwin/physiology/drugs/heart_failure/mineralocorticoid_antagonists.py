@@ -1,5 +1,7 @@
 """Mineralocorticoid receptor antagonists: some volume over weeks, a smaller ventricle over months."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import REMODELLING, Agent, Drug, Effect

@@ -4,6 +4,8 @@ What studies saw was the change from an ACE inhibitor or a blocker to the combin
 rest is what the change adds.
 """
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure import angiotensin_receptor_blockers
@@ -37,5 +39,8 @@ DRUG = Drug(
         Reference(key="PressureVolume2023", text="Sacubitril/valsartan and the pressure-volume relation, 117 patients, 102 followed for six months; "
                   "abstract read at discovery.researcher.life (ventricular-arterial coupling; authors and year not stated there)."),
     ),
+    limits="Against enalapril the fall of mean arterial pressure has the wrong sign (docs/evidence/heart-failure-drugs.md): do not rank it "
+    "against an ACE inhibitor by pressure.",
+    family="renin",
     excludes=("ace_inhibitor", "angiotensin_receptor_blocker"),
 )  # fmt: skip

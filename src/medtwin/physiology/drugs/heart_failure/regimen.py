@@ -1,7 +1,7 @@
 """A drug as it is written: ``sacubitril/valsartan:200mg:bid``, ``nitroprusside:1.5ug/kg/min``.
 
-A name, a dose with its unit, and how often; an infusion is a rate and has no frequency. A combination's dose is the sum of its parts
-(``97/103mg`` is 200 mg). What is not understood is refused with what would be.
+A name, a dose with its unit, and how often; an infusion is a rate and has no frequency. A combination's dose is the sum of its
+parts (``97/103mg`` is 200 mg). What is not understood is refused with what would be.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def parse(text: str) -> Regimen:
         )  # fmt: skip
     drug, agent = found
     if len(parts) < 2 or not (read := _DOSE.match(parts[1].replace("\u00a0", ""))):
-        raise FormatError(f"{parts[1][:30]!r} as a dose" if len(parts) > 1 else "no dose", expected=example, where=text[:60])
+        raise FormatError(
+            f"{parts[1][:30]!r} as a dose" if len(parts) > 1 else "no dose", expected=example, where=text[:60]
+        )
     numbers, mass, per = read.groups()
     try:
         amount = sum(float(number) for number in numbers.split("/"))
@@ -96,11 +98,14 @@ def parse(text: str) -> Regimen:
     else:
         if per or len(parts) != 3 or parts[2] not in OFTEN:
             said = parts[2][:20] if len(parts) > 2 else "no frequency"
-            raise FormatError(f"{said!r} of {agent.name}", expected=f"how often: {', '.join(OFTEN)}", where=text[:60], remedy=example)
+            raise FormatError(
+                f"{said!r} of {agent.name}", expected=f"how often: {', '.join(OFTEN)}", where=text[:60], remedy=example
+            )
         dose = amount * _MASS[mass] * OFTEN[parts[2]]
     if dose and not agent.low * (1 - 1e-9) <= dose <= agent.high * (1 + 1e-9):
         raise FormatError(
-            f"{dose:g} {agent.unit} of {agent.name}", expected=f"{agent.low:g} to {agent.high:g} {agent.unit}, what was studied", where=text[:60],
+            f"{dose:g} {agent.unit} of {agent.name}",
+            expected=f"{agent.low:g} to {agent.high:g} {agent.unit}, what was studied", where=text[:60],
             remedy="nothing can be said beyond it",
         )  # fmt: skip
     return Regimen(drug, agent, dose)
@@ -109,7 +114,9 @@ def parse(text: str) -> Regimen:
 def _rate(amount: float, mass: str, per: str, agent: Agent, parts: Sequence[str], text: str) -> float:
     if per != "/kg/min" or len(parts) > 2:
         raise FormatError(
-            f"{parts[1][:30]!r} of {agent.name}, which is infused", expected=f"a rate such as {agent.target:g}ug/kg/min and no frequency", where=text[:60]
+            f"{parts[1][:30]!r} of {agent.name}, which is infused",
+            expected=f"a rate such as {agent.target:g}ug/kg/min and no frequency",
+            where=text[:60],
         )
     return amount * _MASS[mass] * 1000.0
 
@@ -126,7 +133,8 @@ def combination(texts: Iterable[str]) -> tuple[Regimen, ...]:
                 )  # fmt: skip
             if other.drug.name in one.drug.excludes:
                 raise FormatError(
-                    f"{one.agent.name} with {other.agent.name}", expected="one of an ACE inhibitor, a receptor blocker and sacubitril/valsartan",
+                    f"{one.agent.name} with {other.agent.name}",
+                    expected="one of an ACE inhibitor, a receptor blocker and sacubitril/valsartan",
                     remedy="they are not combined: angioedema, high potassium and kidney failure (labels; guideline)",
                 )  # fmt: skip
     return tuple(sorted(found, key=lambda one: one.drug.name))

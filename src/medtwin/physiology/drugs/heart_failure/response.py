@@ -1,9 +1,10 @@
 """What a plan of drugs does to the parameters of a circulation, day by day.
 
-A plan is all that is taken from day 0 on; ``taking`` is what was taken when the circulation was measured, so that its effects are in the
-measurements already. Of each class only the difference acts, and it comes with the time constants of its effects::
+A plan is all that is taken from day 0 on; ``taking`` is what was taken when the circulation was measured, so that its effects
+are in the measurements already. Of each class only the difference acts, and it comes with the time constants of its effects::
 
-    ln factor = sum over classes and effects: direction size (r(planned) - r(taken)) (1 - exp(-t/days)),    r(d) = d (1 + h)/(d + h)
+    ln factor = sum over classes and effects: direction size (r(planned) - r(taken)) (1 - exp(-t/days))
+    r(d) = d (1 + h)/(d + h)
 
 A taken class stays unless the plan holds another dose of it or a class that excludes it.
 """
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -47,19 +49,25 @@ class Moved(NamedTuple):
 
 
 def draw(drug: Drug, key: Array, people: int) -> Draw:
-    """Sizes for each person; a class has the same ones in every option, whatever else is taken."""
-    own = jax.random.fold_in(key, zlib.crc32(drug.name.encode()) & 0x7FFFFFFF)
-    z = jax.random.normal(own, (len(drug.effects) + 1, people))
-    return Draw(
-        jnp.stack([effect.size.from_deviate(z[i]) for i, effect in enumerate(drug.effects)]),
-        drug.half_dose.from_deviate(z[-1]),
-    )
+    """Sizes for each person: the same in every option, whatever else is taken, and of an effect that two classes share in
+    both."""
+    sizes = [
+        effect.size.from_deviate(deviates(f"{effect.target} {effect.source}", key, people)) for effect in drug.effects
+    ]
+    return Draw(jnp.stack(sizes), drug.half_dose.from_deviate(deviates(f"half dose of {drug.name}", key, people)))
+
+
+def deviates(what: str, key: Array, people: int) -> Number:
+    """Standard normal deviates of ``what`` in each person, the same wherever it is asked for."""
+    return jax.random.normal(jax.random.fold_in(key, zlib.crc32(what.encode()) & 0x7FFFFFFF), (people,))
 
 
 def medians(drug: Drug) -> Draw:
     """The middle of every prior, for one person."""
     zero = jnp.zeros(1)
-    return Draw(jnp.stack([effect.size.from_deviate(zero) for effect in drug.effects]), drug.half_dose.from_deviate(zero))
+    return Draw(
+        jnp.stack([effect.size.from_deviate(zero) for effect in drug.effects]), drug.half_dose.from_deviate(zero)
+    )
 
 
 def changes(planned: Sequence[Regimen], taking: Sequence[Regimen]) -> dict[str, tuple[float, float]]:
@@ -94,9 +102,13 @@ def moved(parameters: CirculationFourChambersParameters, factors: Mapping[str, N
     p = parameters
     for target, logarithm in factors.items():
         for name, power in TARGETS[target].items():
-            p = eqx.tree_at(lambda q, n=name: getattr(q, n), p, getattr(p, name) * jnp.exp(power * logarithm))
+            p = eqx.tree_at(partial(_field, name), p, getattr(p, name) * jnp.exp(power * logarithm))
     none = jnp.zeros_like(p.stressed_blood_volume)
     stressed = parameters.stressed_blood_volume
     left = stressed * jnp.exp(factors.get("blood_volume", none))
     lost = stressed - left
     return Moved(p, lost, left - p.stressed_blood_volume, jnp.exp(factors.get("reflex", none)))
+
+
+def _field(name: str, parameters: CirculationFourChambersParameters) -> Any:
+    return getattr(parameters, name)

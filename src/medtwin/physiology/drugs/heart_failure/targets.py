@@ -1,5 +1,7 @@
 """What several classes share: target doses and the form of the dose-response of the renin-angiotensin system."""
 
+# ruff: noqa: E501  (an effect, with its size, its source and what was read, stands on one line)
+
 from __future__ import annotations
 
 from medtwin.physiology.model import Reference
