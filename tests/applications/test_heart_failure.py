@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medtwin.applications.heart_failure import limits
-from medtwin.applications.heart_failure.people import of_readings, of_set
+from medtwin.applications.heart_failure.people import of_readings, of_row, of_set
 from medtwin.applications.heart_failure.warnings import chance_low, warnings
 from medtwin.applications.heart_failure.what_if import UTILITY, _points, answer, measure, moments
 from medtwin.errors import AnalysisError
@@ -24,7 +24,7 @@ def followed(pressure=110.0, rate=70.0, people=20):
 
 
 def who(pressure=110.0):
-    return SimpleNamespace(seen={"systolic_pressure": np.full(20, pressure)})
+    return SimpleNamespace(seen={"systolic_pressure": np.full(20, pressure), "heart_rate": np.full(20, 70.0)})
 
 
 def said(plan, *, taking=(), seen=None, now=110.0, potassium=4.2, filtration=60.0):
@@ -72,6 +72,8 @@ def test_low_pressure_and_a_slow_heart_are_warned_of():
     assert said(["carvedilol:25mg:bid"]) == []
     kinds = [kind for kind, _ in said(["carvedilol:25mg:bid"], seen=followed(pressure=85.0, rate=45.0))]
     assert kinds == ["hypotension", "bradycardia"]
+    (low, _) = said(["carvedilol:25mg:bid"], seen=followed(pressure=85.0, rate=45.0))
+    assert low[1] == "systolic pressure below 90 mmHg at some time: chance 100%, now 0%"
     assert [kind for kind, _ in said(["sacubitril/valsartan:100mg:bid"], now=96.0)] == ["hypotension", "renal"]
 
 
@@ -86,6 +88,17 @@ def test_potassium_and_kidneys_are_warned_of():
     assert [k for k, _ in said(["spironolactone:25mg:qd"], taking=["enalapril:10mg:bid"])] == ["hyperkalaemia"]
     assert [k for k, _ in said(["empagliflozin:10mg:qd"], filtration=25.0)] == ["renal"]
     assert [k for k, _ in said(["enalapril:10mg:bid"], taking=["losartan:50mg:qd"])] == ["renal"]
+
+
+def test_a_row_that_is_not_there(tmp_path):
+    table, mapping = tmp_path / "people.csv", tmp_path / "mapping.yaml"
+    table.write_text("who,sbp,ef\na,88,20\n")
+    mapping.write_text("""dialect: medtwin-table/1
+names: who
+quantities: {sbp: {quantity: systolic_pressure, unit: 'mm[Hg]'}, ef: {quantity: left_ventricular_ejection_fraction, unit: '%'}}
+""")
+    with pytest.raises(AnalysisError, match="expected one of a"):
+        of_row(table, mapping, "b")
 
 
 def test_a_chance_counts_people_not_moments():

@@ -166,6 +166,17 @@ def test_an_effect_that_two_classes_share_is_drawn_once():
     assert not np.array_equal(joined.size[0], joined.size[4])
 
 
+def test_draws_have_the_middle_and_the_spread_of_their_prior():
+    drug = DRUGS["ace_inhibitor"]
+    found = draw(drug, jax.random.key(0), 64)
+    for sizes, effect in zip(np.asarray(found.size), drug.effects, strict=True):
+        for level in (0.05, 0.5, 0.95):
+            assert np.quantile(sizes, level) == pytest.approx(effect.size.quantile(level), rel=0.06)
+    assert abs(np.corrcoef(np.log(found.size[0]), np.log(found.size[2]))[0, 1]) < 0.4
+    single = draw(drug, jax.random.key(0), 1)
+    np.testing.assert_allclose(single.size[:, 0], [effect.size.quantile(0.5) for effect in drug.effects])
+
+
 @pytest.mark.parametrize(
     ("text", "name", "daily"),
     [

@@ -57,7 +57,8 @@ def refuse_record(record: Record, now: datetime) -> None:
 
 
 def refuse_state(seen: Mapping[str, float]) -> None:
-    """Raise AnalysisError for a circulation in shock or with a preserved ejection fraction; ``seen`` by quantity, in its unit."""
+    """Raise AnalysisError for a circulation in shock or with a preserved ejection fraction; ``seen`` by quantity, in its unit,
+    what was measured before what is believed."""
     index = seen["cardiac_output"] / SQUARE_METRES
     if seen["systolic_pressure"] < SHOCK_PRESSURE and index < SHOCK_OUTPUT:
         raise AnalysisError(

@@ -60,9 +60,14 @@ def warnings(
     def warn(kind: str, sentence: str, rule: str | None = None) -> None:
         out.append(Warning(kind, sentence, RULES[rule or kind]))
 
-    low = chance_low(seen.seen["systolic_pressure"], LOW_PRESSURE)
+    low, was = (
+        chance_low(one, LOW_PRESSURE) for one in (seen.seen["systolic_pressure"], who.seen["systolic_pressure"][None])
+    )
     if low > CHANCE:
-        warn("hypotension", f"systolic pressure below {LOW_PRESSURE:g} mmHg at some time: chance {low:.0%}")
+        warn(
+            "hypotension",
+            f"systolic pressure below {LOW_PRESSURE:g} mmHg at some time: chance {low:.0%}, now {was:.0%}",
+        )
     now = float(np.median(who.seen["systolic_pressure"]))
     if "neprilysin_inhibitor" in new and now < 100.0:
         warn(
@@ -70,9 +75,9 @@ def warnings(
             f"sacubitril/valsartan at a systolic pressure of {now:.0f} mmHg: nobody was studied below 100",
             "start",
         )
-    slow = chance_low(seen.seen["heart_rate"], LOW_RATE)
+    slow, was = (chance_low(one, LOW_RATE) for one in (seen.seen["heart_rate"], who.seen["heart_rate"][None]))
     if slow > CHANCE:
-        warn("bradycardia", f"heart rate below {LOW_RATE:g}/min at some time: chance {slow:.0%}")
+        warn("bradycardia", f"heart rate below {LOW_RATE:g}/min at some time: chance {slow:.0%}, now {was:.0%}")
     if "mineralocorticoid_antagonist" in new:
         if potassium is None:
             warn("hyperkalaemia", "potassium is not known: measure it before an aldosterone antagonist (--potassium)")

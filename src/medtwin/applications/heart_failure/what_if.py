@@ -100,7 +100,7 @@ def answer(
         refuse_time(planned, days)
     key = jax.random.key(seed)
     who = people(whose.belief, whose.held, key, count=count)
-    refuse_state({name: float(np.median(who.seen[name])) for name in OBSERVED})
+    refuse_state({name: float(np.median(who.seen[name])) for name in OBSERVED} | dict(whose.readings))
     every: list[tuple[tuple[Regimen, ...], Followed]] = [
         (tuple(planned), follow(who, planned, taking, moments(days), key)) for planned in ((), *options)
     ]
@@ -127,7 +127,11 @@ def answer(
             expected=float(points[k].mean()),
             chance_best=float(best[k]),
             warnings=warnings(
-                planned, taking, who, seen, potassium=potassium if potassium is not None else whose.potassium,
+                planned,
+                taking,
+                who,
+                seen,
+                potassium=potassium if potassium is not None else whose.potassium,
                 filtration=filtration if filtration is not None else whose.filtration,
             ) if planned else (),
             limits=tuple(DRUGS[name].limits for name in changes(planned, taking) if DRUGS[name].limits),

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtri
 from jaxtyping import Array, Float
 
 from medtwin.physiology.circulation_four_chambers import CirculationFourChambersParameters
@@ -58,8 +60,13 @@ def draw(drug: Drug, key: Array, people: int) -> Draw:
 
 
 def deviates(what: str, key: Array, people: int) -> Number:
-    """Standard normal deviates of ``what`` in each person, the same wherever it is asked for."""
-    return jax.random.normal(jax.random.fold_in(key, zlib.crc32(what.encode()) & 0x7FFFFFFF), (people,))
+    """Standard normal deviates of ``what`` in each person, the same wherever it is asked for.
+
+    One in each of as many equally likely parts, in random order (a Latin hypercube over all that is asked for): the middle of a
+    few dozen people is that of the prior, and a single one has it.
+    """
+    own = jax.random.fold_in(key, zlib.crc32(what.encode()) & 0x7FFFFFFF)
+    return ndtri(jax.random.permutation(own, (np.arange(people) + 0.5) / people))
 
 
 def medians(drug: Drug) -> Draw:
