@@ -79,10 +79,10 @@ def test_captopril_by_hand():
     """6.25 mg three times a day is an eighth of the target, h a tenth; after one time constant 1 - 1/e of the effect."""
     r = 0.125 * 1.1 / 0.225
     found = factors(["captopril:6.25mg:tid"], 0.1)
-    assert float(found["systemic_resistance"][0]) == pytest.approx(-0.29 * r * (1 - np.exp(-1.0)), rel=1e-6)
+    assert float(found["systemic_resistance"][0]) == pytest.approx(-0.22 * r * (1 - np.exp(-1.0)), rel=1e-6)
     at_target = moved(severe(), factors(["captopril:50mg:tid"], LATE)).parameters
-    assert float(at_target.systemic_resistance[0]) == pytest.approx(1.543514 * np.exp(-0.29), rel=1e-6)
-    assert float(at_target.heart_rate[0]) == pytest.approx(100.29227 * np.exp(-0.07), rel=1e-6)
+    assert float(at_target.systemic_resistance[0]) == pytest.approx(1.543514 * np.exp(-0.22), rel=1e-6)
+    assert float(at_target.heart_rate[0]) == pytest.approx(100.29227 * np.exp(-0.05), rel=1e-6)
 
 
 def test_dobutamine_at_the_dose_of_its_source_is_the_resistance_of_its_source():
@@ -156,6 +156,14 @@ def test_a_new_class_takes_the_place_of_one_that_it_excludes():
         combination(["enalapril:10mg:bid", "carvedilol:25mg:bid"]),
     )
     assert changes(planned, before) == {"ace_inhibitor": (1.0, 0.0), "neprilysin_inhibitor": (0.0, 1.0)}
+
+
+def test_another_drug_on_the_renin_system_at_the_same_share_changes_nothing():
+    """In every person: sizes are shared; only the half dose is not, and at the target dose it does not count."""
+    planned, before = combination(["valsartan:160mg:bid"]), combination(["enalapril:10mg:bid"])
+    draws = {name: draw(DRUGS[name], jax.random.key(2), 8) for name in changes(planned, before)}
+    for logarithm in log_factors(planned, before, draws, 84.0).values():
+        np.testing.assert_allclose(logarithm, 0.0, atol=1e-12)
 
 
 def test_an_effect_that_two_classes_share_is_drawn_once():

@@ -1,6 +1,6 @@
 """Sacubitril/valsartan: an angiotensin receptor blocker, and what neprilysin's inhibition adds to it.
 
-What studies saw was the change from an ACE inhibitor or a blocker to the combination. The first four effects are those of the blocker; the
+What studies saw was the change from an ACE inhibitor or a blocker to the combination. The effects of the blocker come first; the
 rest is what the change adds.
 """
 
@@ -8,9 +8,8 @@ rest is what the change adds.
 
 from __future__ import annotations
 
-from medtwin.physiology.drugs.heart_failure import angiotensin_receptor_blockers
 from medtwin.physiology.drugs.heart_failure.drug import REMODELLING, Agent, Drug, Effect
-from medtwin.physiology.drugs.heart_failure.targets import HALF_OF_RENIN, TABLE, YANCY
+from medtwin.physiology.drugs.heart_failure.renin_system import EFFECTS, HALF_DOSE, HALF_OF_RENIN, REFERENCES, TABLE
 from medtwin.physiology.model import Reference
 from medtwin.physiology.prior import LogNormal
 
@@ -20,10 +19,10 @@ DRUG = Drug(
     agents=(
         Agent(name="sacubitril/valsartan", target=400.0, low=100.0, high=400.0, source=f"{TABLE}: 97/103 mg twice, 400 mg/d of both"),
     ),
-    half_dose=LogNormal(0.20, 0.5),
-    half_dose_source=f"{HALF_OF_RENIN}; twice that for neprilysin: judgement",
+    half_dose=HALF_DOSE,
+    half_dose_source=HALF_OF_RENIN,
     effects=(
-        *angiotensin_receptor_blockers.DRUG.effects,
+        *EFFECTS,
         Effect("systemic_resistance", -1, LogNormal(0.083, 0.5), 1.0, ("PressureVolume2023",),
                "arterial elastance 1.76 to 1.62 mm[Hg]/mL in six months after the change: its logarithm"),
         Effect("blood_volume", -1, LogNormal(0.03, 0.7), 5.0, ("PressureVolume2023",),
@@ -34,13 +33,10 @@ DRUG = Drug(
                "the other half of the change of elastance"),
     ),
     references=(
-        YANCY,
-        *(one for one in angiotensin_receptor_blockers.DRUG.references if one.key == "Crozier2000"),
+        *REFERENCES,
         Reference(key="PressureVolume2023", text="Sacubitril/valsartan and the pressure-volume relation, 117 patients, 102 followed for six months; "
                   "abstract read at discovery.researcher.life (ventricular-arterial coupling; authors and year not stated there)."),
     ),
-    limits="Against enalapril the fall of mean arterial pressure has the wrong sign (docs/evidence/heart-failure-drugs.md): do not rank it "
-    "against an ACE inhibitor by pressure.",
     family="renin",
     excludes=("ace_inhibitor", "angiotensin_receptor_blocker"),
 )  # fmt: skip

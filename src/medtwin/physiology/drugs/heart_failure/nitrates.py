@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from medtwin.physiology.drugs.heart_failure.drug import Agent, Drug, Effect
-from medtwin.physiology.drugs.heart_failure.targets import TABLE, YANCY
+from medtwin.physiology.drugs.heart_failure.renin_system import TABLE, YANCY
 from medtwin.physiology.model import Reference
 from medtwin.physiology.prior import LogNormal
 
