@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medtwin.cli import drug_futures
 from medtwin.cli.common import (
     RESEARCH,
     AsOf,
@@ -72,6 +73,8 @@ def register(app: typer.Typer) -> None:
         "medtwin what-if anna --carbs 45 --model glucose_insulin --beside glucose_meals",
         "medtwin what-if anna --carbs 45 --walk 14:00/45min@110bpm --model glucose_meals",
         "medtwin what-if anna --scenario lunch.yaml --as-of last",
+        "medtwin what-if anna --drug sacubitril/valsartan:200mg:bid --drug empagliflozin:10mg:qd --weeks 12",
+        "medtwin what-if --set hfref-severe --drug carvedilol:25mg:bid --option furosemide:80mg:qd+spironolactone:25mg:qd",
         name="what-if", before=EXAMPLE,
     )  # fmt: skip
 
@@ -124,7 +127,9 @@ def forecast(
 
 
 def what_if(
-    patient: PatientId,
+    patient: Annotated[
+        str | None, typer.Argument(metavar="[PATIENT]", help="The patient's id; none with --set or --table.")
+    ] = None,
     carbs: Annotated[float | None, typer.Option("--carbs", metavar="GRAMS", help="Carbohydrate eaten.")] = None,
     bolus: Annotated[float | None, typer.Option("--bolus", metavar="UNITS", help="Rapid insulin given.")] = None,
     plan: Annotated[
@@ -144,6 +149,18 @@ def what_if(
         str | None, typer.Option("--beside", metavar="NAME", help="A second structure: where do the two disagree?")
     ] = None,
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; asked for of a refusal.")] = "",
+    drug: drug_futures.Drug = None,
+    option: drug_futures.OptionOf = None,
+    taking: drug_futures.Taking = None,
+    weeks: drug_futures.Weeks = 12.0,
+    named: drug_futures.SetName = None,
+    table_file: drug_futures.TableOf = None,
+    mapping: drug_futures.Mapping = None,
+    row: drug_futures.Row = None,
+    utility: drug_futures.Utility = None,
+    potassium: drug_futures.Potassium = None,
+    filtration: drug_futures.Filtration = None,
+    condition: drug_futures.Condition = None,
     hours: Hours = 6.0,
     as_of: AsOf = None,
     clock: ClockName = "available",
@@ -156,10 +173,28 @@ def what_if(
 
     The difference is physiology alone: the same members of the belief, run twice; its interval holds the model's own error,
     measured on people of other equations. A person for whom no model speaks gets no answer, and the reason.
+
+    --drug asks the circulation instead, weeks ahead: heart-failure drugs at once or in options that are ranked
+    (docs/heart-failure-drugs.md).
     """
     from medtwin.errors import FormatError, InferenceError
     from medtwin.twin import scenario as scenarios
 
+    if drug_futures.asked(drug=drug, option=option):
+        if carbs is not None or bolus is not None or plan or walk or scenario or decide or beside or as_of or model:
+            raise typer.BadParameter(
+                "drugs are asked of the circulation, without meals, insulin, walks, decisions or another model"
+            )
+        drug_futures.what_if_drugs(
+            patient, drug=drug, option=option, taking=taking, weeks=weeks, named=named, people=(table_file, mapping, row),
+            utility=utility,
+            potassium=potassium, filtration=filtration, condition=condition, home=home, as_json=as_json,
+        )  # fmt: skip
+        return
+    if named is not None or table_file is not None or condition or taking or utility:
+        raise typer.BadParameter("these belong to a question of drugs: add --drug NAME:DOSE:OFTEN")
+    if patient is None:
+        raise typer.BadParameter("whose future: PATIENT", param_hint="PATIENT")
     pairs = [("carbohydrate_intake", f"{carbs} g")] if carbs is not None else []
     pairs += [("insulin_bolus", f"{bolus} U")] if bolus is not None else []
     for text in plan or ():

@@ -1,0 +1,143 @@
+"""Refusals, warnings and the user's measure, without settling a beat; and one whole answer."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from medtwin.applications.heart_failure import limits
+from medtwin.applications.heart_failure.people import of_readings, of_row, of_set
+from medtwin.applications.heart_failure.warnings import chance_low, warnings
+from medtwin.applications.heart_failure.what_if import UTILITY, _points, answer, measure, moments
+from medtwin.errors import AnalysisError
+from medtwin.physiology.drugs.heart_failure.regimen import combination
+
+
+def followed(pressure=110.0, rate=70.0, people=20):
+    seen = {"systolic_pressure": np.full((2, people), pressure), "heart_rate": np.full((2, people), rate),
+            "pulmonary_wedge_pressure": np.full((2, people), 20.0)}  # fmt: skip
+    change = {
+        "pulmonary_wedge_pressure": np.full((2, people), -4.0),
+        "left_ventricular_ejection_fraction": np.full((2, people), 2.0),
+    }
+    return SimpleNamespace(seen=seen, change=change, sound=np.ones((2, people), bool))
+
+
+def who(pressure=110.0):
+    return SimpleNamespace(seen={"systolic_pressure": np.full(20, pressure), "heart_rate": np.full(20, 70.0)})
+
+
+def said(plan, *, taking=(), seen=None, now=110.0, potassium=4.2, filtration=60.0):
+    seen = seen or followed()
+    found = warnings(combination(plan), combination(taking), who(now), seen, potassium=potassium, filtration=filtration)
+    assert all(one.source for one in found)
+    return [(one.kind, one.sentence) for one in found]
+
+
+@pytest.mark.parametrize("word", limits.CONDITIONS)
+def test_conditions_are_refused_by_name(word):
+    with pytest.raises(AnalysisError, match=word.replace("-", " ")):
+        limits.refuse_conditions([word])
+
+
+def test_an_unknown_condition_is_not_passed_over():
+    with pytest.raises(AnalysisError, match="expected one of atrial-fibrillation"):
+        limits.refuse_conditions(["gout"])
+
+
+def test_shock_and_a_preserved_ejection_fraction_are_refused():
+    fine = {"systolic_pressure": 110.0, "cardiac_output": 4.5, "left_ventricular_ejection_fraction": 30.0}
+    limits.refuse_state(fine)
+    limits.refuse_state(fine | {"systolic_pressure": 85.0})  # low, yet with flow
+    with pytest.raises(AnalysisError, match="shock"):
+        limits.refuse_state(fine | {"systolic_pressure": 85.0, "cardiac_output": 2.5})
+    with pytest.raises(AnalysisError, match="ejection fraction of 62 %"):
+        limits.refuse_state(fine | {"left_ventricular_ejection_fraction": 62.0})
+
+
+def test_an_infusion_is_not_asked_for_months():
+    limits.refuse_time(combination(["milrinone:0.5ug/kg/min"]), 2.9)
+    with pytest.raises(AnalysisError, match=r"--weeks 0\.42"):
+        limits.refuse_time(combination(["milrinone:0.5ug/kg/min"]), 84.0)
+
+
+def test_somebody_without_blood_pressure_is_refused():
+    with pytest.raises(AnalysisError, match="no systolic_pressure"):
+        of_readings("a row", {"left_ventricular_ejection_fraction": 30.0})
+    with pytest.raises(AnalysisError, match="hfref-severe"):
+        of_set("healthy")
+
+
+def test_low_pressure_and_a_slow_heart_are_warned_of():
+    assert said(["carvedilol:25mg:bid"]) == []
+    kinds = [kind for kind, _ in said(["carvedilol:25mg:bid"], seen=followed(pressure=85.0, rate=45.0))]
+    assert kinds == ["hypotension", "bradycardia"]
+    (low, _) = said(["carvedilol:25mg:bid"], seen=followed(pressure=85.0, rate=45.0))
+    assert low[1] == "systolic pressure below 90 mmHg at some time: chance 100%, now 0%"
+    assert [kind for kind, _ in said(["sacubitril/valsartan:100mg:bid"], now=96.0)] == ["hypotension", "renal"]
+
+
+def test_potassium_and_kidneys_are_warned_of():
+    assert [k for k, _ in said(["spironolactone:25mg:qd"])] == []
+    assert ("hyperkalaemia", "potassium 5.4 mmol/L, above 5.0, before an aldosterone antagonist") in said(
+        ["spironolactone:25mg:qd"], potassium=5.4
+    )
+    unknown = said(["spironolactone:25mg:qd"], potassium=None, filtration=None)
+    assert [kind for kind, _ in unknown] == ["hyperkalaemia", "renal"]
+    assert all("not known" in sentence for _, sentence in unknown)
+    assert [k for k, _ in said(["spironolactone:25mg:qd"], taking=["enalapril:10mg:bid"])] == ["hyperkalaemia"]
+    assert [k for k, _ in said(["empagliflozin:10mg:qd"], filtration=25.0)] == ["renal"]
+    assert [k for k, _ in said(["enalapril:10mg:bid"], taking=["losartan:50mg:qd"])] == ["renal"]
+
+
+def test_a_row_that_is_not_there(tmp_path):
+    table, mapping = tmp_path / "people.csv", tmp_path / "mapping.yaml"
+    table.write_text("who,sbp,ef\na,88,20\n")
+    mapping.write_text("""dialect: medtwin-table/1
+names: who
+quantities: {sbp: {quantity: systolic_pressure, unit: 'mm[Hg]'}, ef: {quantity: left_ventricular_ejection_fraction, unit: '%'}}
+""")
+    with pytest.raises(AnalysisError, match="expected one of a"):
+        of_row(table, mapping, "b")
+
+
+def test_a_chance_counts_people_not_moments():
+    seen = np.array([[100.0, 80.0, 100.0, 100.0], [100.0, 100.0, 80.0, np.nan]])
+    assert chance_low(seen, 90.0) == pytest.approx(2 / 3)
+
+
+def test_utility_by_hand():
+    assert _points(
+        followed(), {"pulmonary_wedge_pressure": -1.0, "left_ventricular_ejection_fraction": 0.5}
+    ) == pytest.approx(np.full(20, 5.0))
+    assert _points(followed(pressure=85.0), {"hypotension": -10.0}) == pytest.approx(np.full(20, -10.0))
+    assert _points(followed(), {"congestion": -3.0}) == pytest.approx(np.full(20, -3.0))
+    with pytest.raises(AnalysisError, match="a utility of 'glucose'"):
+        measure({"glucose": 1.0})
+
+
+def test_moments_end_where_was_asked():
+    assert moments(84.0) == (0.25, 7.0, 28.0, 84.0)
+    assert moments(0.14) == (0.14,)
+
+
+@pytest.mark.slow
+def test_one_answer_as_a_whole():
+    """Order by expected utility, chances that sum to one, paired options, and the same answer for the same seed."""
+    whose = of_set("hfref-severe")
+    options = [combination(["carvedilol:25mg:bid"]), combination(["furosemide:80mg:qd"])]
+    made = answer(whose, options, days=28.0, utility=UTILITY)
+    assert [one.words for one in made.options].count("as now") == 1
+    expected = [one.expected for one in made.options]
+    assert expected == sorted(expected, reverse=True)
+    assert sum(one.chance_best for one in made.options) == pytest.approx(1.0)
+    diuretic = next(one for one in made.options if "furosemide" in one.words)
+    assert diuretic.change["pulmonary_wedge_pressure"][-1, 2] < 0  # 95 % of the people fall
+    assert diuretic.lost[1] > 100
+    assert made.now["pulmonary_wedge_pressure"][1] == pytest.approx(32.2, abs=2.0)
+    again = answer(whose, options[::-1], days=28.0, utility=UTILITY)
+    assert {one.words: one.expected for one in again.options} == pytest.approx(
+        {one.words: one.expected for one in made.options}
+    )
+    with pytest.raises(AnalysisError, match="at most 3 days"):
+        answer(whose, [combination(["dobutamine:5ug/kg/min"])], days=28.0)
