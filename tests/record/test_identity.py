@@ -357,3 +357,22 @@ def test_decisions_have_times_and_numbers(store, grant):
     assert [event.number for event in told] == sorted((event.number for event in told), reverse=True)
     assert all(abs((datetime.now(UTC) - event.time).total_seconds()) < 120 for event in told)
     assert {event.key for event in store.identity(grant, patient="HOSPITAL-4711")} == {HOME, LAB}
+
+
+def test_whose_record_changed_is_told(store, grant):
+    store.link(HOME, "P1", grant)  # no facts yet: nothing changed
+    since, whose = store.moved()
+    assert whose == frozenset()
+    store.append([fact(1, owner=HOME), fact(2, owner=LAB)], grant)
+    store.link(GP, "P3", grant)
+    store.append([fact(3, owner=GP)], grant)
+    assert store.moved(since)[1] == frozenset()
+    store.link(LAB, "P2", grant)  # its fact was there before
+    newest, whose = store.moved(since)
+    assert whose == {"P2"}
+    store.merge("P1", "P2", grant)
+    merged, whose = store.moved(newest)
+    assert whose == {"P1", "P2"}
+    assert store.moved(merged) == (merged, frozenset())
+    store.separate("P1", "P2", grant)
+    assert store.moved(merged)[1] == {"P1", "P2"}

@@ -130,14 +130,16 @@ class IdentityVerbs:
 
     def moved(self, after: int | None = None) -> tuple[int, frozenset[str]]:
         """(newest row of the stream, patients whose keys changed since the row ``after``): what was made of their records
-        before is to be made anew. None: of nobody."""
+        before is to be made anew. None: of nobody. A key that had no facts yet when it was linked changes no record."""
         with self._access.database.reading() as connection:
             newest = connection.rows("SELECT COALESCE(MAX(number), 0) FROM identity")[0][0]
             if after is None or newest <= after:
                 return int(newest), frozenset()
             rows = connection.rows(
-                "SELECT patient, before FROM identity WHERE number > ? AND kind IN ('link', 'unlink')", (after,)
-            )
+                "SELECT patient, before FROM identity WHERE number > ? AND (kind = 'unlink' OR (kind = 'link' AND"
+                " EXISTS (SELECT 1 FROM fact WHERE fact.owner = identity.owner AND fact.sequence <="
+                " (SELECT COALESCE(MAX(sequence), 0) FROM batch WHERE batch.time <= identity.time))))", (after,),
+            )  # fmt: skip
             return int(newest), frozenset(whose for row in rows for whose in row if whose is not None)
 
     def merge(self, stays: str, gone: str | SourcePatient, grant: Grant, *, why: str = "") -> int:
