@@ -11,6 +11,7 @@ from medtwin.record import SourcePatient
 from medtwin.record.backup import backup, restore
 from medtwin.record.facts import unfolded
 from medtwin.record.home import open_store
+from medtwin.record.identity import stream
 from medtwin.record.store import Demographics
 from record.identity.test_compare import ANNA, SSN
 from record.making import fact, readings
@@ -376,3 +377,35 @@ def test_whose_record_changed_is_told(store, grant):
     assert store.moved(merged) == (merged, frozenset())
     store.separate("P1", "P2", grant)
     assert store.moved(merged)[1] == {"P1", "P2"}
+
+
+def test_links_upon_links_are_undone_one_after_the_other(store, grant):
+    for key, patient in ((HOME, "P1"), (LAB, "P2"), (GP, "P3")):
+        store.link(key, patient, grant)
+    store.merge("P2", "P3", grant)
+    store.merge("P1", "P2", grant)
+    assert whose(store, grant) == {HOME: "P1", LAB: "P1", GP: "P1"}
+    assert store.separate("P1", "P2", grant) == 2
+    assert whose(store, grant) == {HOME: "P1", LAB: "P2", GP: "P2"}
+    assert store.separate("P2", "P3", grant) == 1
+    assert whose(store, grant) == {HOME: "P1", LAB: "P2", GP: "P3"}
+    store.merge("P1", "P3", grant)
+    assert store.separate("P1", GP, grant) == 1
+    assert whose(store, grant)[GP] == "P3"
+
+
+@pytest.mark.parametrize(
+    ("moves", "came"),
+    [
+        ([], []),
+        ([("A", None)], [None]),
+        ([("A", None), ("B", "A")], [None, "A"]),
+        ([("A", None), ("B", "A"), ("A", "B")], [None]),
+        ([("A", None), ("B", "A"), ("C", "B"), ("B", "C"), ("A", "B")], [None]),
+        ([("A", None), (None, "A"), ("B", None)], ["A"]),
+        ([("A", None), (None, "A")], []),
+        ([("A", None), (None, "A"), ("B", None), ("A", "B")], []),
+    ],
+)
+def test_where_a_key_came_from_is_read_off_its_moves(moves, came):
+    assert stream.path(moves) == came

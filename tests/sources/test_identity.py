@@ -132,3 +132,12 @@ def test_merges_that_a_source_states_are_rows_of_the_stream(store: SqlStore, gra
         ("unlink", "4712", "lab-4711", None, "A37"), ("link", "4712", None, "lab-4712", "A37"),
         ("refused", "4712", None, None, "A37"),
     ]  # fmt: skip
+
+
+def test_a_merge_that_a_source_stated_is_undone_like_any_other(store: SqlStore, grant: Grant) -> None:
+    hl7(store, grant, LAB)
+    hl7(store, grant, ELSE.replace("4711", "4712"), "B1")
+    before = {patient: store.record(patient, grant).events for patient in keys(store, grant)}
+    ingest_bytes(message("MRG|4712^^^LAB^MR", kind="ADT^A40", pid=LAB), "a40.hl7", store, grant)
+    assert store.separate("lab-4711", "lab-4712", grant) == 1
+    assert {patient: store.record(patient, grant).events for patient in keys(store, grant)} == before

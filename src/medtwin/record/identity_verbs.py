@@ -274,17 +274,18 @@ class IdentityVerbs:
         return held
 
     def _came(self, work: Work, stays: str, gone: str | SourcePatient) -> list[tuple[int, str | None]]:
-        """(owner, the patient whose it was) of the keys that ``stays`` has from ``gone`` by the newest move of each."""
+        """(owner, the patient whose it was) of the keys that ``stays`` has from ``gone``, by the newest link not undone yet."""
         found: list[tuple[int, str | None]] = []
         rows: Any = work.connection.rows("SELECT id, system, value FROM owner WHERE patient = ? ORDER BY id", (stays,))
         for owner, system, value in rows:
-            last = work.connection.rows(
-                "SELECT kind, patient, before FROM identity WHERE owner = ? AND kind IN ('link', 'unlink')"
-                " ORDER BY number DESC LIMIT 1", (owner,),
-            )  # fmt: skip
-            if not last or last[0][0] != Kind.LINK or last[0][1] != stays:
+            moves = work.connection.rows(
+                "SELECT patient, before FROM identity WHERE owner = ? AND kind IN ('link', 'unlink') ORDER BY number",
+                (owner,),
+            )
+            path = stream.path(moves)
+            if not path:
                 continue
-            before = last[0][2]
+            before = path[-1]
             if before == gone if isinstance(gone, str) else SourcePatient(system, value) == gone:
                 found.append((int(owner), before))
         return found

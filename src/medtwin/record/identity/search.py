@@ -7,6 +7,7 @@ senders there are: this is coarser than a lock for each key, and needs none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from medtwin.errors import MedtwinError
 from medtwin.record.access import Access
-from medtwin.record.database import Connection
+from medtwin.record.database import Connection, lots, marks
 from medtwin.record.event import SourcePatient
 from medtwin.record.identity import blocking, stream
 from medtwin.record.identity.compare import Person, compare, person
@@ -113,18 +114,6 @@ def settle(access: Access, work: Work, mine: Owner, one: Person) -> Identified:
     return Identified(patient=patient, moved=tuple(moved), possible=len(waiting))
 
 
-def pair(access: Access, connection: Connection, a: Person, b: Person) -> Scored:
-    """The score of two known people, with how common their names are here."""
-    levels = compare(a, b)
-    people = access.census.people(connection)
-    shares = {
-        field: (max(access.census.bearers(connection, key) - 2, 0), people)
-        for field, key in blocking.names(a).items()
-        if levels.get(field) == "same"
-    }
-    return score(levels, people, shares)
-
-
 def _scored(access: Access, work: Work, mine: Owner, one: Person) -> list[Found]:
     """Everybody else who shares a blocking key and was not refused, scored."""
     connection, secret = work.connection, access.blocking_key
@@ -143,22 +132,37 @@ def _scored(access: Access, work: Work, mine: Owner, one: Person) -> list[Found]
         elif len(rows) <= blocking.FULL:
             near |= others
     one = replace(one, numbers=frozenset(number for number in one.numbers if number[1] not in shared))
+    wanted = [owner for owner, patient in near.items() if patient is None or patient != mine.patient]
+    shares: dict[str, tuple[int, int]] = {}
     found = []
-    for owner, patient in near.items():
-        if (patient is not None and patient == mine.patient) or stream.refused(connection, owner, mine.id):
-            continue
-        other = _person(access, connection, owner)
-        if other is not None:
-            found.append(Found(owner, patient, pair(access, connection, one, other)))
+    for owner, other in _people(access, connection, wanted):
+        scored = _score(access, connection, one, other, shares)
+        if scored.decision is not Decision.NONE and not stream.refused(connection, owner, mine.id):
+            found.append(Found(owner, near[owner], scored))
     return found
 
 
-def _person(access: Access, connection: Connection, owner: int) -> Person | None:
-    said = told(connection, access.names, owner)
-    if said is None:
-        return None
-    system, value = connection.rows("SELECT system, value FROM owner WHERE id = ?", (owner,))[0]
-    return person(said, SourcePatient(system, value))
+def _score(access: Access, connection: Connection, a: Person, b: Person, shares: dict[str, tuple[int, int]]) -> Scored:
+    """The score of two known people. ``shares``: how common the names of ``a`` are here, asked once where one agrees."""
+    levels, people = compare(a, b), access.census.people(connection)
+    for field, key in blocking.names(a).items():
+        if levels.get(field) == "same" and field not in shares:
+            shares[field] = (max(access.census.bearers(connection, key) - 2, 0), people)
+    return score(levels, people, shares)
+
+
+def _people(access: Access, connection: Connection, owners: list[int]) -> Iterator[tuple[int, Person]]:
+    """What sources say under these keys, those of which nothing is said left out."""
+    for lot in lots(sorted(owners)):
+        rows = connection.rows(
+            f"SELECT id, system, value, demographics FROM owner WHERE id IN ({marks(len(lot))})"
+            " AND demographics IS NOT NULL ORDER BY id",
+            lot,
+        )
+        for owner, system, value, sealed in rows:
+            key = access.names.owner_key(connection, int(owner))
+            said = _decode(key.open(bytes(sealed), b"demographics:%d" % owner))
+            yield int(owner), person(said, SourcePatient(system, value))
 
 
 def _best(found: list[Found]) -> list[Found]:
@@ -182,14 +186,15 @@ def _keys(connection: Connection, patient: str) -> int:
 
 
 def _obstacle(access: Access, work: Work, mine: Owner, one: Person, other: Found) -> str:
-    """What another key of that patient has against it; empty where nothing does."""
-    if other.patient is None:
-        return ""
-    for (number,) in work.connection.rows("SELECT id FROM owner WHERE patient = ?", (other.patient,)):
-        if stream.refused(work.connection, int(number), mine.id):
+    """What another key of either patient has against the two being one; empty where nothing does."""
+    (theirs,) = (who for _, who in _people(access, work.connection, [other.owner]))
+    for patient, owner, person_there in ((other.patient, mine.id, one), (mine.patient, other.owner, theirs)):
+        if patient is None:
+            continue
+        keys = [int(row[0]) for row in work.connection.rows("SELECT id FROM owner WHERE patient = ?", (patient,))]
+        if any(stream.refused(work.connection, key, owner) for key in keys):
             return "a person said that another key of that patient is somebody else's"
-        held = _person(access, work.connection, int(number))
-        if held is not None and not compatible(compare(one, held)):
+        if not all(compatible(compare(person_there, held)) for _, held in _people(access, work.connection, keys)):
             return "another key of that patient says otherwise"
     return ""
 
@@ -203,14 +208,8 @@ def _move(
     if alone and other.patient is not None and (mine.id > other.owner or not theirs_alone or mine.patient is None):
         key, owner, patient, before, there = mine.subject, mine.id, other.patient, mine.patient, other.owner
     elif theirs_alone and mine.patient is not None:
-        system, value = connection.rows("SELECT system, value FROM owner WHERE id = ?", (other.owner,))[0]
-        key, owner, patient, before, there = (
-            SourcePatient(system, value),
-            other.owner,
-            mine.patient,
-            other.patient,
-            mine.id,
-        )
+        key = SourcePatient(*connection.rows("SELECT system, value FROM owner WHERE id = ?", (other.owner,))[0])
+        owner, patient, before, there = other.owner, mine.patient, other.patient, mine.id
     elif mine.patient is None and other.patient is None:
         return "neither belongs to a patient yet"
     else:

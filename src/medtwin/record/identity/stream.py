@@ -7,6 +7,7 @@ number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,6 +128,28 @@ def _event(connection: Connection, names: Names, row: Any) -> IdentityEvent:
         other=None if other is None else SourcePatient(there, other), patient=patient, before=before, who=said.who, why=said.why,
         probability=said.probability, parts=tuple(Part(*part) for part in said.parts), reasons=said.reasons,
     )  # fmt: skip
+
+
+def path(moves: Sequence[Sequence[str | None]]) -> list[str | None]:
+    """Where a key was before each of its links that are not undone, oldest first, from (patient, before) of each move.
+
+    A move back to where the newest link took the key from undoes that link. A source's merge (A40) releases a key and links it
+    again: that is one link, from where it was released.
+    """
+    came: list[str | None] = []
+    released: str | None = None
+    for patient, before in moves:
+        if patient is None:
+            if came and came[-1] is None:
+                came.pop()
+            released = before
+        elif came and came[-1] == patient:
+            came.pop()
+            released = None
+        else:
+            came.append(before if before is not None else released)
+            released = None
+    return came
 
 
 def refused(connection: Connection, a: int, b: int) -> bool:
