@@ -28,6 +28,8 @@ class Fixture:
         self.guarded: list[str | None] = []
         self.answered: dict[str, Any] | None = None
         self.quarantined = True
+        self.matched = True
+        self.decided: list[tuple[str, dict[str, Any]]] = []
         self.latest: tuple[float, float] | None = None
 
     def push(self, kind: str, message: dict[str, Any]) -> None:
@@ -95,6 +97,8 @@ class Fixture:
                         return {"now": iso(time.time()), "patient": identity, "disagreements": found}
             case ["quarantine"]:
                 return record.quarantine(self)
+            case ["people", "matches"]:
+                return record.matches(self)
             case ["sources"]:
                 return {"now": iso(time.time()), "sources": [{**people.source(self), "patients": 2}], "unassigned": 14}
             case ["status"]:
@@ -112,6 +116,10 @@ class Fixture:
                 message = {"patient": "ada", "id": "d-1", "status": "answered", "question": "", "open": 0}
                 self.push("disagreement", message)
                 return record.disagreement(self)
+            case ["people", ("link" | "refuse") as verdict]:
+                self.matched = False
+                self.decided.append((verdict, body))
+                return {"one": body["one"], "other": body["other"], "keys": 1}
             case ["quarantine", "q-1", "replay"]:
                 self.quarantined = False
                 self.push("quarantine", {"id": "q-1", "file": "export", "resolved": True, "total": 0})

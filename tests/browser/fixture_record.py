@@ -157,3 +157,22 @@ def quarantine(made: Fixture) -> dict[str, Any]:
         "replays": 0,
     }
     return {"now": iso(time.time()), "items": [item] if made.quarantined else []}
+
+
+def matches(made: Fixture) -> dict[str, Any]:
+    """Twins: all is shared but the given name."""
+    fields: list[tuple[str, str, str, str, float | None]] = [
+        ("given name", "Ada", "Ida", "different", -3.3), ("surname", "Example", "Example", "same", 8.0),
+        ("birth date", "1990-02-03", "1990-02-03", "same", 14.8), ("city", "Hobart", "", "", None),
+    ]  # fmt: skip
+    at = {"first": iso(made.start - 86_400), "last": iso(made.start)}
+    match = {
+        "id": "17",
+        "time": iso(made.start - 3600),
+        "probability": 0.968,
+        "reasons": ["given names differ: twins and families share the rest"],
+        "older": {"name": "ada", "patient": "ada", "key": "HOSPITAL|4711", "facts": 900, **at},
+        "newer": {"name": "lab-9", "patient": "lab-9", "key": "LAB|9", "facts": 1, **at},
+        "fields": [dict(zip(("field", "older", "newer", "level", "bits"), line, strict=True)) for line in fields],
+    }
+    return {"now": iso(time.time()), "matches": [match] if made.matched else []}

@@ -23,6 +23,7 @@ VIEWS = {
     "about": "#/patients/ada/about",
     "statistical person": "#/patients/ben/timeline",
     "quarantine": "#/quarantine",
+    "matches": "#/matches",
     "sources": "#/sources",
 }
 
@@ -257,6 +258,25 @@ def test_quarantined_file_is_replayed(made_up: Server, page_guard: PageGuard) ->
     expect(page.locator(".said")).to_contain_text("288 new facts, 0 duplicates. It left the quarantine.")
     expect(page.locator("main")).to_contain_text("Nothing is in quarantine.")
     expect(page.locator(".top .count")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("button", "verdict"), [("Same person", "link"), ("Not the same person", "refuse")])
+def test_a_match_is_decided_by_keyboard(made_up: Server, page_guard: PageGuard, button: str, verdict: str) -> None:
+    page = page_guard.open(made_up.url + VIEWS["matches"])
+    settled(page)
+    row = page.locator("tbody tr", has_text="given name")
+    for word in ("Ada", "Ida", "different", "against 3.3"):
+        expect(row).to_contain_text(word)
+    expect(page.locator("tbody tr", has_text="city")).to_contain_text("says nothing")
+    for _ in range(40):
+        if page.evaluate("document.activeElement.textContent.trim()") == button:
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("No match waits for a person.")
+    expect(page.locator(".said")).to_contain_text("lab-9")
+    assert made_up.fixture.decided == [(verdict, {"one": "ada", "other": "lab-9", "why": "seen on the page"})]
+    expect(page.locator("main h1")).to_be_focused()
 
 
 def test_theme_and_unit_are_remembered(made_up: Server, page_guard: PageGuard) -> None:

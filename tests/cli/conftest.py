@@ -41,7 +41,9 @@ class Run:
         """The document, whose schema must name the command."""
         said = json.loads(self(*arguments, "--json", code=code).stdout)
         command = (
-            arguments[0] if arguments[0] not in ("quarantine", "audit", "trial", "webhook") else "-".join(arguments[:2])
+            arguments[0]
+            if arguments[0] not in ("quarantine", "audit", "trial", "people", "webhook")
+            else "-".join(arguments[:2])
         )
         assert said["schema"] == f"medtwin/{command}/{VERSIONS.get(command, 1)}"
         return said

@@ -76,6 +76,15 @@ def test_who_it_is_about() -> None:
     assert one(document(), "sex").value.code == "female"
 
 
+def test_where_the_person_lives_is_kept() -> None:
+    where = """<addr><streetAddressLine>6 Tulip Street</streetAddressLine><streetAddressLine>Flat 2</streetAddressLine>
+<city>Hobart</city><state>TAS</state><postalCode>7000</postalCode></addr><telecom value="tel:+61 3 6555 0101"/><patient>"""
+    (part,) = parts(document().replace(b"<patient>", where.encode()), READER)
+    said = part.people[0][1]
+    assert (said.given, said.family, said.street, said.street_more) == ("Erika M", "Muster", "6 Tulip Street", "Flat 2")
+    assert (said.city, said.state, said.postal_code, said.phone) == ("Hobart", "TAS", "7000", "+61 3 6555 0101")
+
+
 def test_an_organizer_gives_its_time_to_what_has_none() -> None:
     content = (
         f'<organizer classCode="CLUSTER" moodCode="EVN"><templateId root="{T}26"/><effectiveTime value="20240429"/>'

@@ -296,6 +296,8 @@ def _release(store: SqlStore, grant: Grant, owner: str, as_json: bool) -> None:
         )  # fmt: skip
     key, whose = meant[0]
     store.unlink(key, grant)
+    if any(entry.id == whose for entry in store.patients(grant)):
+        store.refuse(whose, key, grant, why="released")
     if as_json:
         emit("assign", {"released": key, "patient": whose})
     else:

@@ -20,6 +20,7 @@ from medtwin.cli import (
     keeping,
     listen,
     mapping,
+    matches,
     moving,
     people,
     population,
@@ -73,8 +74,8 @@ def root(
 
 
 for group in (
-    intake, mapping, listen, sources, people, futures, decisions, glucose, road, identify, genome, study, trial, coronary,
-    population, fleet, keeping, moving, webhook, serve, demo,
+    intake, mapping, listen, sources, people, matches, futures, decisions, glucose, road, identify, genome, study, trial,
+    coronary, population, fleet, keeping, moving, webhook, serve, demo,
 ):  # fmt: skip
     group.register(app)
 

@@ -18,6 +18,7 @@ from medtwin.governance.grant import Action, Grant
 from medtwin.governance.keys import MasterKey
 from medtwin.record.database import Connection, Database
 from medtwin.record.event import SourcePatient
+from medtwin.record.identity.blocking import Census
 from medtwin.record.journal import Journal, leftovers
 from medtwin.record.names import Names, Owner
 from medtwin.record.writer import Job, Work, Writer
@@ -55,6 +56,8 @@ class Access:
         self.audit_key = master.derived(b"audit")
         self.salt = master.derived(b"raw")
         self._pseudonym_key = master.derived(b"pseudonym")
+        self.blocking_key = master.derived(b"blocking")
+        self.census = Census(self.blocking_key)
         self.names = Names(master)
         self.read_names = Names(master)  # a reader must not see what an undone transaction looked up
         self.head_file = HeadFile(folder / "audit.head", self.audit_key)

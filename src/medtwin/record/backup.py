@@ -133,7 +133,8 @@ def _dump(archive: zipfile.ZipFile, connection: Connection, table: str, columns:
 _ORDER = {
     "head": "id", "patient": "id", "owner": "id", "quantity": "id", "source": "id",
     "fact": "owner, quantity, start, sequence", "batch": "sequence", "raw": "id", "artifact": "id",
-    "piece": "whole, number", "quarantine": "id", "cursor": "subscriber", "audit": "number",
+    "piece": "whole, number", "quarantine": "id", "cursor": "subscriber", "identity": "number",
+    "blocking": "digest, owner", "audit": "number",
 }  # fmt: skip
 
 
@@ -211,6 +212,8 @@ def _load(archive: zipfile.ZipFile, said: Manifest, database: Database) -> None:
         if not schema.version(connection):
             schema.migrate(connection, tuple(step for step in schema.MIGRATIONS if step.version <= said.schema))
         for table, columns in schema.TABLES.items():
+            if schema.SINCE.get(table, 0) > said.schema:
+                continue
             rows = 0
             for lot in _frames(archive, f"tables/{table}"):
                 connection.insert(table, columns, lot)

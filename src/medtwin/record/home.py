@@ -19,6 +19,7 @@ from medtwin.governance.keys import MasterKey
 from medtwin.record import facts, schema
 from medtwin.record.access import Access
 from medtwin.record.database import Connection, Database
+from medtwin.record.identity.search import index_unindexed
 from medtwin.record.sql import SqlStore
 from medtwin.record.sqlite import SqliteDatabase
 from medtwin.record.vault import now
@@ -58,6 +59,7 @@ def open_store(home: str | Path | None = None, url: str | None = None, *, timeou
             _belong(connection, master)
     store = SqlStore(Access(database, master, folder))
     store.access.writer.do(_sweep)
+    store.access.writer.do(lambda work: index_unindexed(store.access, work))
     return store
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from medtwin.errors import FormatError, StoreError, UnknownPatient
 from medtwin.governance.grant import Action, Grant
 from medtwin.record import erasure, vault
 from medtwin.record.access import Access
 from medtwin.record.codec import check_text, moment
 from medtwin.record.event import SourcePatient
+from medtwin.record.identity import search, stream
+from medtwin.record.identity.stream import Kind
 from medtwin.record.store import QUARANTINE, Demographics, PatientEntry, UnassignedEntry
 from medtwin.record.writer import Work
 
-_encode = msgspec.msgpack.Encoder().encode
-_demographics = msgspec.msgpack.Decoder(Demographics).decode
+_MORE = ("given", "family", "street", "street_more", "city", "postal_code", "state", "phone")
 
 
 class PeopleVerbs:
@@ -26,18 +25,21 @@ class PeopleVerbs:
     _access: Access
 
     def describe(self, owner: SourcePatient, demographics: Demographics, grant: Grant) -> None:
-        """Keep what a source says of a person, sealed under the owner's key; the newest statement stands."""
+        """Keep what a source says of a person, sealed under the owner's key; the newest statement stands.
+
+        :meth:`~medtwin.record.identity_verbs.IdentityVerbs.identify` also looks for the same person under other keys.
+        """
 
         def job(work: Work) -> None:
             whose = self._access.begin(work, owner, grant)
-            key = self._access.names.owner_key(work.connection, whose.id)
-            sealed = key.seal(_encode(demographics), b"demographics:%d" % whose.id)
-            work.connection.run("UPDATE owner SET demographics = ? WHERE id = ?", (sealed, whose.id))
+            search.tell(self._access, work, whose, demographics)
             self._access.audit(work, grant, "describe", whose.patient, count=1)
 
         self._access.write(grant, "describe", job)
 
-    def link(self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None) -> None:
+    def link(
+        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned"
+    ) -> None:
         """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned.
 
         Raises :class:`StoreError` for an owner that is linked to somebody else: ``unlink`` it first.
@@ -60,12 +62,13 @@ class PeopleVerbs:
                 )
             if zone is not None:
                 work.connection.run("UPDATE patient SET zone = ? WHERE id = ?", (zone, patient))
-            work.connection.run("UPDATE owner SET patient = ? WHERE id = ?", (patient, whose.id))
+            if whose.patient is None:
+                stream.move(work, self._access.names, Kind.LINK, whose.id, patient, None, who=grant.who, why=why)
             self._access.audit(work, grant, "link", patient, count=1)
 
         self._access.write(grant, "link", job, patient=patient)
 
-    def unlink(self, owner: SourcePatient, grant: Grant) -> None:
+    def unlink(self, owner: SourcePatient, grant: Grant, *, why: str = "released") -> None:
         """Undo a link: the owner's facts wait unassigned again. No row moves."""
 
         def job(work: Work) -> None:
@@ -73,7 +76,7 @@ class PeopleVerbs:
             self._access.allow(work, grant, Action.WRITE, None if whose is None else whose.patient)
             if whose is None or whose.patient is None:
                 raise StoreError("a source's key that is not linked")
-            work.connection.run("UPDATE owner SET patient = NULL WHERE id = ?", (whose.id,))
+            stream.move(work, self._access.names, Kind.UNLINK, whose.id, None, whose.patient, who=grant.who, why=why)
             self._access.audit(work, grant, "unlink", whose.patient, count=1)
 
         self._access.write(grant, "unlink", job)
@@ -96,7 +99,9 @@ class PeopleVerbs:
             return tuple(self._entry(read.connection, patient, grouped[patient]) for patient in sorted(grouped))
 
     def _entry(self, connection: Any, patient: str, rows: Sequence[Sequence[Any]]) -> PatientEntry:
-        told = [self._told(connection, row[2], row[5]) for row in rows if row[5] is not None]
+        told = [
+            said for row in rows if (said := search.told(connection, self._access.read_names, int(row[2]))) is not None
+        ]
         firsts, lasts = [row[7] for row in rows if row[7] is not None], [row[8] for row in rows if row[8] is not None]
         return PatientEntry(
             id=patient, name=next((one.name for one in told if one.name), ""), zone=rows[0][1],
@@ -105,18 +110,12 @@ class PeopleVerbs:
             last=moment(max(lasts)) if lasts else None, sequence=max(int(row[9]) for row in rows),
         )  # fmt: skip
 
-    def _told(self, connection: Any, owner: int, sealed: bytes) -> Demographics:
-        key = self._access.read_names.owner_key(connection, owner)
-        return _demographics(key.open(bytes(sealed), b"demographics:%d" % owner))
-
     def demographics(self, patient: str, grant: Grant) -> Demographics:
         """What the sources say of a person, the longest known source first; empty fields filled by the next one."""
         with self._access.read(grant, "demographics", patient) as read:
-            told = []
-            for number, _ in read.owners:
-                rows = read.connection.rows("SELECT demographics FROM owner WHERE id = ?", (number,))
-                if rows and rows[0][0] is not None:
-                    told.append(self._told(read.connection, number, rows[0][0]))
+            names = self._access.read_names
+            each = [search.told(read.connection, names, number) for number, _ in read.owners]
+            told = [said for said in each if said is not None]
             read.count = len(told)
         identifiers = dict.fromkeys(identifier for one in told for identifier in one.identifiers)
         return Demographics(
@@ -124,6 +123,7 @@ class PeopleVerbs:
             birth_date=next((one.birth_date for one in told if one.birth_date), ""),
             sex=next((one.sex for one in told if one.sex), ""),
             synthetic=any(one.synthetic for one in told), identifiers=tuple(identifiers),
+            **{name: next((said for one in told if (said := getattr(one, name))), "") for name in _MORE},
         )  # fmt: skip
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]:

@@ -313,7 +313,7 @@ class PostgresDatabase:
         with self._write_lock:
             if self._writer is None:
                 self._writer = self._new()
-            tables = "fact, source, raw, piece, quarantine, artifact, owner, patient"
+            tables = "fact, source, raw, piece, quarantine, artifact, owner, patient, identity, blocking"
             self._writer.run(f"VACUUM (FULL, ANALYZE) {tables}")
         return (
             "the write-ahead log, archives and replicas of the PostgreSQL server until it recycles them (names, raw "

@@ -73,7 +73,25 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(2, "a wall clock of unknown offset loses to one whose offset is known", (), refold=True),
     Migration(3, "so does one that its zone shows twice or never, unless it was told which is meant", (), refold=True),
+    Migration(
+        4,
+        "who is whom: the stream of decisions, and the keys under which a person is found",
+        (
+            # decision: the rows of one decision; owner.patient is the newest link or unlink of each owner
+            "CREATE TABLE identity (number BIGINT PRIMARY KEY, decision BIGINT NOT NULL, time BIGINT NOT NULL,"
+            " kind TEXT NOT NULL, owner BIGINT NOT NULL, other BIGINT, patient TEXT, before TEXT, sealed {blob} NOT NULL)",
+            "CREATE INDEX identity_owner ON identity (owner, other, number)",
+            "CREATE INDEX identity_other ON identity (other)",
+            # keyed hashes of what people may share: no name stands here
+            "CREATE TABLE blocking (digest BIGINT NOT NULL, owner BIGINT NOT NULL,"
+            " PRIMARY KEY (digest, owner)){clustered}",
+            "CREATE INDEX blocking_owner ON blocking (owner)",
+        ),
+    ),
 )  # fmt: skip
+
+#: schema version that brought a table, where it was not the first
+SINCE = {"identity": 4, "blocking": 4}
 
 #: tables in the order in which a backup writes and a restore reads them
 TABLES: dict[str, tuple[str, ...]] = {
@@ -92,6 +110,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "piece": ("whole", "number", "sealed"),
     "quarantine": ("id", "raw", "size", "received", "resolved", "digest", "sealed"),
     "cursor": ("subscriber", "sequence"),
+    "identity": ("number", "decision", "time", "kind", "owner", "other", "patient", "before", "sealed"),
+    "blocking": ("digest", "owner"),
     "audit": (
         "number", "time", "who", "role", "purpose", "action", "patient", "quantities", "count", "sequence", "entry",
         "hash",

@@ -1,7 +1,8 @@
 """SqlStore: the one implementation of :class:`~medtwin.record.store.Store`, over SQLite or PostgreSQL alike.
 
 Its verbs stand in siblings, by what they are about: :mod:`~medtwin.record.fact_verbs`, ``raw_verbs``, ``people_verbs``,
-``quarantine_verbs``, ``artifact_verbs``, ``many_verbs``, ``system_verbs``. Each verb is written once; no part changes another's.
+``identity_verbs``, ``quarantine_verbs``, ``artifact_verbs``, ``many_verbs``, ``system_verbs``. Each verb is written once; no part
+changes another's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from medtwin.record.access import Access
 from medtwin.record.artifact_verbs import ArtifactVerbs
 from medtwin.record.codec import check_text
 from medtwin.record.fact_verbs import FactVerbs
+from medtwin.record.identity_verbs import IdentityVerbs
 from medtwin.record.many_verbs import ManyVerbs
 from medtwin.record.people_verbs import PeopleVerbs
 from medtwin.record.quarantine_verbs import QuarantineVerbs
@@ -27,7 +29,7 @@ from medtwin.record.writer import Job, Work
 
 
 @final
-class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, QuarantineVerbs, ArtifactVerbs, ManyVerbs, SystemVerbs):
+class SqlStore(FactVerbs, RawVerbs, PeopleVerbs, IdentityVerbs, QuarantineVerbs, ArtifactVerbs, ManyVerbs, SystemVerbs):
     """An open store. Open one with :func:`medtwin.record.home.open_store`; ``with`` closes it.
 
     Threads may share it. Reads run beside each other; writes are gathered into group commits.

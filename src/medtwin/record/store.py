@@ -109,6 +109,23 @@ class Demographics:
     sex: str = ""
     synthetic: bool = False
     identifiers: tuple[SourcePatient, ...] = field(default_factory=tuple)
+    given: str = ""  #: where the source tells given names and surname apart
+    family: str = ""
+    street: str = ""  #: with the number of the house
+    street_more: str = ""  #: a second line: building, district
+    city: str = ""
+    postal_code: str = ""
+    state: str = ""  #: a part of a country
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """What came of a statement on a person: whose the key is now, keys that moved, and how many matches wait for a person."""
+
+    patient: str | None
+    moved: tuple[tuple[SourcePatient, str], ...] = ()
+    possible: int = 0
 
 
 class Store(Protocol):
@@ -145,11 +162,22 @@ class Store(Protocol):
 
     def describe(self, owner: SourcePatient, demographics: Demographics, grant: Grant) -> None: ...
 
-    def link(self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None) -> None:
+    def identify(self, owner: SourcePatient, said: Demographics, grant: Grant) -> Identified:
+        """As :meth:`describe`, and look for the same person under other keys: link, or note who must be looked at."""
+
+    def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant) -> SourcePatient:
+        """The key under which a statement belongs: ``owner``, or one of its own where it does not go with what is known."""
+
+    def link(
+        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned"
+    ) -> None:
         """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned."""
 
-    def unlink(self, owner: SourcePatient, grant: Grant) -> None:
+    def unlink(self, owner: SourcePatient, grant: Grant, *, why: str = "released") -> None:
         """Undo a link: the owner's facts wait unassigned again. No row moves."""
+
+    def refuse(self, one: str | SourcePatient, other: str | SourcePatient, grant: Grant, *, why: str = "") -> int:
+        """Two patients or keys are not one person: no machine links them. The number of pairs of keys."""
 
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
 

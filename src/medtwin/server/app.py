@@ -31,6 +31,7 @@ from medtwin.server import (  # noqa: F401  (each registers its routes)
     hooks,
     openapi,
     parameters,
+    people,
     quarantine,
     raw,
     sources,

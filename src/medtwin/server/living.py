@@ -111,6 +111,8 @@ class Living:
         self._effects: OrderedDict[tuple[Any, ...], Effect] = OrderedDict()
         self._reviews: OrderedDict[tuple[Any, ...], Review] = OrderedDict()
         self._lock = threading.RLock()
+        self._moved = store.moved()[0]
+        self._stale: set[str] = set()  #: patients whose keys changed since they were brought up to date
 
     def close(self) -> None:
         self.closed = True
@@ -126,7 +128,7 @@ class Living:
     async def standing(self, patient: str) -> Standing:
         """The patient, brought up to the present where that is minutes away."""
         held = self._held.get(patient)
-        if held is not None and self.current(held):
+        if held is not None and patient not in self._stale and self.current(held):
             return held
         return await asyncio.get_running_loop().run_in_executor(self.beliefs, self.bring, patient)
 
@@ -154,7 +156,14 @@ class Living:
     # the grant
 
     def check(self) -> None:
-        """Where the policy moved on (a consent withdrawn, a patient erased), nothing computed before is shown again."""
+        """Where the policy moved on (a consent withdrawn, a patient erased), nothing computed before is shown again.
+
+        Nor is what was made of a patient whose keys were linked or unlinked since.
+        """
+        newest, whose = self.store.moved(self._moved)
+        with self._lock:
+            self._moved = max(self._moved, newest)
+            self._stale |= whose
         if self.store.epoch() == self.grant.epoch:
             return
         with self._lock:
@@ -178,6 +187,7 @@ class Living:
 
     def bring(self, patient: str) -> Standing:
         """Read a patient for the first time, or carry a belief on to the present."""
+        self._anew(patient)
         held = self._held.get(patient)
         if held is not None and self.current(held):
             return held
@@ -187,6 +197,7 @@ class Living:
 
     def took(self, patient: str, events: Sequence[Event]) -> Moved:
         """New committed facts, in commit order. Facts that say nothing to the model only join the record."""
+        self._anew(patient)
         before = self._held.get(patient)
         if before is None:
             after = self._first(patient)
@@ -270,6 +281,19 @@ class Living:
             if told is not None:
                 told(entry.id, time.perf_counter() - begun)
         self.warm = True
+
+    def _anew(self, patient: str) -> None:
+        """Let go of what was made of a patient whose keys changed."""
+        with self._lock:
+            if patient not in self._stale:
+                return
+            self._stale.discard(patient)
+            self._held.pop(patient, None)
+            self._learnt.pop(patient, None)
+            for made in (self._effects, self._reviews):
+                for key in [key for key in made if key[0] == patient]:
+                    made.pop(key, None)
+            self.patients().forget(patient)
 
     def _first(self, patient: str) -> Standing:
         life = self.patients().life(patient)

@@ -110,6 +110,8 @@ def _demographics(role: Element) -> Demographics:
     if chosen is not None and not any(words):
         words = ["".join(chosen.itertext()).strip()]
     order = [] if chosen is None else [one.tag.removeprefix(V3) for one in chosen]
+    named = list(zip(words, order, strict=False))
+    first, last = (" ".join(word for word, tag in named if tag == kind and word) for kind in ("given", "family"))
     if order:
         ranked = [
             word
@@ -118,11 +120,24 @@ def _demographics(role: Element) -> Demographics:
             if tag == kind and word
         ]
         words = ranked or words
+    address = child(role, "addr")
+    written = [] if address is None else address.findall(f"{V3}streetAddressLine")
+    lines = [" ".join((one.text or "").split()) for one in written]
+    called = next((one.get("value", "") for one in role.findall(f"{V3}telecom")), "")
     gender, birth = child(person, "administrativeGenderCode"), child(person, "birthTime")
     return Demographics(
+        given=first[:200], family=last[:200], street=next(iter(lines), "")[:200], street_more=" ".join(lines[1:])[:200],
+        city=_part(address, "city"), state=_part(address, "state"), postal_code=_part(address, "postalCode"),
+        phone=called.removeprefix("tel:")[:80] if "@" not in called else "",
         name=" ".join(word for word in words if word)[:200], birth_date=_date(birth),
         sex=_SEX.get(gender.get("code", ""), "") if gender is not None else "", identifiers=tuple(_identifiers(role)),
     )  # fmt: skip
+
+
+def _part(address: Element | None, name: str) -> str:
+    """A part of an address (AD), as text."""
+    found = child(address, name) if address is not None else None
+    return " ".join((found.text or "").split())[:200] if found is not None else ""
 
 
 def _date(birth: Element | None) -> str:

@@ -122,7 +122,10 @@ def _person(
         birth_date = iso(born).text
     except FormatError:
         birth_date = ""  # day first or month first is not told
-    return owner, ((owner, Demographics(name=name, birth_date=birth_date)),), named, keyed
+    person = Demographics(
+        name=name, birth_date=birth_date, given=said.get("FirstName", ""), family=said.get("LastName", "")
+    )
+    return owner, ((owner, person),), named, keyed
 
 
 def _serial(rows: list[Row], columns: _Columns) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from typing import TypeVar
 
 import msgspec
 
@@ -33,10 +34,13 @@ _LINE_LIMIT = 64 * 1024 * 1024
 _head = msgspec.json.Decoder(shape.Head)
 _bundle = msgspec.json.Decoder(shape.Bundle)
 _patient = msgspec.json.Decoder(shape.Patient)
+_addresses = msgspec.json.Decoder(list[shape.Address])
+_contacts = msgspec.json.Decoder(list[shape.ContactPoint])
 _medicine = msgspec.json.Decoder(shape.Medication)
 _report = msgspec.json.Decoder(shape.DiagnosticReport)
 _panel = msgspec.json.Decoder(shape.Observation)
 
+T = TypeVar("T")
 _ABSOLUTE = re.compile(r"(https?://.+?)/([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/.*)?")
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/.*)?")
 #: Resources that belong to nobody but that a patient's facts may refer to.
@@ -317,7 +321,12 @@ def _demographics(patient: shape.Patient, system: str) -> Demographics:
     synthetic = any(tag.code == "HTEST" or "synthea" in tag.code.lower() for tag in tags) or any(
         "synthea" in known.system for known in patient.identifier
     )
+    address = next(iter(_told(patient.address, _addresses)), shape.Address())
     return Demographics(
+        given=" ".join(name.given) if name else "", family=name.family if name else "",
+        street=address.line[0] if address.line else "", street_more=" ".join(address.line[1:]), city=address.city,
+        state=address.state, postal_code=address.postalCode,
+        phone=next((one.value for one in _told(patient.telecom, _contacts) if one.system == "phone"), ""),
         name=(name.text or " ".join([*name.given, name.family])).strip() if name else "",
         birth_date=patient.birthDate,
         sex=patient.gender,
@@ -325,7 +334,15 @@ def _demographics(patient: shape.Patient, system: str) -> Demographics:
         identifiers=tuple(
             SourcePatient(known.system, known.value) for known in patient.identifier if known.value and known.system
         ),
-    )
+    )  # fmt: skip
+
+
+def _told(raw: msgspec.Raw, decoder: msgspec.json.Decoder[list[T]]) -> list[T]:
+    """What a list says, or nothing where it breaks its type."""
+    try:
+        return decoder.decode(raw) if bytes(raw) else []
+    except UNREADABLE:
+        return []
 
 
 def _sex(entry: _Entry, context: Context) -> Iterator[Item]:

@@ -87,6 +87,18 @@ class HumanName(Struct, gc=False):
     given: list[str] = []
 
 
+class Address(Struct, gc=False):
+    line: list[str] = []
+    city: str = ""
+    state: str = ""
+    postalCode: str = ""
+
+
+class ContactPoint(Struct, gc=False):
+    system: str = ""
+    value: str = ""
+
+
 class Patient(Struct, gc=False):
     id: str = ""
     meta: Meta | None = None
@@ -94,6 +106,8 @@ class Patient(Struct, gc=False):
     gender: str = ""
     birthDate: str = ""
     identifier: list[Identifier] = []
+    address: Raw = NOTHING  #: read apart, so that an odd address does not cost the person
+    telecom: Raw = NOTHING
 
 
 class Value(Struct, gc=False):

@@ -20,6 +20,8 @@ from medtwin.sources.item import Identity, Intake, Item, Same
 
 #: merge or change of a person's identifier: MRG-1 is the old key, PID-3 the one that stands (chapter 3)
 MERGES = frozenset(("A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"))
+#: system of a social security number: CX-5 of type SS, and PID-19
+SOCIAL = "urn:oid:2.16.840.1.113883.4.1"
 #: of accounts and visits only: whoever is meant stays the same person
 ACCOUNTS = frozenset(("A35", "A41", "A42", "A44", "A45", "A48", "A49", "A50", "A51"))
 
@@ -67,15 +69,27 @@ def demographics(person: Segment, message: Message, intake: Intake) -> Demograph
     words = [name.text(2), name.text(3), name.text(1)]
     born = _born(person)
     identifiers = [
-        SourcePatient(_system(one, message, intake), one.text())
+        SourcePatient(SOCIAL if one.text(5).upper() == "SS" else _system(one, message, intake), one.text())
         for field in (3, 2, 4)
         for one in person.repeats(field)
         if one.text()
     ]
+    if person.text(19):  # SSN number, withdrawn in 2.7 and still filled
+        identifiers.append(SourcePatient(SOCIAL, person.text(19)))
+    address = person.first(11)  # XAD; PID-13 is the home's telephone
     return Demographics(
+        given=" ".join(word for word in words[:2] if word)[:200], family=words[2][:200],
+        street=address.text(1)[:200], street_more=address.text(2)[:200], city=address.text(3)[:200],
+        state=address.text(4)[:80], postal_code=address.text(5)[:80], phone=_phone(person),
         name=" ".join(word for word in words if word)[:200], birth_date=born.text[:10] if born is not None else "",
         sex=SEX.get(person.text(8).upper(), ""), identifiers=tuple(dict.fromkeys(identifiers)),
     )  # fmt: skip
+
+
+def _phone(person: Segment) -> str:
+    """XTN of PID-13: the number as one text (XTN-1, before 2.7), else unformatted (XTN-12), else its parts (XTN-5 to 7)."""
+    held = person.first(13)
+    return (held.text(1) or held.text(12) or "".join(held.text(part) for part in (5, 6, 7)))[:80]
 
 
 def _born(person: Segment) -> Moment | None:

@@ -1,9 +1,10 @@
 """Who is whose: links from the keys of sources to patients, as intake makes them.
 
 A key that a payload names (a FHIR Patient, the person of a Clarity export) becomes a patient of its own when nobody has
-linked it yet. Facts of a payload that names nobody wait unassigned, unless the caller says whose they are. No two keys
-are ever merged here because they look alike: that is a person's decision. What a source itself states of its own keys (an
-HL7v2 merge, link or unlink) is carried out: it moves a key, never a fact, is audited, and is undone by linking again.
+linked it yet. Facts of a payload that names nobody wait unassigned, unless the caller says whose they are. What sources say of
+people is compared in the store (:mod:`medtwin.record.identity`), which links keys where the evidence suffices; a key whose number
+comes with another person's names and birth date becomes a key of its own. What a source itself states of its own keys (an HL7v2
+merge, link or unlink) is carried out. All of it moves keys, never facts, is a row of one stream, and can be undone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import SourcePatient
 from medtwin.record.store import Demographics, Store
-from medtwin.sources.item import Identity, Same
+from medtwin.sources.item import Identity, Part, Same
 
 ANONYMOUS = "anonymous-"
 _KNOWN: WeakKeyDictionary[Store, Links] = WeakKeyDictionary()
@@ -109,7 +110,7 @@ class Links:
             return None
         chosen = patient or self._new(owner)
         try:
-            self.store.link(owner, chosen, self.grant, zone=zone)
+            self.store.link(owner, chosen, self.grant, zone=zone, why="stated" if patient else "new here")
         except StoreError:
             self.load()  # somebody else linked it meanwhile
             if owner not in self.patients:
@@ -144,7 +145,7 @@ class Links:
         if said.same is Same.UNLINKED:
             if before is None or before != stands:
                 return
-            self.store.unlink(said.gone, self.grant)
+            self.store.unlink(said.gone, self.grant, why=said.said)
             del self.patients[said.gone]
             chosen = self._new(said.gone)
         else:
@@ -154,11 +155,13 @@ class Links:
         moving = [said.gone, *(self._follow(said, before) if before is not None else ())]
         if before is not None and said.same is not Same.UNLINKED:
             for key in moving:
-                self.store.unlink(key, self.grant)
+                self.store.unlink(key, self.grant, why=said.said)
                 del self.patients[key]
         for key in moving:
-            self.store.link(key, chosen, self.grant)
+            self.store.link(key, chosen, self.grant, why=said.said)
             self.patients[key] = chosen
+        if said.same is Same.UNLINKED:
+            self.store.refuse(said.stands, said.gone, self.grant, why=said.said)
         self.zones.setdefault(chosen, None)
         many = f"{len(moving)} keys" if len(moving) > 1 else "a key"
         left = sum(whose == before for whose in self.patients.values()) if before is not None else 0
@@ -199,11 +202,37 @@ class Links:
         self.zones[patient] = zone
         notes.append(f"{patient}: the zone is {zone} from now on, which all facts state")
 
-    def describe(self, owner: SourcePatient, said: Demographics) -> None:
-        """Keep what the source says of the person, once for each statement."""
-        if self.described.get(owner) != said:
-            self.store.describe(owner, said, self.grant)
-            self.described[owner] = said
+    def own(self, part: Part, notes: list[str]) -> SourcePatient:
+        """The key of a part's person: another than the source states where the number is known for somebody else."""
+        said = next((said for owner, said in part.people if owner == part.owner), None)
+        if said is None or not part.named or self.described.get(part.owner) == said:
+            return part.owner
+        key = self.store.key_of(part.owner, said, self.grant)
+        if key != part.owner:
+            notes.append(
+                f"{part.owner.system}: one number, and names and birth date of somebody else than before; what came with them is "
+                "kept under a key of its own, see `medtwin people matches`"
+            )
+        return key
+
+    def describe(self, owner: SourcePatient, said: Demographics, notes: list[str]) -> None:
+        """Keep what the source says of the person and look who it may be, once for each statement."""
+        if self.described.get(owner) == said:
+            return
+        found = self.store.identify(owner, said, self.grant)
+        self.described[owner] = said
+        for key, patient in found.moved:
+            notes.append(
+                f"{key.system}: a key of {self.patients.get(key) or 'nobody yet'} belongs to {patient} now, by what sources say "
+                "of the person; `medtwin people unlink` undoes it"
+            )
+            self.patients[key] = patient
+            self.zones.setdefault(patient, None)
+        if found.possible:
+            notes.append(
+                f"{owner.system}: a key of {self.patients.get(owner) or 'nobody yet'} may be somebody who is here already: "
+                "see `medtwin people matches`"
+            )
 
     def _new(self, owner: SourcePatient) -> str:
         """An id for a new patient: the source's own where it is free, else with the source's mark."""

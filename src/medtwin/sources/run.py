@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain
@@ -15,7 +16,7 @@ from medtwin.record.store import QUARANTINE, RawKept, RawPending, Store
 from medtwin.sources.archives import Plain, Refused
 from medtwin.sources.clock import known_zone
 from medtwin.sources.fact import stated_units
-from medtwin.sources.item import Dialect, Intake, Origin, Part, Reason
+from medtwin.sources.item import Dialect, Intake, Item, Origin, Part, Reason
 from medtwin.sources.links import Links
 from medtwin.sources.mapping import Table
 from medtwin.sources.recognise import recognise
@@ -150,6 +151,7 @@ class Run:
                 ahead.append(following)
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
+        part = self.own(part)
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
         if wrong := self.links.contradiction(part.owner, patient):
             self.report.not_stored.append(NotStored(file=payload.name, reason=wrong, again=False))
@@ -172,11 +174,12 @@ class Run:
         if part.identities and not again:
             self.links.owed.add(raw)  # a store that refuses is asked again with the same bytes
         linked = self.links.link(part.owner, part.named, patient, self.zone, self.report.notes)
+        for owner, said in part.people:
+            self.links.describe(owner, said, self.report.notes)
+        linked = self.links.patients.get(part.owner, linked)
         if linked is not None and linked not in self.met:
             self.met.add(linked)
             self.report.patients.append(linked)
-        for owner, said in part.people:
-            self.links.describe(owner, said)
         if self.row is not row:
             self.flush()
             self.row = row
@@ -214,6 +217,19 @@ class Run:
                     found=f"{count - _SAME_REASON} more items of the same kind", expected=expected, where="further on"
                 )
                 self.quarantine(raw, payload.name, row.dialect, rest, len(part.raw))
+
+    def own(self, part: Part) -> Part:
+        """The part under the key that its person has here."""
+        key, stated = self.links.own(part, self.report.notes), part.owner
+        if key == stated:
+            return part
+
+        def read(origin: Origin) -> Iterator[Item]:
+            for item in part.read(origin):
+                yield replace(item, subject=key) if isinstance(item, Event) and item.subject == stated else item
+
+        people = tuple((key if owner == stated else owner, said) for owner, said in part.people)
+        return replace(part, owner=key, people=people, read=read)
 
     # facts
 

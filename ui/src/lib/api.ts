@@ -433,6 +433,53 @@ export interface ReplayResult {
   still: QuarantineItem | null;
 }
 
+// ------------------------------------------------- GET /people/matches, POST /people/link, unlink, refuse
+
+/** One field of both sides; bits above 0 speak for one person, null: a side says nothing. */
+export interface MatchField {
+  field: string;
+  older: string;
+  newer: string;
+  level: string; // "same", "different", ...; empty where nothing is said
+  bits: number | null;
+}
+
+export interface MatchSide {
+  name: string; // the patient, or the key that waits
+  patient: string | null;
+  key: string; // SYSTEM|VALUE
+  facts: number;
+  first: Time | null;
+  last: Time | null;
+}
+
+export interface Match {
+  id: string;
+  time: Time; // when it was found
+  probability: number;
+  reasons: string[]; // why it was not linked
+  older: MatchSide;
+  newer: MatchSide;
+  fields: MatchField[];
+}
+
+export interface Matches {
+  now: Time;
+  matches: Match[];
+}
+
+export interface PeopleRequest {
+  one: string; // a patient, or a key SYSTEM|VALUE
+  other: string;
+  why?: string;
+}
+
+export interface PeopleDecided {
+  one: string;
+  other: string;
+  keys: number; // keys that moved; of a refusal, pairs of keys
+}
+
 // ------------------------------------------------------------------------- GET /sources, GET /status
 
 export interface Sources {
@@ -855,6 +902,9 @@ export const api = {
     post<WhatIf>(`${at(id)}/what-if`, request, signal),
   quarantine: () => call<Quarantine>('/quarantine'),
   replay: (id: string) => post<ReplayResult>(`/quarantine/${encodeURIComponent(id)}/replay`, {}),
+  matches: () => call<Matches>('/people/matches'),
+  linkPeople: (request: PeopleRequest) => post<PeopleDecided>('/people/link', request),
+  refusePeople: (request: PeopleRequest) => post<PeopleDecided>('/people/refuse', request),
   sources: () => call<Sources>('/sources'),
   status: () => call<Status>('/status'),
   planTrial: (plan: PlanInput, signal?: AbortSignal) => post<TrialPlan>('/trials/plan', plan, signal),

@@ -4,6 +4,7 @@ export type Route =
   | { view: 'worklist' }
   | { view: 'patient'; id: string; tab: Tab; item: string | null; search: URLSearchParams }
   | { view: 'quarantine' }
+  | { view: 'matches' }
   | { view: 'sources' }
   | { view: 'trials'; search: URLSearchParams }
   | { view: 'unknown'; path: string };
@@ -16,6 +17,7 @@ function parse(hash: string): Route {
   const parts = path.split('/').filter(Boolean).map(decodeURIComponent);
   if (parts.length === 0) return { view: 'worklist' };
   if (parts[0] === 'quarantine') return { view: 'quarantine' };
+  if (parts[0] === 'matches') return { view: 'matches' };
   if (parts[0] === 'sources') return { view: 'sources' };
   if (parts[0] === 'trials' && parts.length === 1) return { view: 'trials', search: new URLSearchParams(search) };
   if (parts[0] === 'patients' && parts[1]) {

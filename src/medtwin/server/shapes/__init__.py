@@ -32,6 +32,7 @@ from medtwin.server.shapes.patient import (
     Withheld,
     Zone,
 )
+from medtwin.server.shapes.people import Match, Matches, MatchField, MatchSide, PeopleDecided, PeopleRequest
 from medtwin.server.shapes.quarantine import Quarantine, QuarantineItem, QuarantineReason, ReplayResult
 from medtwin.server.shapes.raw import Highlight, RawExcerpt
 from medtwin.server.shapes.sources import SourceOfAll, Sources, SourceStatus
@@ -63,15 +64,16 @@ from medtwin.server.shapes.worklist import (
 
 __all__ = [
     "Accepted", "Answer", "AnswerRequest", "Answered", "Band", "BeliefMessage", "Channel", "Coded", "Coverage",
-    "DecisionRequest", "DecisionShown", "Decisions", "Difference", "Disagreement", "DisagreementMessage", "Disagreements",
-    "DisplayUnit", "EventDetail", "EventMessage", "EventPage", "EventRow", "Forecast", "ForecastBasis", "ForecastSummary",
-    "Freshness", "Future", "GlucoseReportPage", "Headline", "HelloMessage", "Highlight", "Hypothesis", "Identifier",
-    "InputMark", "Intended", "IntervalEstimate", "LastChange", "LastDatum", "Measurements", "ModelDetail", "ModelStatus",
-    "Numbers", "Outcome", "OutcomePoint", "ParameterBelief", "Parameters", "PatientDetail", "PatientSummary", "PlanCurve",
-    "PlanFigure", "PlanInput", "PlanLook", "PlanMethod", "PlanSaving", "PlannableInput", "PlannedEvent", "PlannedNumber",
-    "PlausibleRange", "Problem", "PromisesKept", "Provenance", "QuantityCount", "Quarantine", "QuarantineItem",
-    "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent", "ReplayResult", "ReportFigure", "ReportFile",
-    "ReportRow", "ReviewRow", "SourceOfAll", "SourceStatus", "Sources", "Status", "SurpriseShown", "Target",
-    "TherapyReviewPage", "Timeline", "TimelineChoice", "TrialPlan", "Value", "WhatIf", "WhatIfRequest", "Withheld",
-    "Worklist", "Zone",
+    "DecisionRequest", "DecisionShown", "Decisions", "Difference", "Disagreement", "DisagreementMessage",
+    "Disagreements", "DisplayUnit", "EventDetail", "EventMessage", "EventPage", "EventRow", "Forecast", "ForecastBasis",
+    "ForecastSummary", "Freshness", "Future", "GlucoseReportPage", "Headline", "HelloMessage", "Highlight",
+    "Hypothesis", "Identifier", "InputMark", "Intended", "IntervalEstimate", "LastChange", "LastDatum", "Match",
+    "MatchField", "MatchSide", "Matches", "Measurements", "ModelDetail", "ModelStatus", "Numbers", "Outcome",
+    "OutcomePoint", "ParameterBelief", "Parameters", "PatientDetail", "PatientSummary", "PeopleDecided",
+    "PeopleRequest", "PlanCurve", "PlanFigure", "PlanInput", "PlanLook", "PlanMethod", "PlanSaving", "PlannableInput",
+    "PlannedEvent", "PlannedNumber", "PlausibleRange", "Problem", "PromisesKept", "Provenance", "QuantityCount",
+    "Quarantine", "QuarantineItem", "QuarantineMessage", "QuarantineReason", "RawExcerpt", "Recent", "ReplayResult",
+    "ReportFigure", "ReportFile", "ReportRow", "ReviewRow", "SourceOfAll", "SourceStatus", "Sources", "Status",
+    "SurpriseShown", "Target", "TherapyReviewPage", "Timeline", "TimelineChoice", "TrialPlan", "Value", "WhatIf",
+    "WhatIfRequest", "Withheld", "Worklist", "Zone",
 ]  # fmt: skip
