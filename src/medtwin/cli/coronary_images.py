@@ -206,6 +206,7 @@ def phantom(
         float, typer.Option("--motion", metavar="MM", min=0.0, max=8.0, help="Way of the right artery in the exposure.")
     ] = 0.0,
     clean: Annotated[bool, typer.Option("--clean", help="Without lesions.")] = False,
+    home: Home = None,  # as every command has it; nothing of it is read
     as_json: Json = False,
 ) -> None:
     """Make a synthetic CT angiogram with an exact truth, as a DICOM series.

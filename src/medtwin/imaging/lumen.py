@@ -22,11 +22,11 @@ from medtwin.imaging.volume import Volume
 Array = NDArray[np.float64]
 THICK = 4.1  #: mm, radius; coronary arteries are thinner
 SMOOTH = 0.3  #: mm, one standard deviation, before thresholds
-LEVEL = 0.32  #: of the aortic CT number above that of muscle: under half, for what is small loses contrast
+LEVEL = 0.27  #: of the aortic CT number above that of muscle: under half, for what is small loses contrast
 CHAMBER = 0.22  #: alike, for thick structures: a right heart that is hardly brighter than muscle is still no artery
 MUSCLE = 100.0  #: HU, in the arterial phase
 CALCIUM = 250.0  #: HU above the lumen
-BRIGHT = 0.55  #: of the tree's CT number above muscle: what a part beyond a gap has at least; veins have less
+BRIGHT = 0.42  #: of the tree's CT number above muscle: what a part beyond a gap has at least; veins have less
 GAP = 14.0  #: mm, the longest narrowing that is bridged
 WIDE_END = 0.6  #: of a part's width, that its end at a gap has
 LEAST = 8.0  #: mm, extent of a component that may continue a vessel

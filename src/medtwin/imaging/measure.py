@@ -28,13 +28,13 @@ LEAST_WIDE = 8  #: sections of that width
 MIDDLE = 0.33  #: mm, assumed spread where too few are wide
 LUMEN_SD = 12.0  #: HU, of a section's lumen about the line along the tree
 ALONG = 0.6  #: mm, one standard deviation of the smoothing along the vessel
-CLOSED = 0.3  #: mm; a fitted lumen below it on a dark stretch is none
+CLOSED = 0.18  #: mm; a fitted lumen below it on a dark stretch is none
 AT_WALL = 0.8  #: mm from the aorta's wall within which a section shows the aorta
 OSTIUM = 2.0  #: mm from the wall within which the lumen is not judged: ostial narrowings are not seen
 ROOT = 4.0  #: mm from the root within which a lumen far smaller than beyond is the aorta's wall
 UNSEEN = 0.3  #: share of judged sections under which an end branch is left out
 UNLIKE = 2.5  #: times the tree's usual residual: a section that looks like no vessel
-VEIN = 0.6  #: of the brightness that a lumen of that size shows
+VEIN = 0.42  #: of the brightness that a lumen of that size shows; veins have at most a third in the arterial phase
 MOST_OFF = 1.0  #: mm, of a centre from the traced line
 
 

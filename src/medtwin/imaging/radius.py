@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 ANGLES, RINGS = 24, 14
 OUTSIDE = 1.5  #: mm beyond the lumen that are looked at
 HARD = 120.0  #: HU above the lumen: calcium, or what it blooms
+STONE = 0.12  #: mm, further error where a tenth of the section or more is calcium
 APART = 150.0  #: HU that a lumen costs where calcium certainly is
 INFLATION, FLOOR = 1.5, 0.025  #: of the standard error; mm
 SMALLEST = 0.1  #: mm
@@ -188,12 +189,13 @@ def fit(
     crowded = np.maximum(p.shape[1] * each / area, 1.0)
     seen = (weight > 0).mean((1, 2))
     radius = np.exp(theta[:, LOGR])
+    doubt = STONE * np.minimum(hard.mean((1, 2)) / 0.1, 1.0)
     error = radius * np.sqrt(np.maximum(covariance[:, LOGR, LOGR], 0.0) * crowded / np.maximum(seen, 0.05))
     first, second = frames(tangent)
     return Sections(
         centre=points + theta[:, CX, None] * first + theta[:, CY, None] * second,
         radius=radius,
-        sd=np.hypot(INFLATION * np.maximum(residual / noise, 1.0) * error, FLOOR),
+        sd=np.sqrt((INFLATION * np.maximum(residual / noise, 1.0) * error) ** 2 + FLOOR**2 + doubt**2),
         lumen=theta[:, LUMEN],
         spread=np.exp(theta[:, SIGMA]) if spread_free else np.asarray(spread, float),
         residual=residual,
