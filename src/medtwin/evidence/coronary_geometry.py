@@ -240,6 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     told.add_argument(
         "--artefacts", type=int, default=4, metavar="N", help="the first N again with a step and with motion"
     )
+    told.add_argument("--only-page", action="store_true", help="the page of what is there, without more phantoms")
     told.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
     told.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
     given = told.parse_args(arguments)
@@ -247,6 +248,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = [(seed, "none") for seed in seeds]
     asked += [(seed, artefact) for artefact in ("step", "motion") for seed in seeds[: given.artefacts]]
     rows = resumed(given.results)
+    if given.only_page:
+        asked = sorted(rows)
     for number, (seed, artefact) in enumerate(asked):
         if (seed, artefact) in rows:
             continue
