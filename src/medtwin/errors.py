@@ -51,3 +51,7 @@ class StoreError(MedtwinError):
 
 class AnalysisError(MedtwinError):
     """A trial's data or plan that an analysis cannot answer honestly."""
+
+
+class ImageError(MedtwinError):
+    """Images that cannot be read as one volume, or that an analysis cannot answer honestly."""

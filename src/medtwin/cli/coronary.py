@@ -8,10 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from medtwin.cli import coronary_images
 from medtwin.cli.common import Commands, Home, Json, command, emit, note, opened, table
 
 group = typer.Typer(
-    cls=Commands, no_args_is_help=True, rich_markup_mode=None, help="Coronary flow: FFR along a tree, and stents."
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Coronary arteries: trees from CT, FFR along a tree, and stents.",
 )
 TreeFile = Annotated[Path, typer.Argument(metavar="TREE", help="A tree of vessels, JSON (docs/coronary.md).")]
 Samples = Annotated[int, typer.Option("--samples", metavar="N", min=1, max=100_000, help="Of what is not known.")]
@@ -53,6 +57,7 @@ def register(app: typer.Typer) -> None:
         "medtwin coronary plan tree.json",
         "medtwin coronary plan tree.json --stent LAD:10-28:3.0 --stent LAD:40-52",
     )  # fmt: skip
+    coronary_images.register(group)
     app.add_typer(group, name="coronary")
 
 
