@@ -73,10 +73,8 @@ def test_age_of_last_datum_counts_on(made_up: Server, page_guard: PageGuard) -> 
     expect(page.locator(".live")).to_contain_text("Live")
     age = page.locator(".last-datum .age")
     made_up.fixture.push_reading(150)
-    expect(age).to_have_text(re.compile(r"^[0-3] s ago$"))
-    before = age.inner_text()
-    page.wait_for_timeout(1500)
-    assert age.inner_text() != before
+    expect(age).to_have_text(re.compile(r"^\d+ s ago$"))
+    expect(age).not_to_have_text(age.inner_text())
 
 
 def test_stale_channel_and_withheld_forecast_say_so(made_up: Server, page_guard: PageGuard) -> None:
