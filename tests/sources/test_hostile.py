@@ -85,6 +85,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "deep xml": lambda: b"<HealthData>" + b"<a>" * 50_000,
     "long attribute": lambda: b'<HealthData a="' + b"x" * 5_000_000,
     "deep open mhealth": lambda: b'{"blood_glucose":' + b'{"a":' * 100_000,
+    "nightscout cut off": lambda: b'[{"sgv":100,"date":1527924300000},{"sgv":',
+    "deep nightscout": lambda: b'{"sgv":1,"date":1,"a":' + b"[" * 100_000,
+    "nightscout of nonsense": lambda: (
+        b'[{"sgv":1e999,"date":1e999},{"eventType":7,"created_at":[],"insulin":{}},{"sgv":"","date":{}}]'
+    ),
     "fit cut off": lambda: RIDE[:-9],
     "fit of another length": lambda: RIDE[:4] + b"\xff\xff\xff\xff" + RIDE[8:],
     "fit of nothing": lambda: RIDE[:4] + bytes(4) + RIDE[8:14],

@@ -21,14 +21,15 @@ def dialects() -> tuple[Dialect, ...]:
         fit,
         hl7v2,
         libreview,
+        nightscout,
         open_mhealth,
         table,
         vcf,
-    )
+    )  # fmt: skip
 
     return (
         fhir_r4.Reader(), hl7v2.Reader(), ccda.Reader(), dexcom_clarity.Reader(), libreview.Reader(), apple_health.Reader(),
-        open_mhealth.Reader(), fit.Reader(), vcf.Reader(), table.Reader(),
+        open_mhealth.Reader(), nightscout.Reader(), fit.Reader(), vcf.Reader(), table.Reader(),
     )  # fmt: skip
 
 
