@@ -264,6 +264,12 @@ def test_a_file_from_within_a_day_gives_no_count_twice() -> None:
     assert unmapped(raw, FIT)["monitoring: a first count of step_count, with nothing to take it from"] == 1
 
 
+def test_a_day_that_begins_within_the_file_is_whole() -> None:
+    run = ("monitoring", {"timestamp_16": MIDNIGHT + 90000 & 0xFFFF, "cycles": 70, "activity_type": 1})
+    raw = fit(WATCH, info(36000), walked(36000, 5000), walked(86400, 5100), run, walked(93600, 300))
+    assert steps(raw) == [(10, 24, 100), (24, 25, 70), (24, 26, 300)]
+
+
 def test_a_count_that_falls_started_anew() -> None:
     raw = fit(WATCH, info(36000), walked(36000, 5000), walked(39600, 60))
     assert steps(raw) == [(10, 11, 60)]
@@ -319,7 +325,6 @@ def test_a_wrong_checksum_is_said() -> None:
 def test_the_device_is_the_key_of_the_person(store: SqlStore, grant: Grant) -> None:
     (part,) = parts(RIDE, FIT)
     assert (part.owner.system, part.owner.value, part.named) == ("fit", "1-4711", False)
-    assert "4711 by garmin" in part.keyed
     waiting = ingest_bytes(RIDE, "ride.fit", store, grant)
     assert [row.unassigned for row in waiting.sources] == [3]
     ingest_bytes(RIDE, "ride.fit", store, grant, patient="jane")
@@ -341,6 +346,7 @@ def test_a_scale_keeps_its_users_apart(store: SqlStore, grant: Grant) -> None:
     assert set(found) == {"1-4711-local-user-5", "1-4711-local-user-6"}
     for part, weight in zip(found.values(), (75.8, 58.2), strict=True):
         assert part.several
+        assert "serial number 4711 by garmin" in part.keyed
         assert [event.value for event in events(part.raw, FIT)] == [weight]
         assert reasons(part.raw, FIT) == []
         assert [again.owner for again in parts(part.raw, FIT)] == [part.owner]

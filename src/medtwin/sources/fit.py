@@ -99,22 +99,24 @@ def _read(
 
 
 def _owner(file: _File, user: object, system: str, intake: Intake) -> tuple[SourcePatient, str]:
-    """The device as key, with its user where it says so; and what the key rests on, in words."""
+    """The device as key, with its user where it says so; and what a key rests on that is no plain device, in words."""
     said = next((message for message in file.messages if message.name == "file_id"), None)
     serial = said.values.get("serial_number") if said else None
     if said is None or not isinstance(serial, int):
         return SourcePatient(system, intake.anonymous), (
             "the file names no device by a serial number: keyed by its own content, say whose with --patient"
         )
-    maker = said.values.get("manufacturer")
-    profile = next((message for message in file.messages if message.name == "user_profile"
-                    and user is not None and message.values.get("message_index") == user), None)  # fmt: skip
+    if user is None:
+        return SourcePatient(system, f"{said.raw_maker}-{serial}"), ""
+    profile = next(
+        (message for message in file.messages if message.name == "user_profile" and message.values.get("message_index") == user),
+        None,
+    )  # fmt: skip
     local = profile.values.get("local_id") if profile else None
-    who = "" if user is None else f"-user-{user}" if local is None else f"-local-user-{local}"
-    of = "" if user is None else f", user {user if local is None else local} of it"
-    return SourcePatient(system, f"{said.raw_maker}-{serial}{who}"), (
-        f"keyed by the device (serial number {serial} by {maker}{of}), which says not who wears it: "
-        "say whose with --patient, or `medtwin assign`"
+    who = f"user {user}" if local is None else f"local user {local}"
+    return SourcePatient(system, f"{said.raw_maker}-{serial}-{who.replace(' ', '-')}"), (
+        f"keyed by {who} of the device with serial number {serial} by {said.values.get('manufacturer')}, which says not who "
+        "that is: `medtwin assign`"
     )
 
 

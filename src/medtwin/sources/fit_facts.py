@@ -104,7 +104,7 @@ class _Days:
     facts: Facts
     offsets: list[tuple[int, int]] = field(default_factory=list)  #: (from when, minutes east of UTC)
     last: int | None = None  #: time of the last monitoring message
-    begun: int | None = None  #: midnight from which counts go on
+    begun: int | None = None  #: when the file's log begins; days that begin after it are whole
     counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
@@ -182,9 +182,7 @@ class _Days:
         time = self._time(message)
         if isinstance(time, Reason):
             return
-        minutes = self._minutes(time)
-        if minutes is not None and (time + minutes * 60) % _DAY == 0:
-            self.begun = time
+        self.begun = time if self.begun is None else self.begun
 
     def _levels(self, message: Message) -> Iterator[Item]:
         time = self._time(message)
@@ -235,10 +233,10 @@ class _Days:
             return
         self.counts[quantity, kind] = (time, count)
         if before is None:
-            if self.begun is None or midnight is None or time == self.begun:
+            if self.begun is None or midnight is None or midnight < self.begun:
                 yield Unmapped(f"monitoring: a first count of {quantity}, with nothing to take it from")
                 return
-            before = (max(midnight, self.begun), 0.0)
+            before = (midnight, 0.0)
         elif midnight is not None and before[0] <= midnight:
             before = (midnight, 0.0)
         elif count < before[1]:
