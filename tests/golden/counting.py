@@ -45,6 +45,7 @@ SAMPLES: dict[str, tuple[str, str | None]] = {
     "ccda_ms_fhir_converter": ("plumbing/ccda_ms_fhir_converter", None),
     "ccda_sample_docs": ("plumbing/ccda_sample_docs", None),
     "hl7v2": ("plumbing/hl7v2_ms_fhir_converter", None),
+    "fit": ("plumbing/fit_wearable", None),
     "vcf": ("plumbing/vcf_pharmcat", None),
 }
 

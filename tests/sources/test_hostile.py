@@ -19,6 +19,7 @@ from medtwin.sources import run as module
 from medtwin.sources.ingest import ingest, ingest_bytes
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person
+from sources.test_fit import RIDE
 from sources.test_ingest import put, tarred, zipped
 from sources.test_table import mapping
 
@@ -84,6 +85,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "deep xml": lambda: b"<HealthData>" + b"<a>" * 50_000,
     "long attribute": lambda: b'<HealthData a="' + b"x" * 5_000_000,
     "deep open mhealth": lambda: b'{"blood_glucose":' + b'{"a":' * 100_000,
+    "nightscout cut off": lambda: b'[{"sgv":100,"date":1527924300000},{"sgv":',
+    "deep nightscout": lambda: b'{"sgv":1,"date":1,"a":' + b"[" * 100_000,
+    "nightscout of nonsense": lambda: (
+        b'[{"sgv":1e999,"date":1e999},{"eventType":7,"created_at":[],"insulin":{}},{"sgv":"","date":{}}]'
+    ),
+    "fit cut off": lambda: RIDE[:-9],
+    "fit of another length": lambda: RIDE[:4] + b"\xff\xff\xff\xff" + RIDE[8:],
+    "fit of nothing": lambda: RIDE[:4] + bytes(4) + RIDE[8:14],
+    "fit without an end of files": lambda: (RIDE[:4] + bytes(4) + RIDE[8:14] + b"\0\0") * 1_000,
     "zip bomb": zip_bomb,
     "zips in zips": lambda: nested_zip(6),
     "a zip cut off": lambda: zipped(**{"a.json": GOOD * 50})[:-30],

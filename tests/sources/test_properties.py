@@ -25,9 +25,12 @@ from sources.test_ccda import document as cda
 from sources.test_ccda import observation as observation_of
 from sources.test_dexcom_clarity import row, table
 from sources.test_fhir_r4 import bundle, observation, person
+from sources.test_fit import RIDE
 from sources.test_hl7v2 import message, result
 from sources.test_libreview import row as libre_row
 from sources.test_libreview import table as libre_table
+from sources.test_nightscout import file as nightscout
+from sources.test_nightscout import pumped, sgv, treatment
 from sources.test_open_mhealth import glucose
 from sources.test_table import mapping
 from sources.test_vcf import row as vcf_row
@@ -150,6 +153,13 @@ GOOD: dict[str, bytes] = {
     "libreview": libre_table(libre_row("26-03-2020 17:16", 0, historic="6.3")),
     "apple_health": export(ME, record("HeartRate", "72", "count/min")),
     "open_mhealth": json.dumps(glucose()).encode(),
+    "nightscout": nightscout(
+        sgv(),
+        treatment(insulin=4, carbs=50, utcOffset=-60),
+        treatment("Temp Basal", 9, absolute=1.5, duration=30),
+        pumped("PumpSuspend", 8),
+    ),
+    "fit": RIDE,
     "vcf": vcf(vcf_row("0|1:9", form="GT:PS"), vcf_row("1/2", alt="A,C", info="END=94781900"), samples="S1"),
     "table": b"when,value\n06/11/2023 00:01,5\n06/11/2023 00:06,6\n",
 }

@@ -13,11 +13,23 @@ _SURE = 0.9  #: confidence from which on no other dialect is asked
 @cache
 def dialects() -> tuple[Dialect, ...]:
     """Every dialect that medtwin reads. A new one is a new sibling file, added here."""
-    from medtwin.sources import apple_health, ccda, dexcom_clarity, fhir_r4, hl7v2, libreview, open_mhealth, table, vcf
+    from medtwin.sources import (
+        apple_health,
+        ccda,
+        dexcom_clarity,
+        fhir_r4,
+        fit,
+        hl7v2,
+        libreview,
+        nightscout,
+        open_mhealth,
+        table,
+        vcf,
+    )  # fmt: skip
 
     return (
         fhir_r4.Reader(), hl7v2.Reader(), ccda.Reader(), dexcom_clarity.Reader(), libreview.Reader(), apple_health.Reader(),
-        open_mhealth.Reader(), vcf.Reader(), table.Reader(),
+        open_mhealth.Reader(), nightscout.Reader(), fit.Reader(), vcf.Reader(), table.Reader(),
     )  # fmt: skip
 
 

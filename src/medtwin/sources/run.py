@@ -81,7 +81,8 @@ class Run:
             if dialect is None:
                 raise FormatError(
                     "a format that medtwin does not read",
-                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, VCF, or a mapped table",
+                    expected="FHIR R4, HL7v2, C-CDA, Clarity, LibreView, Apple Health, Open mHealth, Nightscout, FIT, VCF, "
+                    "or a mapped table",
                     remedy="for a table, write a mapping (docs/mappings/README.md) and state it with --mapping",
                 )
             self.parts(payload, dialect, intake)
