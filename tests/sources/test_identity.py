@@ -97,6 +97,57 @@ def test_one_number_with_somebody_else_s_name_is_kept_apart(store: SqlStore, gra
     assert any("one number" in reason for reason in match.reasons)
 
 
+BARE = "PID|1||4711^^^LAB^MR"
+
+
+def values(store: SqlStore, grant: Grant) -> list[list[str]]:
+    return [
+        [event.text for event in store.record(patient, grant).of("blood_glucose")] for patient in keys(store, grant)
+    ]
+
+
+def test_a_batch_in_which_one_number_is_two_people_s_is_two_patients(store: SqlStore, grant: Grant) -> None:
+    batch = b"\r".join(
+        message(*result(value, order=order), pid=pid, number=order)
+        for order, value, pid in (("A1", "7.40", LAB), ("B1", "5.1", ELSE), ("A2", "7.50", LAB), ("C1", "6.0", BARE))
+    )
+    report = ingest_bytes(batch, "batch.hl7", store, grant)
+    assert any("somebody else" in note for note in report.notes)
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    assert [key.value for key in store.unassigned(grant)] == ["4711#"]
+    mine, other = keys(store, grant)
+    for patient, theirs in ((mine, b"OKAFOR"), (other, b"LINDQVIST")):
+        for event in store.record(patient, grant).of("blood_glucose"):
+            assert theirs not in store.raw(patient, event.source.raw, grant)
+
+
+def test_a_stated_patient_is_none_of_two_people_of_one_number(store: SqlStore, grant: Grant) -> None:
+    batch = b"\r".join(
+        message(*result("7.0", order=order), pid=pid, number=order) for order, pid in (("A1", LAB), ("B1", ELSE))
+    )
+    report = ingest_bytes(batch, "batch.hl7", store, grant, patient="anna")
+    assert any("--patient was not used" in note for note in report.notes)
+    assert "anna" not in keys(store, grant)
+
+
+def test_a_message_with_one_number_for_two_people_is_two_patients(store: SqlStore, grant: Grant) -> None:
+    both = message(*result("7.40", order="A1"), ELSE, *result("5.1", order="B1"), pid=LAB)
+    ingest_bytes(both, "both.hl7", store, grant)
+    assert values(store, grant) == [["7.40"], ["5.1"]]
+
+
+def test_a_number_alone_wipes_nothing_and_is_nobody_s_where_two_have_it(store: SqlStore, grant: Grant) -> None:
+    hl7(store, grant, LAB)
+    hl7(store, grant, BARE, "A2", "7.50")
+    assert store.demographics("lab-4711", grant).family == "LINDQVIST"
+    hl7(store, grant, ELSE, "B1", "5.1")
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    report = hl7(store, grant, BARE, "C1", "6.0")
+    assert any("several people have" in note for note in report.notes)
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    assert [key.value for key in store.unassigned(grant)] == ["4711#"]
+
+
 def test_the_same_bytes_again_and_a_replay_find_the_key_apart(store: SqlStore, grant: Grant) -> None:
     hl7(store, grant, LAB)
     hl7(store, grant, ELSE, "B1", "5.1")

@@ -27,6 +27,7 @@ from medtwin.record.event import SourcePatient
 from medtwin.record.home import open_store
 from medtwin.record.identity.compare import LEVELS, compare, person
 from medtwin.record.identity.score import DIALECT, Weight, Weights, weights
+from medtwin.record.identity.search import NEW
 from medtwin.record.store import Demographics
 from medtwin.statistics.coverage import share
 
@@ -88,7 +89,7 @@ def decide(said: Sequence[Statement]) -> Outcome:
         grant = store.issue_grant(who="study")
 
         def come(number: int) -> None:
-            store.link(keys[number], f"p{number}", grant)
+            store.link(keys[number], f"p{number}", grant, why=NEW)
             store.identify(keys[number], said[number].said, grant)
 
         with ThreadPoolExecutor(8) as pool:  # eight senders at once: their commits go together
