@@ -212,7 +212,9 @@ class Links:
         if self.described.get(part.owner) == said and said.birth_date and not names_nobody(said):
             return part.owner
         key = self.store.key_of(part.owner, said, self.grant)
-        if key.value.endswith("#") and key != part.owner:
+        if key != part.owner and key.value.endswith("#"):
+            # one payload each: whoever assigns it says nothing of the next one
+            key = SourcePatient(key.system, f"{key.value}?{blake2b(part.raw, digest_size=6).hexdigest()}")
             notes.append(
                 f"{part.owner.system}: a number that several people have, and not enough to tell whose this is; its facts "
                 "wait for a person, see `medtwin assign`"

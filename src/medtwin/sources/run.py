@@ -229,7 +229,7 @@ class Run:
                 yield replace(item, subject=key) if isinstance(item, Event) and item.subject == stated else item
 
         people = tuple((key if owner == stated else owner, said) for owner, said in part.people)
-        if key.value.endswith("#"):  # of nobody yet
+        if "#?" in key.value:  # of nobody yet
             named = tuple((owner, said) for owner, said in people if owner != key)
             return replace(part, owner=key, people=named, read=read, named=False)
         return replace(part, owner=key, people=people, read=read)

@@ -33,7 +33,7 @@ WHERE = ("house", "street", "street_more", "city", "postal_code", "state", "phon
 WHO = ("given", "family", "birth_date", "sex")
 Levels = dict[str, str]
 
-_MARKED = re.compile(r"#(?:[0-9a-f]{12})?$")
+_MARKED = re.compile(r"#(?:\??[0-9a-f]{12})?$")
 _CLOSE, _ALIKE = 0.9, 0.8  #: Jaro-Winkler similarities of names
 _NATIONAL = {
     # Social Security number of the USA: HL7 NamingSystem "ssn"; NHS number: (from memory)
