@@ -11,7 +11,8 @@ from medtwin.record import SourcePatient
 from medtwin.record.backup import backup, restore
 from medtwin.record.facts import unfolded
 from medtwin.record.home import open_store
-from medtwin.record.identity import stream
+from medtwin.record.identity import search, stream
+from medtwin.record.identity.search import NEW
 from medtwin.record.store import Demographics
 from record.identity.test_compare import ANNA, SSN
 from record.making import fact, readings
@@ -23,7 +24,7 @@ OTHER = {"given": "Peter", "family": "Okafor", "birth_date": "1948-11-02", "sex"
 
 def says(store, grant, key, patient=None, **more):
     """A key that a source describes, of a patient of its own, with a fact of its own."""
-    store.link(key, patient or f"{key.system}-{key.value}", grant)
+    store.link(key, patient or f"{key.system}-{key.value}", grant, why=NEW)
     store.append([fact(len(key.value), 100.0 + len(key.system), owner=key)], grant)
     return store.identify(key, Demographics(**(ANNA | more)), grant)
 
@@ -109,7 +110,7 @@ def test_two_who_fit_are_both_left_to_a_person(store, grant):
     says(store, grant, HOME, identifiers=())
     says(store, grant, LAB, identifiers=(), given="Petra")
     store.refuse("HOSPITAL-4711", "LAB-L-9", grant)
-    store.identify(LAB, Demographics(**(ANNA | {"identifiers": ()})), grant)
+    store.describe(LAB, Demographics(**(ANNA | {"identifiers": ()})), grant)
     assert says(store, grant, GP, identifiers=()).moved == ()
     assert len(store.matches(grant)) == 2
     assert all("two people here fit" in match.reasons for match in store.matches(grant))
@@ -211,10 +212,122 @@ def test_a_key_that_says_another_person_gets_a_key_of_its_own(store, grant):
     assert store.key_of(HOME, Demographics(**(OTHER | {"street": "somewhere else"})), grant) == other
 
 
+def test_what_a_later_statement_leaves_out_stays_known(store, grant):
+    says(store, grant, HOME)
+    bare = Demographics(identifiers=(SourcePatient("HOSPITAL", "4711"),))
+    for said in (bare, Demographics(given="UNKNOWN", family="unknown", birth_date="1971")):
+        assert store.key_of(HOME, said, grant) == HOME
+        store.identify(HOME, said, grant)
+    known = store.demographics("HOSPITAL-4711", grant)
+    for field in ("given", "family", "birth_date", "sex", "street", "city"):
+        assert getattr(known, field) == ANNA[field]
+    assert set(known.identifiers) == {*ANNA["identifiers"], *bare.identifiers}
+    assert store.key_of(HOME, Demographics(**OTHER), grant) != HOME
+    assert store.identify(HOME, Demographics(**(ANNA | {"family": "Okafor"})), grant).patient == "HOSPITAL-4711"
+    assert store.demographics("HOSPITAL-4711", grant).family == "Okafor"
+
+
+def test_a_number_of_several_people_without_a_name_is_nobodys(store, grant):
+    says(store, grant, HOME)
+    other = store.key_of(HOME, Demographics(**OTHER), grant)
+    assert store.key_of(HOME, Demographics(sex="female"), grant) == SourcePatient("HOSPITAL", "4711#")
+    assert store.key_of(HOME, Demographics(**ANNA), grant) == HOME
+    assert store.key_of(HOME, Demographics(given="Peter", family="Okafor"), grant) == other  # the birth date left out
+    assert store.key_of(LAB, Demographics(), grant) == LAB
+
+
+@pytest.mark.parametrize(
+    ("another", "why"),
+    [
+        ({"given": "Petra"}, "twins"),
+        ({"birth_date": "1938-10-05"}, "namesakes"),
+        ({"given": "Ana", "sex": "male"}, "sex differs"),
+    ],
+)
+def test_twins_and_namesakes_of_one_number_have_a_key_each_and_wait(store, grant, another, why):
+    says(store, grant, HOME)
+    said = Demographics(**(ANNA | another))
+    key = store.key_of(HOME, said, grant)
+    assert key != HOME
+    store.link(key, "another", grant, why=NEW)
+    found = store.identify(key, said, grant)
+    assert (found.moved, found.possible) == ((), 1)
+    assert why in " ".join(store.matches(grant)[0].reasons)
+    with pytest.raises(StoreError, match="somebody else"):
+        store.identify(HOME, said, grant)
+    assert store.demographics("HOSPITAL-4711", grant).given == "Anna"
+
+
+def test_two_people_of_one_new_number_at_once_have_two_keys(store, grant):
+    key = SourcePatient("HOSPITAL", "99")
+    statements = [Demographics(**ANNA), Demographics(**OTHER)] * 8
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda said: store.key_of(key, said, grant), statements))
+    assert {*found[::2]}.isdisjoint(found[1::2])
+    assert (len({*found[::2]}), len({*found[1::2]})) == (1, 1)
+
+
+def test_the_mark_of_a_key_is_of_this_home_alone(store, grant):
+    said = Demographics(**OTHER)
+    assert search.mark(said, store.access.blocking_key) != search.mark(said, b"another home's key")
+    says(store, grant, HOME)
+    assert store.key_of(HOME, said, grant).value == "4711#" + search.mark(said, store.access.blocking_key)
+
+
+@pytest.mark.parametrize("why", ["stated", "assigned", "A40"])
+def test_what_a_person_or_the_source_said_is_not_moved_by_a_machine(store, grant, why):
+    says(store, grant, HOME)
+    store.link(LAB, "P2", grant, why=why)
+    found = store.identify(LAB, Demographics(**ANNA), grant)
+    assert (found.moved, found.possible) == ((), 1)
+    assert "a person or the source itself said whose the key is" in store.matches(grant)[0].reasons
+    assert whose(store, grant)[LAB] == "P2"
+
+
+def test_withdrawn_patients_are_in_no_list_and_in_no_separation(store, grant):
+    says(store, grant, HOME, identifiers=())
+    says(store, grant, LAB, given="Petra", identifiers=())
+    says(store, grant, GP, **OTHER)
+    store.merge("HOSPITAL-4711", GP, grant)
+    store.withdraw("LAB-L-9", grant)
+    assert store.matches(store.issue_grant()) == ()
+    store.withdraw("GP-g7", store.issue_grant())
+    with pytest.raises(AccessDenied, match="withdrew"):
+        store.separate("HOSPITAL-4711", GP, store.issue_grant())
+
+
+def test_by_a_key_nobody_is_separated_whom_the_grant_leaves_out(store, grant):
+    says(store, grant, HOME)
+    says(store, grant, GP, **OTHER)
+    store.merge("HOSPITAL-4711", GP, grant)
+    limited = Grant(who="w", role=Role.CLINICIAN, purpose=Purpose.TREATMENT, epoch=store.epoch(),
+                    patients=frozenset({"HOSPITAL-4711"}))  # fmt: skip
+    with pytest.raises(AccessDenied):
+        store.separate("HOSPITAL-4711", GP, limited)
+    assert whose(store, grant)[GP] == "HOSPITAL-4711"
+
+
+@pytest.mark.parametrize("patient", ["HOSPITAL-4711", "LAB-L-9"])
+def test_the_other_side_is_blank_under_a_grant_for_one_patient(store, grant, patient):
+    says(store, grant, HOME, identifiers=())
+    says(store, grant, LAB, given="Petra", identifiers=())
+    limited = Grant(
+        who="w", role=Role.CLINICIAN, purpose=Purpose.TREATMENT, epoch=store.epoch(), patients=frozenset({patient})
+    )
+    mine, other = (HOME, LAB) if patient == "HOSPITAL-4711" else (LAB, HOME)
+    told = store.identity(limited, patient=patient)
+    assert {event.kind.value for event in told} == {"link", "possible"}
+    for event in told:
+        assert (event.key, event.other) == (mine, None)
+        if event.kind == "possible":
+            assert (event.parts, event.probability, event.reasons, event.why) == ((), None, (), "")
+    assert other in {key for event in store.identity(grant, patient=patient) for key in (event.key, event.other)}
+
+
 def test_sixty_four_senders_of_one_person_make_one_patient(store, grant):
     keys = [SourcePatient("WARD", f"w{number}") for number in range(64)]
     for key in keys:
-        store.link(key, f"WARD-{key.value}", grant)
+        store.link(key, f"WARD-{key.value}", grant, why=NEW)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda key: store.identify(key, Demographics(**ANNA), grant), keys))
     assert len(set(whose(store, grant).values())) == 1

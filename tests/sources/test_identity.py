@@ -1,5 +1,7 @@
 """People of several systems, end to end: what the dialects say of a person meets, waits or stays apart in a real store."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from medtwin.governance.grant import Grant
@@ -95,6 +97,83 @@ def test_one_number_with_somebody_else_s_name_is_kept_apart(store: SqlStore, gra
     assert [len(store.record(patient, grant).of("blood_glucose")) for patient in (mine, other)] == [2, 2]
     (match,) = store.matches(grant)
     assert any("one number" in reason for reason in match.reasons)
+
+
+BARE = "PID|1||4711^^^LAB^MR"
+
+
+def values(store: SqlStore, grant: Grant) -> list[list[str]]:
+    return [
+        [event.text for event in store.record(patient, grant).of("blood_glucose")] for patient in keys(store, grant)
+    ]
+
+
+def test_a_batch_in_which_one_number_is_two_people_s_is_two_patients(store: SqlStore, grant: Grant) -> None:
+    batch = b"\r".join(
+        message(*result(value, order=order), pid=pid, number=order)
+        for order, value, pid in (("A1", "7.40", LAB), ("B1", "5.1", ELSE), ("A2", "7.50", LAB), ("C1", "6.0", BARE))
+    )
+    report = ingest_bytes(batch, "batch.hl7", store, grant)
+    assert any("somebody else" in note for note in report.notes)
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    assert [key.value[:6] for key in store.unassigned(grant)] == ["4711#?"]
+    mine, other = keys(store, grant)
+    for patient, theirs in ((mine, b"OKAFOR"), (other, b"LINDQVIST")):
+        for event in store.record(patient, grant).of("blood_glucose"):
+            assert theirs not in store.raw(patient, event.source.raw, grant)
+
+
+def test_a_stated_patient_is_none_of_two_people_of_one_number(store: SqlStore, grant: Grant) -> None:
+    batch = b"\r".join(
+        message(*result("7.0", order=order), pid=pid, number=order) for order, pid in (("A1", LAB), ("B1", ELSE))
+    )
+    report = ingest_bytes(batch, "batch.hl7", store, grant, patient="anna")
+    assert any("--patient was not used" in note for note in report.notes)
+    assert "anna" not in keys(store, grant)
+
+
+def test_a_message_with_one_number_for_two_people_is_two_patients(store: SqlStore, grant: Grant) -> None:
+    both = message(*result("7.40", order="A1"), ELSE, *result("5.1", order="B1"), pid=LAB)
+    ingest_bytes(both, "both.hl7", store, grant)
+    assert values(store, grant) == [["7.40"], ["5.1"]]
+
+
+def test_a_number_alone_wipes_nothing_and_is_nobody_s_where_two_have_it(store: SqlStore, grant: Grant) -> None:
+    hl7(store, grant, LAB)
+    hl7(store, grant, BARE, "A2", "7.50")
+    assert store.demographics("lab-4711", grant).family == "LINDQVIST"
+    hl7(store, grant, ELSE, "B1", "5.1")
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    report = hl7(store, grant, BARE, "C1", "6.0")
+    assert any("several people have" in note for note in report.notes)
+    assert values(store, grant) == [["7.40", "7.50"], ["5.1"]]
+    assert [key.value[:6] for key in store.unassigned(grant)] == ["4711#?"]
+
+
+def test_whoever_assigns_a_nameless_message_says_nothing_of_the_next(store: SqlStore, grant: Grant) -> None:
+    hl7(store, grant, LAB)
+    hl7(store, grant, ELSE, "B1", "5.1")
+    stated = ingest_bytes(message(*result("6.0", order="C1"), pid=BARE), "C1.hl7", store, grant, patient="lab-4711")
+    assert stated.patients == ["lab-4711"]
+    hl7(store, grant, BARE, "C2", "6.1")
+    assert [sorted(texts) for texts in values(store, grant)] == [["6.0", "7.40"], ["5.1"]]
+    assert len(store.unassigned(grant)) == 1
+
+
+def test_two_people_of_one_new_number_at_once_are_two_patients(store: SqlStore, grant: Grant) -> None:
+    sent = [(LAB if at % 2 else ELSE, f"{at}", f"{at}.5") for at in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda one: hl7(store, grant, *one), sent))
+    found = [sorted(float(text) % 2 for text in texts) for texts in values(store, grant)]
+    assert sorted(found) == [[0.5] * 6, [1.5] * 6]
+
+
+def test_two_resources_of_one_id_and_different_people_are_refused(store: SqlStore, grant: Grant) -> None:
+    other = FHIR | {"name": [{"given": ["Peter"], "family": "Okafor"}], "birthDate": "1948-11-02", "identifier": []}
+    raw = bundle(person("p1", **FHIR), person("p1", **other), observation(subject={"reference": "urn:uuid:p1"}))
+    report = ingest_bytes(raw, "bundle.json", store, grant)
+    assert any("somebody else" in said.reason for said in report.not_stored)
+    assert store.record("p1", grant).events == ()
 
 
 def test_the_same_bytes_again_and_a_replay_find_the_key_apart(store: SqlStore, grant: Grant) -> None:

@@ -6,7 +6,8 @@ linked wrongly is undone exactly: the record of each patient is a view over the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,8 @@ from medtwin.record.codec import moment
 from medtwin.record.database import Connection
 from medtwin.record.event import SourcePatient
 from medtwin.record.identity import search, stream
-from medtwin.record.identity.compare import compare, person
-from medtwin.record.identity.score import Part, compatible
+from medtwin.record.identity.score import Part
+from medtwin.record.identity.statement import names_nobody, together
 from medtwin.record.identity.stream import IdentityEvent, Kind
 from medtwin.record.names import Owner
 from medtwin.record.store import Demographics, Identified
@@ -50,6 +51,21 @@ class Match:
     reasons: tuple[str, ...]
 
 
+def _one_side(event: IdentityEvent, mine: Collection[SourcePatient], patients: Collection[str]) -> IdentityEvent:
+    """What of a decision is shown to whoever may see these patients only."""
+    ours = event.key in mine or event.patient in patients or event.before in patients
+    event = replace(
+        event,
+        patient=event.patient if event.patient in patients else None,
+        before=event.before if event.before in patients else None,
+    )
+    if event.other is None or (ours and event.other in mine):
+        return event
+    return replace(
+        event, key=event.key if ours else event.other, other=None, why="", probability=None, parts=(), reasons=()
+    )
+
+
 class IdentityVerbs:
     """A part of :class:`~medtwin.record.sql.SqlStore`, which holds the fields."""
 
@@ -59,11 +75,18 @@ class IdentityVerbs:
         """Keep what a source says of a person and look for the same person under other keys, in one transaction.
 
         A link that the evidence suffices for is made, a possible match is noted and waits. A grant for some patients only
-        looks for nobody.
+        looks for nobody. Raises :class:`StoreError` for a statement on somebody else than the key is known for
+        (:meth:`key_of`).
         """
 
         def job(work: Work) -> Identified:
             whose = self._access.begin(work, owner, grant)
+            held = search.told(work.connection, self._access.names, whose.id)
+            if held is not None and not together(held, said):
+                raise StoreError(
+                    "names and birth date of somebody else than the key is known for", expected="one person under one key",
+                    remedy="bring the message again: it gets a key of its own",
+                )  # fmt: skip
             one = search.tell(self._access, work, whose, said)
             found = Identified(patient=whose.patient)
             if grant.patients is None:
@@ -78,13 +101,29 @@ class IdentityVerbs:
 
     def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant) -> SourcePatient:
         """The key under which a statement belongs: ``owner``, or one of its own where names, birth date and sex do not go with
-        what ``owner`` is known for (an assigning authority left at its default gives one number to many people)."""
-        with self._access.read(grant, "key", action=Action.WRITE, everyone=True) as read:
-            known = self._access.read_names.find_owner(read.connection, owner)
-            held = search.told(read.connection, self._access.read_names, known.id) if known is not None else None
-        if held is None or compatible(compare(person(held), person(said))):
-            return owner
-        return SourcePatient(owner.system, f"{owner.value[:140]}#{search.mark(said)}")
+        what ``owner`` is known for (an assigning authority left at its default gives one number to many people).
+
+        A key that ends in ``#`` is nobody's: of several people of one number, the statement does not tell which. A key of which
+        nothing is said yet is kept for the statement's person at once, so that two people of a new number never share it.
+        """
+        with self._access.read(grant, "key", action=Action.WRITE, everyone=True, snapshot=True) as read:
+            names = self._access.read_names
+            key = search.belongs(self._access, read.connection, names, owner, said)
+            known = names.find_owner(read.connection, key)
+            held = search.told(read.connection, names, known.id) if known is not None else None
+        if held is not None or names_nobody(said) or key.value == f"{owner.value[:140]}#":
+            return key
+
+        def job(work: Work) -> SourcePatient:
+            key = search.belongs(self._access, work.connection, self._access.names, owner, said)
+            whose = self._access.begin(work, key, grant)
+            if search.told(work.connection, self._access.names, whose.id) is None:
+                search.tell(self._access, work, whose, said)
+                self._access.audit(work, grant, "describe", whose.patient, count=1)
+            return key
+
+        kept: SourcePatient = self._access.write(grant, "key", job)
+        return kept
 
     def matches(self, grant: Grant) -> tuple[Match, ...]:
         """Possible matches that wait for a person, the most probable first; of two patients the best one."""
@@ -94,7 +133,9 @@ class IdentityVerbs:
                 read.connection, names,
                 "identity.kind = 'possible' AND NOT EXISTS (SELECT 1 FROM identity AS later WHERE later.owner = identity.owner"
                 " AND later.other = identity.other AND later.number > identity.number AND later.kind IN ('possible', 'refused'))"
-                " AND (mine.patient IS NULL OR other.patient IS NULL OR mine.patient <> other.patient)",
+                " AND (mine.patient IS NULL OR other.patient IS NULL OR mine.patient <> other.patient)"
+                " AND NOT EXISTS (SELECT 1 FROM patient WHERE patient.id IN (mine.patient, other.patient)"
+                " AND patient.withdrawn IS NOT NULL)",
             )  # fmt: skip
             best: dict[frozenset[object], Match] = {}
             for event in sorted(waiting, key=lambda event: -(event.probability or 0.0)):
@@ -118,15 +159,25 @@ class IdentityVerbs:
         )  # fmt: skip
 
     def identity(self, grant: Grant, *, patient: str | None = None, limit: int = 1000) -> tuple[IdentityEvent, ...]:
-        """The stream of decisions, newest first (those of one patient: of keys that are or were theirs)."""
+        """The stream of decisions, newest first (those of one patient: of keys that are or were theirs).
+
+        A grant for some patients only sees nothing of the other side, nor of what was compared with it.
+        """
         with self._access.read(grant, "identity", patient, snapshot=True) as read:
             where = "mine.patient = ? OR other.patient = ? OR identity.patient = ? OR identity.before = ?"
             found = stream.events(
                 read.connection, self._access.read_names, where if patient is not None else "",
                 () if patient is None else (patient,) * 4, limit,
             )  # fmt: skip
+            if grant.patients is not None:
+                mine = {key for whose in grant.patients for key in self._keys(read.connection, whose)}
+                found = [_one_side(event, mine, grant.patients) for event in found]
             read.count = len(found)
             return tuple(found)
+
+    def _keys(self, connection: Connection, patient: str) -> list[SourcePatient]:
+        rows = connection.rows("SELECT system, value FROM owner WHERE patient = ?", (patient,))
+        return [SourcePatient(*row) for row in rows]
 
     def moved(self, after: int | None = None) -> tuple[int, frozenset[str]]:
         """(newest row of the stream, patients whose keys changed since the row ``after``): what was made of their records
@@ -188,6 +239,8 @@ class IdentityVerbs:
             if isinstance(gone, str):
                 self._allowed(work, grant, gone)
             back = self._came(work, stays, gone)
+            for whose in {before for _, before in back} - {None}:
+                self._allowed(work, grant, whose)
             if not back:
                 raise StoreError(
                     "no key of that patient that came from there", expected="a link that can be undone",

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from medtwin.errors import FormatError
 from medtwin.record.event import Event, Flag, SourcePatient
+from medtwin.record.identity.statement import names_nobody, together, united
+from medtwin.record.store import Demographics
 from medtwin.sources import hl7v2_medicines as medicines
 from medtwin.sources import hl7v2_observations as observations
 from medtwin.sources import hl7v2_people as people
@@ -58,18 +60,51 @@ class Reader:
 class _Piece:
     """What one message says of one person."""
 
-    __slots__ = ("message", "named", "owner", "people", "raw", "segments")
+    __slots__ = ("message", "named", "owner", "raw", "said", "segments")
 
     def __init__(self, owner: SourcePatient, named: bool, message: Message, segments: list[Segment]) -> None:
         self.owner, self.named, self.message, self.segments = owner, named, message, segments
         self.raw = b""
-        self.people: Segment | None = None
+        self.said: Demographics | None = None
+
+
+class _Group:
+    """The pieces of a payload that are of one person, and what they say of the person together."""
+
+    __slots__ = ("pieces", "said")
+
+    def __init__(self, piece: _Piece) -> None:
+        self.pieces, self.said = [piece], piece.said
+
+    def takes(self, piece: _Piece) -> bool:
+        """Whether the piece may be of the same person."""
+        return self.said is None or piece.said is None or self.said == piece.said or together(self.said, piece.said)
+
+    def add(self, piece: _Piece) -> None:
+        self.pieces.append(piece)
+        if piece.said is not None and piece.said != self.said:
+            self.said = united(self.said, piece.said)
+
+
+def _group(groups: list[_Group], piece: _Piece) -> None:
+    """Put a piece to the person of its key whom it is of; where one key has several, what names nobody stays beside them."""
+    fits = [group for group in groups if group.takes(piece)]
+    if len(groups) > 1:
+        nameless = piece.said is None or names_nobody(piece.said)
+        fits = [group for group in fits if (group.said is None or names_nobody(group.said)) == nameless]
+    if len(fits) == 1:
+        fits[0].add(piece)
+    else:
+        groups.append(_Group(piece))
 
 
 def split(content: bytes, intake: Intake) -> Iterator[Part]:
-    """The parts of a payload, one for each person and sending system; with one of them, the bytes stay exactly as they came."""
+    """The parts of a payload, one for each person and sending system; with one of them, the bytes stay exactly as they came.
+
+    A key that comes with the names and birth date of several people gives a part for each of them.
+    """
     bare = plain(content)
-    owners: dict[tuple[SourcePatient, str], list[_Piece]] = {}
+    owners: dict[tuple[SourcePatient, str], list[_Group]] = {}
     broken: list[tuple[bytes, FormatError]] = []
     number = 0
     for raw in messages(bare):
@@ -82,14 +117,16 @@ def split(content: bytes, intake: Intake) -> Iterator[Part]:
             continue
         for piece in pieces:
             piece.raw = raw if len(pieces) == 1 else _rewritten(piece)
-            owners.setdefault((piece.owner, people.sender(message, intake)), []).append(piece)
+            _group(owners.setdefault((piece.owner, people.sender(message, intake)), []), piece)
     if number == 0:
         raise FormatError("HL7v2 without an MSH segment", expected="MSH|^~\\&|... at the beginning of a message")
     if number == len(broken) == 1:
         raise broken[0][1]
-    whole = len(owners) == 1 and not broken
-    for (owner, system), found in owners.items():
-        yield _part(owner, system, content if whole else b"\r".join(piece.raw for piece in found), found, intake)
+    whole = sum(len(groups) for groups in owners.values()) == 1 and not broken
+    for (owner, system), groups in owners.items():
+        for group in groups:
+            raw = content if whole else b"\r".join(piece.raw for piece in group.pieces)
+            yield _part(owner, system, raw, group, len(groups) > 1, intake)
     for raw, why in broken:
         yield _unread(raw, why, intake)
 
@@ -102,12 +139,16 @@ def _pieces(message: Message, intake: Intake) -> list[_Piece]:
         return [_Piece(nobody, False, message, message.segments)]
     head = message.segments[: places[0]]
     shared = sum(len(segment.written) for segment in head)
-    found: dict[SourcePatient, _Piece] = {}
+    found: dict[tuple[SourcePatient, int], _Piece] = {}
+    latest: dict[SourcePatient, int] = {}
     for place, end in zip(places, [*places[1:], len(message.segments)], strict=True):
         person = message.segments[place]
         known = people.owner(person, message, intake)
         key = known or SourcePatient(nobody.system, intake.anonymous)
-        piece = found.get(key)
+        said = people.demographics(person, message, intake) if known is not None else None
+        piece = found.get((key, latest.get(key, 0)))
+        if piece is not None and piece.said is not None and said is not None and not together(piece.said, said):
+            latest[key], piece = latest.get(key, 0) + 1, None
         if piece is None:
             if len(found) >= PEOPLE or (found and (len(found) + 1) * shared > SHARED):
                 raise FormatError(
@@ -115,8 +156,8 @@ def _pieces(message: Message, intake: Intake) -> list[_Piece]:
                     expected=f"at most {PEOPLE}, with a head of at most {SHARED} characters in all their copies",
                     remedy="ask the sender for one message a person",
                 )  # fmt: skip
-            piece = found[key] = _Piece(key, known is not None, message, list(head))
-            piece.people = person if known is not None else None
+            piece = found[key, latest.get(key, 0)] = _Piece(key, known is not None, message, list(head))
+            piece.said = said
         piece.segments.extend(message.segments[place:end])
     return list(found.values())
 
@@ -126,12 +167,9 @@ def _rewritten(piece: _Piece) -> bytes:
     return "\r".join(segment.written for segment in piece.segments).encode()
 
 
-def _part(owner: SourcePatient, system: str, raw: bytes, pieces: list[_Piece], intake: Intake) -> Part:
-    said = tuple(
-        (owner, people.demographics(piece.people, piece.message, intake))
-        for piece in pieces
-        if piece.people is not None
-    )
+def _part(owner: SourcePatient, system: str, raw: bytes, group: _Group, several: bool, intake: Intake) -> Part:
+    """``several``: whether other people have the same key."""
+    pieces = group.pieces
     identities = tuple(
         identity
         for piece in pieces
@@ -140,7 +178,8 @@ def _part(owner: SourcePatient, system: str, raw: bytes, pieces: list[_Piece], i
         for identity in people.identities(piece.message.segments, piece.message, intake)
     )
     return Part(
-        owner=owner, system=system, raw=raw, named=pieces[0].named, media_type=MEDIA_TYPE, people=said[-1:],
+        owner=owner, system=system, raw=raw, named=pieces[0].named, media_type=MEDIA_TYPE,
+        people=() if group.said is None else ((owner, group.said),), several=several and pieces[0].named,
         read=lambda origin: flagged(_items(owner, system, pieces, intake, origin)), identities=identities,
     )  # fmt: skip
 

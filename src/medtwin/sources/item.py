@@ -97,7 +97,9 @@ class Part:
     people: tuple[tuple[SourcePatient, Demographics], ...] = field(default_factory=tuple)
     identities: tuple[Identity, ...] = ()  #: said of the keys, carried out once, after the facts of the part are read
     keyed: str = ""  #: what its key rests on, in words for the report
-    several: bool = False  #: one of several people whom nothing in the payload names: a stated patient is none of them
+    several: bool = (
+        False  #: one of several people whom nothing in the payload tells apart by key: a stated patient is none
+    )
 
 
 class Payload(Protocol):

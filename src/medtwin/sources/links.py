@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Grant
 from medtwin.record.event import SourcePatient
+from medtwin.record.identity.search import NEW
+from medtwin.record.identity.statement import names_nobody
 from medtwin.record.store import Demographics, Store
 from medtwin.sources.item import Identity, Part, Same
 
@@ -110,7 +112,7 @@ class Links:
             return None
         chosen = patient or self._new(owner)
         try:
-            self.store.link(owner, chosen, self.grant, zone=zone, why="stated" if patient else "new here")
+            self.store.link(owner, chosen, self.grant, zone=zone, why="stated" if patient else NEW)
         except StoreError:
             self.load()  # somebody else linked it meanwhile
             if owner not in self.patients:
@@ -204,11 +206,20 @@ class Links:
 
     def own(self, part: Part, notes: list[str]) -> SourcePatient:
         """The key of a part's person: another than the source states where the number is known for somebody else."""
-        said = next((said for owner, said in part.people if owner == part.owner), None)
-        if said is None or not part.named or self.described.get(part.owner) == said:
+        if not part.named:
+            return part.owner
+        said = next((said for owner, said in part.people if owner == part.owner), Demographics())
+        if self.described.get(part.owner) == said and said.birth_date and not names_nobody(said):
             return part.owner
         key = self.store.key_of(part.owner, said, self.grant)
-        if key != part.owner:
+        if key != part.owner and key.value.endswith("#"):
+            # one payload each: whoever assigns it says nothing of the next one
+            key = SourcePatient(key.system, f"{key.value}?{blake2b(part.raw, digest_size=6).hexdigest()}")
+            notes.append(
+                f"{part.owner.system}: a number that several people have, and not enough to tell whose this is; its facts "
+                "wait for a person, see `medtwin assign`"
+            )
+        elif key != part.owner:
             notes.append(
                 f"{part.owner.system}: one number, and names and birth date of somebody else than before; what came with them is "
                 "kept under a key of its own, see `medtwin people matches`"

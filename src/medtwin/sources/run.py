@@ -140,7 +140,7 @@ class Run:
                 row.files += 1
             try:
                 stated = None if part.several else self.patient
-                self.part(part, payload, row, mine if part.named else stated)
+                self.part(part, payload, row, mine if part.named and not part.several else stated)
             except AccessDenied:
                 if self.denied is None:
                     raise
@@ -230,6 +230,9 @@ class Run:
                 yield replace(item, subject=key) if isinstance(item, Event) and item.subject == stated else item
 
         people = tuple((key if owner == stated else owner, said) for owner, said in part.people)
+        if "#?" in key.value:  # of nobody yet
+            named = tuple((owner, said) for owner, said in people if owner != key)
+            return replace(part, owner=key, people=named, read=read, named=False)
         return replace(part, owner=key, people=people, read=read)
 
     # facts

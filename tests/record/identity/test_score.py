@@ -62,6 +62,49 @@ def test_a_household_shares_more_than_its_parts_say():
     assert sum(where) == pytest.approx(weights().household[1])
 
 
+NOWHERE = {"street": "", "city": "", "postal_code": "", "state": "", "identifiers": ()}
+INSURER = (SourcePatient("insurer", "AB123"),)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"city": "Hobart"}, {"city": "Hobart", "state": "TAS"}, {"postal_code": "7000"}, {"street": "Tulip Street"},
+        {"street": "unknown", "city": "unknown"}, {"street": "No fixed abode", "city": "Hobart", "postal_code": "99999"},
+        {"phone": "0300000000"}, {"phone": "030 000 0000"}, {"street": "NFA", "postal_code": "ZZ99 3VZ"},
+    ],
+)  # fmt: skip
+def test_too_little_of_an_address_is_no_corroboration(where):
+    found = scored(NOWHERE | where, **(NOWHERE | where))
+    assert "nothing beyond name, birth date and sex speaks for it" in found.reasons
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"phone": "03 6555 0101"},
+        {"street": "6 Tulip Street", "postal_code": "7000"},
+        {"identifiers": ANNA["identifiers"]},
+    ],
+)
+def test_a_phone_a_house_or_a_number_is(where):
+    assert scored(NOWHERE | where, **(NOWHERE | where)).decision is Decision.LINK
+
+
+def test_twins_of_close_names_at_one_address_and_phone_wait():
+    home = {"identifiers": (), "phone": "03 6555 0101"}
+    found = scored(home | {"given": "Maria"}, **(home | {"given": "Marie"}))
+    assert any("twins" in reason for reason in found.reasons)
+    assert scored({"given": "Maria"}, given="Marie").decision is Decision.LINK  # one national number
+
+
+def test_father_and_son_without_a_birth_date_wait():
+    one = {"identifiers": INSURER, "phone": "03 6555 0101"}
+    found = scored(one, **(one | {"birth_date": ""}))
+    assert found.decision is Decision.POSSIBLE
+    assert any("father and son" in reason for reason in found.reasons)
+
+
 TRAPS = {
     "one number alone": ({}, {"given": "", "family": "", "birth_date": "", "street": "", "city": "", "postal_code": "",
                               "state": "", "sex": ""}),
@@ -114,7 +157,9 @@ def test_people_who_moved_and_married_are_at_least_seen():
 def test_statements_of_one_key_go_together_or_not():
     ours = person(Demographics(**ANNA))
     for more, together in (
-        ({"family": "Okafor"}, True), ({"birth_date": "1938-10-05"}, True), ({"given": "UNKNOWN", "family": "UNKNOWN"}, True),
+        ({"family": "Okafor"}, True), ({"birth_date": "1938-10-05"}, False), ({"given": "Peter"}, False), ({"sex": "male"}, True),
+        ({"birth_date": "1971-03-29"}, True), ({"given": "Ana", "sex": "male"}, False),
+        ({"given": "UNKNOWN", "family": "UNKNOWN"}, True),
         ({"given": "Peter", "family": "Okafor", "birth_date": "1948-11-02", "sex": "male"}, False),
     ):  # fmt: skip
         assert scores.compatible(compare(ours, person(Demographics(**(ANNA | more))))) is together

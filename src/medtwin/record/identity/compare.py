@@ -6,6 +6,7 @@ then compared crosswise. What a person has several of (identifiers) is compared 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,6 +33,7 @@ WHERE = ("house", "street", "street_more", "city", "postal_code", "state", "phon
 WHO = ("given", "family", "birth_date", "sex")
 Levels = dict[str, str]
 
+_MARKED = re.compile(r"#(?:\??[0-9a-f]{12})?$")
 _CLOSE, _ALIKE = 0.9, 0.8  #: Jaro-Winkler similarities of names
 _NATIONAL = {
     # Social Security number of the USA: HL7 NamingSystem "ssn"; NHS number: (from memory)
@@ -65,16 +67,21 @@ def person(said: Demographics, key: SourcePatient | None = None) -> Person:
     if not (given or family) and said.name:
         *first, family = said.name.split()
         given = " ".join(first)
-    house, street = _house(text.plain(said.street))
-    held = (*said.identifiers, *((key,) if key is not None else ()))
+    house, street = _house(text.place(said.street))
+    held = (*said.identifiers, *((stated(key),) if key is not None else ()))
     numbers = ((system(one.system), text.number(one.value)) for one in held)
     return Person(
         given=text.name(given), family=text.name(family), birth_date=text.date(said.birth_date),
-        sex=said.sex if said.sex in ("male", "female", "other") else "", house=house, street=street,
-        street_more=text.plain(said.street_more), city=text.plain(said.city), state=text.plain(said.state),
-        postal_code=text.number(said.postal_code), phone=text.number("".join(c for c in said.phone if c.isdigit()))[-9:],
+        sex=said.sex if said.sex in ("male", "female", "other") else "", house=house, street=text.place(street),
+        street_more=text.place(said.street_more), city=text.place(said.city), state=text.place(said.state),
+        postal_code=text.postal_code(said.postal_code), phone=text.phone(said.phone),
         numbers=frozenset((where, value) for where, value in numbers if value),
     )  # fmt: skip
+
+
+def stated(key: SourcePatient) -> SourcePatient:
+    """A key as its source states it: without the mark of one of several people who have it."""
+    return SourcePatient(key.system, _MARKED.sub("", key.value))
 
 
 def system(written: str) -> str:

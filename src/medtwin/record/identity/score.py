@@ -118,12 +118,16 @@ def score(
         Decision.LINK if probability >= by.link else Decision.POSSIBLE if probability >= by.possible else Decision.NONE
     )
     number = sum(part.bits for part in parts if part.field == "number")
-    who = sum(part.bits for part in parts if part.field in WHO)
+    without, beyond = _probability(total - max(number, 0.0)), number + min(home, _lived(levels, parts))
     reasons = []
-    if levels.get("number") == "same" and who < 0:
-        decision, reasons = Decision.POSSIBLE, ["one number, and names and birth date that do not go together"]
+    if levels.get("number") == "same" and not compatible(levels, by):
+        reasons = [
+            "one number, and names and birth date that do not go together",
+            *_holds_back(levels, by, without, beyond),
+        ]
+        decision = Decision.POSSIBLE
     elif decision is not Decision.NONE:
-        reasons = list(_holds_back(levels, by, _probability(total - max(number, 0.0)), number + home))
+        reasons = list(_holds_back(levels, by, without, beyond))
         if decision is Decision.POSSIBLE:
             reasons.insert(0, "the probability does not suffice")
         decision = Decision.POSSIBLE if reasons else decision
@@ -131,9 +135,23 @@ def score(
 
 
 def compatible(levels: Levels, by: Weights | None = None) -> bool:
-    """Whether names, birth date and sex go together, of statements that one key makes: it is then taken to be one person's."""
+    """Whether names, birth date and sex go together, of statements that one key makes: it is then taken to be one person's.
+
+    Given names or birth dates that differ (twins; father and son of one name), or another sex beside either that does not agree
+    exactly, are another person's, whatever the rest weighs.
+    """
     by = by or weights()
+    given, born = levels.get("given", "same"), levels.get("birth_date", "same")
+    if "differs" in (given, born) or (levels.get("sex") == "differs" and (given, born) != ("same", "same")):
+        return False
     return sum(_bits(by, field, level, None) for field, level in levels.items() if field in WHO) >= 0
+
+
+def _lived(levels: Levels, parts: list[Part]) -> float:
+    """Bits of a phone that agrees and of a house with its street or postal code: a city or a state is many people's."""
+    house = levels.get("house") in _MET and (levels.get("street") in _MET or levels.get("postal_code") in _MET)
+    counted = {"phone"} | ({"house", "street", "postal_code"} if house else set())
+    return sum(part.bits for part in parts if part.field in counted and part.level in _MET)
 
 
 def _holds_back(levels: Levels, by: Weights, without_number: float, beyond: float) -> list[str]:
@@ -143,6 +161,10 @@ def _holds_back(levels: Levels, by: Weights, without_number: float, beyond: floa
         said.append("it rests on one number alone")
     if levels.get("given") in ("alike", "differs"):
         said.append("given names differ: twins and families share the rest")
+    if (levels.get("given"), levels.get("birth_date")) == ("close", "same") and levels.get("number") not in _MET:
+        said.append("given names are only close, and no number agrees: twins share the rest")
+    if "birth_date" not in levels:
+        said.append("the birth date is not known on both sides: father and son may share the rest")
     if levels.get("birth_date") in ("part", "differs"):
         said.append("birth dates differ: namesakes share the rest")
     if levels.get("sex") == "differs":

@@ -19,14 +19,16 @@ from medtwin.record.access import Access
 from medtwin.record.database import Connection, lots, marks
 from medtwin.record.event import SourcePatient
 from medtwin.record.identity import blocking, stream
-from medtwin.record.identity.compare import Person, compare, person
+from medtwin.record.identity.compare import Person, compare, person, stated
 from medtwin.record.identity.score import Decision, Scored, compatible, score
+from medtwin.record.identity.statement import names_nobody, together, united
 from medtwin.record.identity.stream import Kind
 from medtwin.record.names import Names, Owner
 from medtwin.record.store import Demographics, Identified
 from medtwin.record.writer import Work
 
 MACHINE = "medtwin"  #: who decided, where no person did
+NEW = "new here"  #: why a key was linked, where intake made a patient of it and nobody said whose it is
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Demographics).decode
 
@@ -49,26 +51,76 @@ def told(connection: Connection, names: Names, owner: int) -> Demographics | Non
 
 
 def tell(access: Access, work: Work, owner: Owner, said: Demographics) -> Person:
-    """Keep a statement, sealed under the owner's key, and the keys under which its person is found."""
+    """Keep a statement, with what earlier ones said and it leaves out, sealed under the owner's key, and the keys under which
+    its person is found."""
+    held = told(work.connection, access.names, owner.id)
+    said = united(held, said) if held is not None and together(held, said) else said
     sealed = access.names.owner_key(work.connection, owner.id).seal(_encode(said), b"demographics:%d" % owner.id)
     work.connection.run("UPDATE owner SET demographics = ? WHERE id = ?", (sealed, owner.id))
     one = person(said, owner.subject)
-    index(access, work, owner.id, one)
+    index(access, work, owner.id, owner.subject, one)
     return one
 
 
-def mark(said: Demographics) -> str:
-    """What tells a person from others of one key: a hash of the names and the birth date."""
+def mark(said: Demographics, secret: bytes) -> str:
+    """What tells a person from others of one key: a keyed hash of the names and the birth date, which nobody else can try out."""
     one = person(said)
-    return blake2b(f"{one.given}|{one.family}|{one.birth_date}".encode(), digest_size=6).hexdigest()
+    return blake2b(f"{one.given}|{one.family}|{one.birth_date}".encode(), key=secret, digest_size=6).hexdigest()
 
 
-def index(access: Access, work: Work, owner: int, one: Person) -> None:
+def belongs(
+    access: Access, connection: Connection, names: Names, key: SourcePatient, said: Demographics
+) -> SourcePatient:
+    """The key under which a statement on ``key`` belongs, of those that people of that one number have here.
+
+    Whom it fits alone; where it fits several, whose given name and birth date are exactly those; ``key`` with a bare ``#``,
+    whose facts wait for a person, where that is nobody or it names nobody; a new one for somebody new.
+    """
+    held = _of_number(access, connection, names, key)
+    if names_nobody(said) and any(there != key for there, _ in held):
+        return _marked(key, "")
+    fits = [there for there, known in held if together(known, said)]
+    if len(fits) > 1:
+        ours = person(said)
+        exact = [there for there, known in held if there in fits and _exact(person(known), ours)]
+        return exact[0] if len(exact) == 1 else _marked(key, "")
+    if fits:
+        return fits[0]
+    return _marked(key, mark(said, access.blocking_key)) if any(there == key for there, _ in held) else key
+
+
+def _exact(a: Person, b: Person) -> bool:
+    return bool(b.given and b.birth_date) and (a.given, a.family, a.birth_date) == (b.given, b.family, b.birth_date)
+
+
+def _marked(key: SourcePatient, written: str) -> SourcePatient:
+    return SourcePatient(key.system, f"{key.value[:140]}#{written}")
+
+
+def _of_number(
+    access: Access, connection: Connection, names: Names, key: SourcePatient
+) -> list[tuple[SourcePatient, Demographics]]:
+    """Everybody of one number of one system of whom something is said, the first to come first."""
+    rows = connection.rows(
+        "SELECT owner.id, owner.system, owner.value FROM blocking JOIN owner ON owner.id = blocking.owner"
+        " WHERE blocking.digest = ? ORDER BY owner.id",
+        (blocking.digest(_marked(key, "").value + "|" + key.system, access.blocking_key),),
+    )
+    found = [(SourcePatient(system, value), told(connection, names, int(owner))) for owner, system, value in rows]
+    first = names.find_owner(connection, key)
+    if first is not None and all(there != key for there, _ in found):
+        found.insert(0, (key, told(connection, names, first.id)))
+    return [(there, known) for there, known in found if known is not None]
+
+
+def index(access: Access, work: Work, owner: int, key: SourcePatient, one: Person) -> None:
     """Write the blocking keys of a person, in place of the earlier ones."""
     digests = {
         blocking.digest(key, access.blocking_key) for key in (*blocking.keys(one), *blocking.names(one).values())
     }
     digests.add(blocking.digest(blocking.EVERYBODY, access.blocking_key))
+    if (bare := stated(key)) != key:  # one of several people of one number
+        digests.add(blocking.digest(_marked(bare, "").value + "|" + bare.system, access.blocking_key))
     held = {int(row[0]) for row in work.connection.rows("SELECT digest FROM blocking WHERE owner = ?", (owner,))}
     for digest in sorted(held - digests):
         work.connection.run("DELETE FROM blocking WHERE digest = ? AND owner = ?", (digest, owner))
@@ -86,7 +138,8 @@ def index_unindexed(access: Access, work: Work) -> int:
         except MedtwinError:  # a key that does not open: `medtwin doctor` names it
             continue
         if said is not None:
-            index(access, work, int(owner), person(said, SourcePatient(system, value)))
+            key = SourcePatient(system, value)
+            index(access, work, int(owner), key, person(said, key))
     return len(rows)
 
 
@@ -214,6 +267,11 @@ def _move(
         return "neither belongs to a patient yet"
     else:
         return "both are known under several keys"
+    last = stream.events(
+        connection, access.names, "identity.owner = ? AND identity.kind IN ('link', 'unlink')", (owner,), 1
+    )
+    if last and last[0].who != MACHINE and last[0].why != NEW:
+        return "a person or the source itself said whose the key is"
     stream.move(
         work, access.names, Kind.LINK, owner, patient, before, who=MACHINE, why="the evidence suffices", other=there,
         scored=other.scored,

@@ -14,6 +14,11 @@ _NOBODY = frozenset(
 _FILLED = frozenset(("123456789", "1234567890", "12345678", "1234567", "987654321", "9876543210"))
 #: numbers of cards in advertisements, used by thousands (US Social Security Administration, "Misused SSNs"; from memory)
 _ADVERTISED = frozenset(("078051120", "219099999", "457555462"))
+#: what stands where somebody has no address (judgement)
+_NOWHERE = frozenset(
+    ("nofixedabode", "nofixedaddress", "nofixaddress", "nfa", "homeless", "noaddress", "unknownaddress", "addressunknown",
+     "notavailable", "notgiven", "withoutaddress", "obdachlos", "ohnefestenwohnsitz", "wohnungslos", "ofw", "sansdomicilefixe")
+)  # fmt: skip
 _NO_DATE = frozenset(
     ("00000000", "19000101", "18000101", "18991231", "00010101", "11111111", "99991231", "99999999", "20991231")
 )
@@ -35,6 +40,27 @@ def name(written: str) -> str:
     said = plain(written)
     joined = said.replace(" ", "")
     return "" if joined in _NOBODY or (len(joined) > 2 and len(set(joined)) == 1) else said
+
+
+@lru_cache(maxsize=100_000)
+def place(written: str) -> str:
+    """A part of an address as :func:`plain`; nothing where it stands for no address (``unknown``, ``No fixed abode``)."""
+    said = name(written)
+    return "" if said.replace(" ", "") in _NOWHERE else said
+
+
+@lru_cache(maxsize=100_000)
+def postal_code(written: str) -> str:
+    """As :func:`number`; nothing for ZZ99 either, with which British codes of no address begin (from memory)."""
+    said = number(written)
+    return "" if said.startswith("zz99") or said in _NOWHERE else said
+
+
+@lru_cache(maxsize=100_000)
+def phone(written: str) -> str:
+    """The last nine digits; nothing for a placeholder, such as any number that ends in six equal digits."""
+    said = number("".join(one for one in written if one.isdigit()))
+    return "" if len(said) >= 6 and len(set(said[-6:])) == 1 else said[-9:]
 
 
 @lru_cache(maxsize=100_000)
