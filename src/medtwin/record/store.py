@@ -169,9 +169,15 @@ class Store(Protocol):
         """The key under which a statement belongs: ``owner``, or one of its own where it does not go with what is known."""
 
     def link(
-        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned"
-    ) -> None:
-        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned."""
+        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned",
+        new: bool = False,
+    ) -> None:  # fmt: skip
+        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned.
+
+        ``new``: raise :class:`StoreError` where the patient is somebody already."""
+
+    def whose(self, keys: Iterable[SourcePatient], grant: Grant) -> dict[SourcePatient, str]:
+        """The patients of these keys, as far as they are linked, for whoever may write facts under them."""
 
     def unlink(self, owner: SourcePatient, grant: Grant, *, why: str = "released") -> None:
         """Undo a link: the owner's facts wait unassigned again. No row moves."""

@@ -102,6 +102,10 @@ class Run:
         dialect, head = recognise(payload, intake, likely)
         mark = blake2b(head, digest_size=12)
         mark.update(str(payload.size).encode())
+        if dialect is not None and dialect.name == "vcf" and payload.size != len(head):
+            with payload.open() as stream:  # one pipeline writes one long header for everybody
+                while chunk := stream.read(1 << 20):
+                    mark.update(chunk)
         anonymous = self.links.anonymous(self.patient, mark.hexdigest())
         if self.owner is not None and self.owner.system != QUARANTINE:
             anonymous = self.owner.value
@@ -152,6 +156,7 @@ class Run:
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
         part = self.own(part)
+        self.links.learn([part.owner, *(owner for owner, _ in part.people)])
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
         if wrong := self.links.contradiction(part.owner, patient):
             self.report.not_stored.append(NotStored(file=payload.name, reason=wrong, again=False))
@@ -204,8 +209,16 @@ class Run:
                     self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
-        for identity in part.identities:
-            if again:  # a person may have undone it since
+        for number, identity in enumerate(part.identities, start=1):
+            if not self.links.reads:  # to move keys takes knowing all of a patient's
+                reason = Reason(
+                    found=f"{identity.said}: a sender that may only write states whose keys are whose",
+                    expected="facts, from such a sender", where=f"identity {number}",
+                    remedy="look whether it holds: `medtwin people link`, `medtwin people unlink`, `medtwin assign`",
+                )  # fmt: skip
+                self.count(row, reason.found)
+                self.quarantine(raw, payload.name, row.dialect, reason, len(part.raw))
+            elif again:  # a person may have undone it since
                 self.links.remind(identity, self.report.notes)
             else:
                 self.links.same(identity, self.report.notes)
