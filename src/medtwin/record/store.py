@@ -185,6 +185,9 @@ class Store(Protocol):
     def refuse(self, one: str | SourcePatient, other: str | SourcePatient, grant: Grant, *, why: str = "") -> int:
         """Two patients or keys are not one person: no machine links them. The number of pairs of keys."""
 
+    def demographics(self, patient: str, grant: Grant) -> Demographics:
+        """What the sources say of a person."""
+
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
 
     def unassigned(self, grant: Grant) -> tuple[SourcePatient, ...]: ...

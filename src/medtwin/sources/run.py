@@ -334,7 +334,7 @@ class Run:
             self.count(self.report.row(system, name or _UNKNOWN), error.found)
             return
         try:
-            owner = SourcePatient(QUARANTINE, _mark(payload))
+            owner = SourcePatient(QUARANTINE, mark_of(payload))
             kept = self.keep_whole(payload, owner, system)
         except (FormatError, OSError) as unread:
             self.unreadable(payload, dialect, error, unread)
@@ -381,7 +381,7 @@ class Run:
             )
 
 
-def _mark(payload: Plain) -> str:
+def mark_of(payload: Plain) -> str:
     """Hash of all bytes: raises what reading them raises."""
     mark = blake2b(digest_size=16)
     with payload.open() as stream:
