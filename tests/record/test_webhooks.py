@@ -1,11 +1,13 @@
 """Signed senders: the standard's own example, registrations that void older secrets, and what is turned away."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from medtwin.errors import AccessDenied, FormatError, StoreError
 from medtwin.record import webhooks
+from medtwin.record.event import SourcePatient
 from medtwin.record.webhooks import check, signature
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -63,6 +65,38 @@ def test_a_registration_voids_the_one_before_even_after_a_removal(store):
     assert (folder / webhooks.FILE).stat().st_mode & 0o077 == 0
     assert first.removeprefix("whsec_") not in (folder / webhooks.FILE).read_text()
     assert [one.name for one in webhooks.webhooks(folder)] == ["scale"]
+
+
+def test_a_void_secret_stays_void_where_the_file_is_lost(store):
+    folder, master = store.access.folder, store.access.master
+    first = webhooks.secret_of(webhooks.add(folder, "pump"), master)
+    webhooks.remove(folder, "pump")
+    (folder / webhooks.FILE).unlink()
+    second = webhooks.add(folder, "pump")
+    assert webhooks.secret_of(second, master) != first
+    assert webhooks.secret_of(webhooks.find(folder, "pump"), master) == webhooks.secret_of(second, master)
+    assert second.number == 1
+    assert "nonce" not in webhooks.described(second)
+
+
+def test_a_registration_of_before_keeps_its_secret(store):
+    """As the derivation was when a registration had no random number of its own."""
+    written = b'{"last":1,"webhooks":[{"name":"pump","number":1,"created":"2026-01-01T00:00:00Z"}]}'
+    (store.access.folder / webhooks.FILE).write_bytes(written)
+    master = store.access.master
+    held = webhooks.secret_of(webhooks.find(store.access.folder, "pump"), master)
+    assert base64.b64decode(held.removeprefix("whsec_")) == master.derived(b"webhook/1/pump")
+
+
+def test_erasing_a_patient_removes_their_senders(store, grant):
+    store.link(SourcePatient("fhir", "p1"), "anna", grant)
+    folder = store.access.folder
+    webhooks.add(folder, "scale", patient="anna")
+    webhooks.add(folder, "pump", patient="bob")
+    webhooks.add(folder, "gateway")
+    assert store.erase("anna", grant)["webhooks"] == 1
+    assert [one.name for one in webhooks.webhooks(folder)] == ["gateway", "pump"]
+    assert "anna" not in (folder / webhooks.FILE).read_text()
 
 
 def test_names_that_cannot_be_and_files_that_cannot_be_read(store):

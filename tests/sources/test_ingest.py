@@ -6,6 +6,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -451,6 +452,70 @@ def test_a_grant_that_may_not_write_is_refused(store: SqlStore, tmp_path: Path) 
 def test_a_device_may_write_without_reading_the_worklist(store: SqlStore) -> None:
     device = Grant(who="pump", role=Role.DEVICE, purpose=Purpose.TREATMENT, epoch=store.epoch())
     assert ingest_bytes(posted(), "x", store, device).new == 1
+
+
+def device(store: SqlStore) -> Grant:
+    return Grant(who="pump", role=Role.DEVICE, purpose=Purpose.OPERATIONS, epoch=store.epoch())
+
+
+def test_a_device_reaches_whoever_its_key_was_linked_to(store: SqlStore, grant: Grant) -> None:
+    """The key p1 is assigned, then moved, between deliveries: the facts follow, and nothing is refused."""
+    key = SourcePatient("fhir", "p1")
+    for number, patient in enumerate(("anna", "bea", None, "carl")):
+        if number:
+            store.unlink(key, grant)
+        if patient:
+            store.link(key, patient, grant)
+        report = ingest_bytes(bundle(observation(id=f"o{number}"), url=""), "x", store, device(store))
+        assert (report.not_stored, report.new) == ([], 1)
+        assert report.patients == [patient or "p1"]
+    assert {entry.id: entry.events for entry in store.patients(grant)} == {"carl": 4}
+
+
+def test_whose_keys_are_is_told_to_whoever_may_write_and_of_these_keys_only(store: SqlStore, grant: Grant) -> None:
+    one, two, three = (SourcePatient("fhir", name) for name in ("1", "2", "3"))
+    store.link(one, "anna", grant)
+    store.link(two, "bea", grant)
+    assert store.whose([one, three], device(store)) == {one: "anna"}
+    assert store.whose([one, two], replace(grant, patients=frozenset({"bea"}))) == {two: "bea"}
+    for refused in (replace(grant, role=Role.RESEARCHER), replace(grant, epoch=grant.epoch + 1)):
+        with pytest.raises(AccessDenied):
+            store.whose([one], refused)
+
+
+def test_a_new_key_of_a_device_is_not_taken_for_somebody_of_that_name(store: SqlStore, grant: Grant) -> None:
+    """The patient ``p1`` is somebody of another source: whom a device must not be told of, and must not be joined to."""
+    store.link(SourcePatient("scale", "7"), "p1", grant)
+    report = ingest_bytes(posted(), "x", store, device(store))
+    assert (report.not_stored, report.new) == ([], 1)
+    (made,) = report.patients
+    assert made.startswith("p1-")
+    assert {entry.id: entry.events for entry in store.patients(grant)} == {"p1": 0, made: 1}
+    with pytest.raises(StoreError, match="somebody already"):
+        store.link(SourcePatient("scale", "8"), "p1", grant, new=True)
+    store.link(SourcePatient("scale", "7"), "p1", grant, new=True)  # their own key
+
+
+def test_a_new_key_is_not_taken_for_somebody_who_withdrew(store: SqlStore, grant: Grant) -> None:
+    store.link(SourcePatient("scale", "7"), "p1", grant)
+    store.withdraw("p1", grant)
+    report = ingest_bytes(posted(), "x", store, device(store))
+    assert report.new == 1
+    assert report.patients[0].startswith("p1-")
+
+
+def test_a_device_moves_no_keys(store: SqlStore, grant: Grant) -> None:
+    for name in ("anna", "bob"):
+        store.link(SourcePatient("fhir", name), name, grant)
+    merge = (
+        "MSH|^~\\&|fhir|H|X|Y|20240101080000||ADT^A40|M9|P|2.5\rEVN|A40|20240101\r"
+        "PID|1||anna^^^fhir||Schmidt^Anna\rMRG|bob^^^fhir\r"
+    )
+    report = ingest_bytes(merge.encode(), "x", store, device(store), zone="UTC", source="fhir")
+    assert (report.not_stored, len(report.quarantine)) == ([], 1)
+    (item,) = store.quarantined(grant)
+    assert item.found.startswith("A40")
+    assert {entry.id for entry in store.patients(grant)} >= {"anna", "bob"}
 
 
 def test_now_decides_what_lies_in_the_future(store: SqlStore, grant: Grant) -> None:

@@ -56,6 +56,26 @@ def test_a_title_is_words_and_a_unit(title, words, unit):
 
 
 @pytest.mark.parametrize(
+    ("titles", "subject", "persons"),
+    [
+        (("visit_no", "mrn"), "mrn", "2 persons"), (("order number", "Patient ID"), "Patient ID", "2 persons"),
+        (("id", "patient_age_group", "participant"), "participant", "2 persons"),
+        (("sample_code", "PatientKey"), "PatientKey", "2 persons"), (("visit_no", "id"), "id", "2 persons"),
+        (("visit_no", "barcode"), None, ""), (("one", "subject_id"), "subject_id", "2 persons"),
+    ],
+)  # fmt: skip
+def test_the_person_is_a_column_of_persons_and_is_to_be_checked(tmp_path, titles, subject, persons):
+    """The first columns count visits, samples or orders; the last one says who it is."""
+    days = range(1, 9)
+    lines = [f"2024-01-0{d} 08:00,{','.join(str(d % 3) for _ in titles[:-1])},{'AB'[d % 2]},{95 + d}" for d in days]
+    draft = one(tmp_path, "\n".join([f"time,{','.join(titles)},glucose", *lines]) + "\n")
+    assert draft.subject == subject
+    checked = [line for line in yaml_of([draft], "here").splitlines() if "CHECK: the person is read from" in line]
+    assert [f"the column {subject}: {persons} in 8 rows" in line for line in checked] == ([True] if subject else [])
+    assert subject or any("nothing names the person" in said for said in draft.unsure)
+
+
+@pytest.mark.parametrize(
     ("title", "values", "quantity", "unit"),
     [
         ("Sensor Glucose (mg/dL)", "110 95 210", "glucose", "mg/dL"),

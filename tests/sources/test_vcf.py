@@ -8,8 +8,9 @@ import pytest
 from medtwin.errors import FormatError
 from medtwin.record.event import Basis, Flag
 from medtwin.sources.ingest import ingest
+from medtwin.sources.pharmacogene_call import call
 from medtwin.sources.pharmacogenes import genes, wanted
-from medtwin.sources.vcf import Reader, alone
+from medtwin.sources.vcf import Reader, alone, sample_rows
 from medtwin.sources.vcf_header import header_of
 from medtwin.sources.vcf_rows import Genotype, Silent, scan
 from sources.reading import events, named, parts, reasons, unmapped
@@ -151,6 +152,78 @@ def test_a_stretch_of_the_reference_covers_what_lies_in_it() -> None:
     assert isinstance(at(block.replace("0/0", "./."), head=head), Silent)
 
 
+GVCF = '##reference=hg38\n##INFO=<ID=END,Number=1,Type=Integer,Description="End">\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "sample"),
+    [
+        ("GT:DP:GQ:MIN_DP:PL", "0/0:0:0:0:0,0,0"), ("GT:DP", "0/0:0"), ("GT:GQ:MIN_DP", "0/0:9:0"), ("GT:DP:GQ", "0/0:4:0"),
+        ("GT:DP:RGQ", "0/0:4:0"), ("GT:DP:PL", "0/0:4:0,0,0"), ("GT:FT:DP", "0/0:PASS:0"),
+    ],
+)  # fmt: skip
+def test_where_nothing_was_read_there_is_no_genotype(form: str, sample: str) -> None:
+    place = ("10", LATE[1] - 50)
+    block = row(sample, place=place, ref="T", alt="<NON_REF>", info=f"END={LATE[1] + 9}", form=form)
+    for silent in (at(block, head=GVCF), at(row(sample, form=form))):
+        assert isinstance(silent, Silent)
+        assert "0" in silent.why
+    assert events(vcf(block, head=GVCF), VCF) == []
+    for covered in ("0/0:30:99:21:0,63,900", "0/0:30:1:21:0,0,9", "0/0:.:.:.:."):
+        read = row(covered, place=place, ref="T", alt="<NON_REF>", info=f"END={LATE[1] + 9}", form="GT:DP:GQ:MIN_DP:PL")
+        assert isinstance(at(read, head=GVCF), Genotype)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        row("0/1", place=("10", LATE[1] - 25), ref="A" * 40, alt="A"),
+        row("0/1", place=("10", LATE[1] - 300), ref="A" * 301, alt="A"),
+        row("1/1", place=("10", 94_000_000), ref="A", alt="<DEL>", info="SVTYPE=DEL;END=95000000"),
+        row("0/1", place=("10", 94_000_000), ref="A", alt="<DEL>", info="SVTYPE=DEL;SVLEN=-1000000"),
+        row("0/1", place=("10", 94_000_000), ref="A", alt="<DUP>,<NON_REF>", info="END=95000000", prefix=""),
+        row("0/1", place=("10", LATE[1] - 4), ref="AAAAATG", alt="A", passed="LowQual"),
+        row("./.", place=("10", LATE[1] - 4), ref="AAAAATG", alt="A"),
+        row("./.", place=("10", LATE[1] - 40), ref="A" * 50, alt="A"),
+        row("./.", place=("10", 94_000_000), ref="A", alt="<DEL>", info="END=95000000"),
+    ],
+)  # fmt: skip
+def test_a_position_that_another_row_covers_is_not_assumed(over: str) -> None:
+    rows = [one for one in whole() if f"\t{LATE[1]}\t" not in one]
+    _, found = sample_rows(vcf(*rows, over))
+    held = at(over)
+    assert isinstance(held, Silent)
+    assert "covers it" in held.why
+    gene = genes()["CYP2C19"]
+    assert "rs4244285" in call(gene, found.found, assume="reference").missing
+    assert call(gene, sample_rows(vcf(*rows))[1].found, assume="reference").sure
+    own = at(over, row("0/1"))  # a row of its own is read as before
+    assert isinstance(own, Genotype)
+
+
+def test_a_row_that_reaches_nothing_or_is_the_reference_covers_nothing() -> None:
+    for short in (
+        row("0/1", place=("10", LATE[1] - 25), ref="A" * 25, alt="A"),
+        row("0/0", place=("10", LATE[1] - 25), ref="A" * 40, alt="A"),
+        row("0/0", place=("10", 94_000_000), ref="A", alt="<DEL>", info="END=95000000"),
+        row("1/1", place=("10", 94_000_000), ref="A", alt="<INS>", info="END=94000000"),
+        row("1/1", place=("11", 94_000_000), ref="A", alt="<DEL>", info="END=95000000"),
+    ):  # fmt: skip
+        assert at(short) is None
+
+
+def test_an_uncertain_insertion_to_the_right_is_not_taken_for_the_reference() -> None:
+    gene = genes()["UGT1A1"]
+    rows = [one for one in whole("UGT1A1") if "\t233760233\t" not in one]
+    assert call(gene, sample_rows(vcf(*rows))[1].found, assume="reference").sure
+    for bad in (row("./.", place=("2", 233760248), ref="A", alt="ATA"), row(
+        "0/1", place=("2", 233760248), ref="A", alt="ATA", passed="LowQual"
+    )):  # fmt: skip
+        said = call(gene, sample_rows(vcf(*rows, bad))[1].found, assume="reference")
+        assert "rs3064744" in said.missing
+        assert "bcftools norm" in said.why[0]
+
+
 def test_order_line_ends_and_packing_change_nothing() -> None:
     rows = whole(rs4244285="0/1")
     one = {event.id for event in events(vcf(*rows), VCF)}
@@ -201,6 +274,16 @@ def test_several_samples_are_several_people() -> None:
     assert b"1/1" not in found[0].raw
     assert found[1].raw.count(b"\n") == raw.count(b"\n")
     assert parts(found[1].raw, VCF, anonymous=found[1].owner.value)[0].owner == found[1].owner
+
+
+@pytest.mark.parametrize("samples", ["S1", "S1\tS2"])
+def test_files_of_one_long_header_are_different_people(store, grant, tmp_path, samples) -> None:
+    head = "##reference=GRCh38\n##fileDate=20240105\n" + "##note=the same for everybody\n" * 3000
+    for name, genotype in (("one.vcf", "0/1"), ("two.vcf", "1/1")):
+        rest = "\t0/0" * samples.count("\t")
+        (tmp_path / name).write_bytes(vcf(row(genotype).rstrip("\n") + rest + "\n", head=head, samples=samples))
+        ingest([tmp_path / name], store, grant)
+    assert len(store.unassigned(grant)) == 2 * (1 + samples.count("\t"))
 
 
 def test_several_samples_wait_whoever_is_stated(store, grant, tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medtwin.errors import StoreError
 from medtwin.governance.grant import Action, Grant
 from medtwin.record.access import Access
 from medtwin.record.database import marks
@@ -52,9 +53,17 @@ def erase(access: Access, patient: str, grant: Grant) -> dict[str, int | str]:
         access.names.forget()
         return said
 
+    from medtwin.record import webhooks
+
+    unread = ""
     said: dict[str, int | str] = access.write(grant, "erase", job, patient=patient)
     access.names.forget()
     access.read_names.forget()
+    try:
+        if senders := webhooks.forget(access.folder, patient):
+            said["webhooks"] = senders
+    except StoreError as error:  # the facts are gone; what is left of the person is said
+        unread = f"; senders of this patient, whose file cannot be read ({error.where})"
     queue = _QUEUE if any(access.folder.glob("intake/*/*")) else ""
-    said["not erased"] = f"{_ELSEWHERE}{queue}; {access.database.scrub()}"
+    said["not erased"] = f"{_ELSEWHERE}{queue}{unread}; {access.database.scrub()}"
     return said

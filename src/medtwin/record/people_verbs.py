@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from medtwin.errors import FormatError, StoreError, UnknownPatient
@@ -38,11 +38,13 @@ class PeopleVerbs:
         self._access.write(grant, "describe", job)
 
     def link(
-        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned"
-    ) -> None:
+        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned",
+        new: bool = False,
+    ) -> None:  # fmt: skip
         """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned.
 
-        Raises :class:`StoreError` for an owner that is linked to somebody else: ``unlink`` it first.
+        Raises :class:`StoreError` for an owner that is linked to somebody else: ``unlink`` it first. ``new``: also where the
+        patient is somebody already, by another key or in having withdrawn.
         """
         check_text(patient, zone or "", what="a patient's name here")
         if not patient:
@@ -50,6 +52,11 @@ class PeopleVerbs:
 
         def job(work: Work) -> None:
             whose = self._access.begin(work, owner, grant)
+            if new and work.connection.rows(
+                "SELECT 1 FROM owner WHERE patient = ? AND id <> ? UNION ALL"
+                " SELECT 1 FROM patient WHERE id = ? AND withdrawn IS NOT NULL", (patient, whose.id, patient),
+            ):  # fmt: skip
+                raise StoreError("a patient who is somebody already", expected="an id that is free")
             self._access.allow(work, grant, Action.WRITE, patient)
             if whose.patient not in (None, patient):
                 raise StoreError(
@@ -80,6 +87,21 @@ class PeopleVerbs:
             self._access.audit(work, grant, "unlink", whose.patient, count=1)
 
         self._access.write(grant, "unlink", job)
+
+    def whose(self, keys: Iterable[SourcePatient], grant: Grant) -> dict[SourcePatient, str]:
+        """The patients of these keys, as far as they are linked: what whoever writes facts under them must know, and no more.
+
+        It asks for leave to write, not to read; a grant for some patients hears of those only.
+        """
+        with self._access.read(grant, "whose", action=Action.WRITE, everyone=True) as read:
+            found = {key: self._access.read_names.find_owner(read.connection, key) for key in keys}
+            said = {
+                key: owner.patient for key, owner in found.items() if owner is not None and owner.patient is not None
+            }
+            if grant.patients is not None:
+                said = {key: patient for key, patient in said.items() if patient in grant.patients}
+            read.count = len(said)
+            return said
 
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]:
         """The patients that the grant covers, by id. ``events`` counts all ever recorded, superseded ones too;

@@ -170,15 +170,24 @@ class Store(Protocol):
         that is new is kept for the statement at once."""
 
     def link(
-        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned"
-    ) -> None:
-        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned."""
+        self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned",
+        new: bool = False,
+    ) -> None:  # fmt: skip
+        """Make ``owner`` one of the keys of ``patient``, which is made when new. An unlinked owner is unassigned.
+
+        ``new``: raise :class:`StoreError` where the patient is somebody already."""
+
+    def whose(self, keys: Iterable[SourcePatient], grant: Grant) -> dict[SourcePatient, str]:
+        """The patients of these keys, as far as they are linked, for whoever may write facts under them."""
 
     def unlink(self, owner: SourcePatient, grant: Grant, *, why: str = "released") -> None:
         """Undo a link: the owner's facts wait unassigned again. No row moves."""
 
     def refuse(self, one: str | SourcePatient, other: str | SourcePatient, grant: Grant, *, why: str = "") -> int:
         """Two patients or keys are not one person: no machine links them. The number of pairs of keys."""
+
+    def demographics(self, patient: str, grant: Grant) -> Demographics:
+        """What the sources say of a person."""
 
     def patients(self, grant: Grant) -> tuple[PatientEntry, ...]: ...
 

@@ -2,8 +2,9 @@
 
 A request is signed as Standard Webhooks 1.0 has it (github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md):
 HMAC-SHA256 over ``id.timestamp.body``, base64, in the header ``webhook-signature`` as ``v1,...``, with ``webhook-id`` and
-``webhook-timestamp`` (seconds since 1970) beside it. The secret is derived from the home's master key, the name and a number that
-grows with each registration, so that nothing secret lies in the file, and a removed or renewed sender's old secret is void.
+``webhook-timestamp`` (seconds since 1970) beside it. The secret is derived from the home's master key, the name, a number that
+grows with each registration and a random one that the registration keeps. So nothing secret lies in the file, and a removed or
+renewed sender's old secret is void, also where the file was lost meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
@@ -39,6 +41,7 @@ class Webhook:
     patient: str | None = None
     timezone: str | None = None
     source: str | None = None
+    nonce: str = ""  #: random; without it, as in registrations of before, a number that comes again voids nothing
 
 
 class _Held(msgspec.Struct):
@@ -64,7 +67,8 @@ def add(
         raise FormatError(f"the name {name[:80]!r}", expected="lower-case letters, digits, - and _, up to 63")
     held = _read(folder)
     made = Webhook(
-        name=name, number=held.last + 1, created=datetime.now(UTC), patient=patient, timezone=timezone, source=source
+        name=name, number=held.last + 1, created=datetime.now(UTC), patient=patient, timezone=timezone, source=source,
+        nonce=token_hex(16),
     )  # fmt: skip
     _write(folder, _Held(held.last + 1, [one for one in held.webhooks if one.name != name] + [made]))
     return made
@@ -81,9 +85,19 @@ def remove(folder: Path, name: str) -> None:
     _write(folder, _Held(held.last, left))
 
 
+def forget(folder: Path, patient: str) -> int:
+    """Remove all senders that are registered for a patient; how many there were."""
+    held = _read(folder)
+    left = [one for one in held.webhooks if one.patient != patient]
+    if len(left) < len(held.webhooks):
+        _write(folder, _Held(held.last, left))
+    return len(held.webhooks) - len(left)
+
+
 def secret_of(webhook: Webhook, master: MasterKey) -> str:
     """The secret that its sender signs with, ``whsec_`` and base64."""
-    return PREFIX + base64.b64encode(master.derived(f"webhook/{webhook.number}/{webhook.name}".encode())).decode()
+    what = f"webhook/{webhook.number}/{webhook.name}" + (f"/{webhook.nonce}" if webhook.nonce else "")
+    return PREFIX + base64.b64encode(master.derived(what.encode())).decode()
 
 
 def signature(secret: str, identifier: str, timestamp: str, body: bytes) -> str:
@@ -141,4 +155,4 @@ def _write(folder: Path, held: _Held) -> None:
 
 def described(webhook: Webhook) -> dict[str, object]:
     """As JSON values, without the secret."""
-    return asdict(webhook)
+    return {name: value for name, value in asdict(webhook).items() if name != "nonce"}

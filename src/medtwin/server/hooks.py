@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medtwin.errors import AccessDenied
+from medtwin.errors import AccessDenied, StoreError
 from medtwin.governance.grant import Purpose, Role
 from medtwin.record import webhooks
 from medtwin.record.webhooks import Webhook
 from medtwin.server import context
 from medtwin.server.http import Refusal, answer, content
+
+if TYPE_CHECKING:
+    from medtwin.sources.report import Report
 
 LIMIT = 16 * 1024 * 1024  #: bytes of one delivery
 
@@ -51,20 +55,37 @@ async def hook(request: Request) -> Response:
     return answer(done)
 
 
-def _take(here: context.Context, sent: bytes, of: Webhook) -> Taken:
+def _ingest(here: context.Context, sent: bytes, of: Webhook) -> Report:
+    from medtwin.sources.bound import bind
     from medtwin.sources.ingest import ingest_bytes
 
-    # writes and nothing else; to say whose facts are takes the home's own grant
-    grant = (
-        here.store.issue_grant(who=f"webhook {of.name}", role=Role.DEVICE, purpose=Purpose.OPERATIONS)
-        if of.patient is None else here.living.grant
-    )  # fmt: skip
-    with here.noting.noting():
-        report = ingest_bytes(
-            sent, of.name, here.noting, grant, patient=of.patient, zone=of.timezone, source=of.source or of.name
+    source = of.source or of.name
+    if of.patient is None:  # writes and nothing else
+        grant = here.store.issue_grant(who=f"webhook {of.name}", role=Role.DEVICE, purpose=Purpose.OPERATIONS)
+    else:
+        own = here.living.grant
+        grant = here.store.issue_grant(
+            who=f"webhook {of.name}", role=own.role, purpose=Purpose.OPERATIONS, patients=[of.patient]
         )
+        bind(sent, of.name, here.noting, own, grant, of.patient, zone=of.timezone, source=source)
+    with here.noting.noting():
+        return ingest_bytes(sent, of.name, here.noting, grant, patient=of.patient, zone=of.timezone, source=source)
+
+
+def _take(here: context.Context, sent: bytes, of: Webhook) -> Taken:
+    try:
+        report = _ingest(here, sent, of)
+    except AccessDenied as error:
+        if of.patient is None:
+            raise
+        expected = error.expected or "a patient of this sender"
+        raise Refusal(422, "Not this sender's", f"found {error.found}; expected {expected}", error.remedy) from None
+    except StoreError:
+        raise Refusal(503, "Not stored", "The home could not keep it.", "Send it again.") from None
+    if any(one.again for one in report.not_stored):
+        raise Refusal(503, "Not stored", "The home could not keep all of it.", "Send it again.")
     if report.not_stored:
-        raise Refusal(503, "Not stored", "; ".join(n.reason for n in report.not_stored)[:400], "Send it again.")
+        raise Refusal(422, "Not stored", "It contradicts what is known here.", "Sending it again does not help.")
     rows = report.sources
     return Taken(
         new=report.new, duplicate=sum(r.duplicate for r in rows), superseded=sum(r.superseded for r in rows),

@@ -10,6 +10,7 @@ merge, link or unlink) is carried out. All of it moves keys, never facts, is a r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
@@ -50,6 +51,7 @@ class Links:
         self.patients: dict[SourcePatient, str] = {}
         self.zones: dict[str, str | None] = {}  #: home zones of patients, where somebody stated one
         self.unsettled: set[str] = set()  #: patients whose facts state several zones
+        self.reads = True  #: whether the grant covers the worklist
         self.owed: set[str] = set()  #: raw bytes whose statements on keys began and did not end
         self.load()
 
@@ -65,10 +67,22 @@ class Links:
     def load(self) -> None:
         try:
             entries = self.store.patients(self.grant)
-        except AccessDenied:  # a device may write without reading a worklist: it knows what it linked itself
+        except (
+            AccessDenied
+        ):  # a device may write without reading a worklist: it learns whose the keys are that it brings
+            self.reads = False
             return
+        self.reads = True
         self.patients = {key: entry.id for entry in entries for key in entry.keys}
         self.zones = {entry.id: entry.zone for entry in entries}
+
+    def learn(self, keys: Iterable[SourcePatient]) -> None:
+        """Whose these keys are now, where the grant covers no worklist."""
+        if self.reads:
+            return
+        asked = set(keys)
+        said = self.store.whose(asked, self.grant)
+        self.patients = {key: whose for key, whose in self.patients.items() if key not in asked} | said
 
     def anonymous(self, patient: str | None, mark: str) -> str:
         """The key of a payload that names nobody: one for each patient that the caller states, else by the content.
@@ -112,14 +126,30 @@ class Links:
             return None
         chosen = patient or self._new(owner)
         try:
-            self.store.link(owner, chosen, self.grant, zone=zone, why="stated" if patient else NEW)
+            if patient is not None:
+                self.store.link(owner, chosen, self.grant, zone=zone, why="stated")
+            else:
+                chosen = self._make(owner, chosen, zone)
         except StoreError:
             self.load()  # somebody else linked it meanwhile
+            self.learn([owner])
             if owner not in self.patients:
                 raise
             return self.patients[owner]
         self.patients[owner] = chosen
         self.zones[chosen] = zone or self.zones.get(chosen)
+        return chosen
+
+    def _make(self, owner: SourcePatient, chosen: str, zone: str | None) -> str:
+        """Link to a new patient; where that id is somebody's, of whom this grant need not know, to one with the source's mark."""
+        try:
+            self.store.link(owner, chosen, self.grant, zone=zone, why=NEW, new=True)
+        except StoreError:
+            marked = self._names(owner)[1]
+            if marked == chosen:
+                raise
+            self.store.link(owner, marked, self.grant, zone=zone, why=NEW, new=True)
+            return marked
         return chosen
 
     def same(self, said: Identity, notes: list[str]) -> None:

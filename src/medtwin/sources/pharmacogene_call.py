@@ -74,6 +74,12 @@ def call(gene: Gene, found: Mapping[Place, Genotype | Silent], *, assume: Assume
     own = {position.place for position in gene.positions if position.right_of}
     for number, position in enumerate(gene.positions):
         row = found.get(position.place)
+        if (
+            isinstance(row, Silent)
+            and row.beneath
+            and all(_known(found.get(place)) and place in own for place in row.beneath)
+        ):
+            row = None  # under a called insertion or deletion of the definitions themselves
         one = read_at(position, row) if row is not None else elsewhere(position, found, own)
         if one is None and assume == "reference":
             one = Read((position.reference, position.reference), None, assumed=True)
@@ -105,6 +111,10 @@ def call(gene: Gene, found: Mapping[Place, Genotype | Silent], *, assume: Assume
         activities=tuple(sorted({score for _, score in pairs if score is not None})), positions=len(gene.positions),
         read=len(read) - assumed, assumed=assumed, missing=tuple(unread), why=tuple(why), drugs=gene.drugs,
     )  # fmt: skip
+
+
+def _known(row: Genotype | Silent | None) -> bool:
+    return isinstance(row, Genotype) and not any(allele.startswith("<") for allele in row.alleles)
 
 
 def _pairs(gene: Gene, read: Mapping[int, Read]) -> tuple[tuple[str, ...], tuple[tuple[str, float | None], ...]]:

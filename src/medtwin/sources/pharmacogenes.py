@@ -29,7 +29,7 @@ _LETTERS = {
 #: a phenotype that CPIC's tables do not give, of an allele that is defined there
 UNSTATED = "function not stated by CPIC"
 REACH = 30  #: bases to the right: repeats in the definitions are shorter (that of UGT1A1 has 14)
-BEFORE = 20  #: bases to the left of which a row that covers a position is looked for
+BEFORE = 20  #: bases to the left where a row is told from one that begins further off (``scan`` finds those that reach)
 TWO_COPIES = "copies of the gene (deletion, duplication, hybrids) are not counted in a VCF: two are taken for granted"
 
 
@@ -155,15 +155,20 @@ def read_at(position: Position, genotype: Genotype | Silent) -> Read | str:
 
 def elsewhere(position: Position, found: Mapping[Place, Genotype | Silent], own: AbstractSet[Place]) -> str | None:
     """Why a position without a row is not the reference for all that: another row covers it, or its insertion or deletion may
-    stand right of it. ``own`` are the places that insertions and deletions of the gene's definitions have."""
+    stand right of it, called or not. ``own`` are the places that insertions and deletions of the gene's definitions have: those
+    that were called are known for what they are."""
     for place in (*position.right_of, *position.left_of):
         row = found.get(place)
-        if place in own or not isinstance(row, Genotype) or row.alleles == (row.reference, row.reference):
+        called = isinstance(row, Genotype)
+        if row is None or (place in own and called) or (isinstance(row, Genotype) and not row.varies):
             continue
         if place[1] < position.place[1]:
             if place[1] + len(row.reference) > position.place[1]:
-                return f"the row at {place[1]} covers it with other alleles: divide it (bcftools norm --atomize)"
-        elif any(len(base) != len(row.reference) for base in row.alleles):
+                how = "with other alleles: divide it (bcftools norm --atomize)" if called else "without a genotype"
+                return f"the row at {place[1]} covers it {how}"
+        elif any(
+            len(base) != len(row.reference) for base in (row.alleles if isinstance(row, Genotype) else row.alternates)
+        ):
             return f"an insertion or deletion at {place[1]} may be the one meant here: align the file to the left (bcftools norm)"
     return None
 

@@ -103,6 +103,10 @@ class Run:
         dialect, head = recognise(payload, intake, likely)
         mark = blake2b(head, digest_size=12)
         mark.update(str(payload.size).encode())
+        if dialect is not None and dialect.name == "vcf" and payload.size != len(head):
+            with payload.open() as stream:  # one pipeline writes one long header for everybody
+                while chunk := stream.read(1 << 20):
+                    mark.update(chunk)
         anonymous = self.links.anonymous(self.patient, mark.hexdigest())
         if self.owner is not None and self.owner.system != QUARANTINE:
             anonymous = self.owner.value
@@ -153,6 +157,7 @@ class Run:
 
     def part(self, part: Part, payload: Plain, row: SourceRow, patient: str | None) -> None:
         part = self.own(part)
+        self.links.learn([part.owner, *(owner for owner, _ in part.people)])
         stated = {"media_type": part.media_type, "file": payload.name, "source": part.system}
         if wrong := self.links.contradiction(part.owner, patient):
             self.report.not_stored.append(NotStored(file=payload.name, reason=wrong, again=False))
@@ -205,8 +210,16 @@ class Run:
                     self.quarantine(raw, payload.name, row.dialect, item, len(part.raw))
             else:
                 row.unmapped[item.kind] = row.unmapped.get(item.kind, 0) + item.count
-        for identity in part.identities:
-            if again:  # a person may have undone it since
+        for number, identity in enumerate(part.identities, start=1):
+            if not self.links.reads:  # to move keys takes knowing all of a patient's
+                reason = Reason(
+                    found=f"{identity.said}: a sender that may only write states whose keys are whose",
+                    expected="facts, from such a sender", where=f"identity {number}",
+                    remedy="look whether it holds: `medtwin people link`, `medtwin people unlink`, `medtwin assign`",
+                )  # fmt: skip
+                self.count(row, reason.found)
+                self.quarantine(raw, payload.name, row.dialect, reason, len(part.raw))
+            elif again:  # a person may have undone it since
                 self.links.remind(identity, self.report.notes)
             else:
                 self.links.same(identity, self.report.notes)
@@ -325,7 +338,7 @@ class Run:
             self.count(self.report.row(system, name or _UNKNOWN), error.found)
             return
         try:
-            owner = SourcePatient(QUARANTINE, _mark(payload))
+            owner = SourcePatient(QUARANTINE, mark_of(payload))
             kept = self.keep_whole(payload, owner, system)
         except (FormatError, OSError) as unread:
             self.unreadable(payload, dialect, error, unread)
@@ -372,7 +385,7 @@ class Run:
             )
 
 
-def _mark(payload: Plain) -> str:
+def mark_of(payload: Plain) -> str:
     """Hash of all bytes: raises what reading them raises."""
     mark = blake2b(digest_size=16)
     with payload.open() as stream:

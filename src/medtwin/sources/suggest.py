@@ -51,8 +51,8 @@ SEX = {
     "f": "female", "female": "female", "w": "female", "woman": "female", "m": "male", "male": "male", "man": "male",
 }  # fmt: skip
 PERSON = re.compile(
-    r"(^|_| )(patient|person|subject|participant|pt|mrn|user|member)?[_ ]?(id|no|number|key|code|nr)$"
-    r"|^(patient|subject|participant|mrn|pid)$", re.I,
+    r"(^|[_ .-])(patient|person|subject|participant|mrn)([_ .-]?(id|no|number|key|code|nr|identifier))?$"
+    r"|(^|[_ .-])(pt|user|member)[_ .-]?(id|no|number|key|code|nr)$|^pid$", re.I,
 )  # fmt: skip
 
 
@@ -318,22 +318,16 @@ def _ambiguous(formats: Sequence[str], unsure: list[str]) -> None:
 
 def _subject(columns: Sequence[Column], name: str, time: set[str], unsure: list[str]) -> tuple[str | None, str | None]:
     """(column, pattern on the file's name) of whose rows these are."""
-    for one in columns:
-        if set(one.words) & THINGS:
-            continue
-        if (
-            one.title not in time
-            and one.cells
-            and PERSON.search(one.title.strip())
-            and 1 < one.distinct < max(one.cells, 2)
-        ):
-            return one.title, None
-        if (
-            one.title not in time
-            and re.search(r"patient|person|subject|participant|mrn", one.title, re.I)
-            and one.cells
-        ):
-            return one.title, None
+    possible = [one for one in columns if not set(one.words) & THINGS and one.title not in time and one.cells]
+    ranked = (
+        [one for one in possible if PERSON.search(one.title.strip())],
+        [one for one in possible if re.search(r"patient|person|subject|participant|mrn", one.title, re.I)],
+        [one for one in possible if one.title.strip().lower() == "id" and 1 < one.distinct < one.cells],
+    )
+    if chosen := next((one for held in ranked for one in held), None):
+        many = "one person" if chosen.distinct == 1 else f"{chosen.distinct} persons"
+        unsure.append(f"the person is read from the column {chosen.title}: {many} in {chosen.cells} rows")
+        return chosen.title, None
     if found := re.search(r"(?:^|[_\- ])(\d{2,})(?=[_\-. ])", name):
         before = re.escape(name[: found.start(1)])
         unsure.append(f"the person is read from the file's name: {found[1]}")

@@ -64,7 +64,7 @@ class Reader:
                 f"a VCF of {len(header.samples)} samples", expected=f"at most {MOST_SAMPLES}", remedy="divide it: bcftools +split"
             )  # fmt: skip
         system, several = intake.source or "vcf", len(header.samples) > 1
-        mark = blake2b(start, digest_size=12).hexdigest()
+        mark = _mark(payload) if several else ""
         for number, piece in enumerate(pieces(payload)):
             for column, sample in enumerate(header.samples):
                 raw = alone(piece, column) if several else piece
@@ -75,6 +75,15 @@ class Reader:
                     owner=owner, system=system, raw=raw, named=False, media_type="text/plain", several=several,
                     keyed="" if number else whose + ("" if several else ", or --patient"), read=_reading(raw, owner, intake),
                 )  # fmt: skip
+
+
+def _mark(payload: Payload) -> str:
+    """Of all of the content: what differs between two files of one pipeline may stand behind a long header."""
+    mark = blake2b(digest_size=12)
+    with payload.open() as stream:
+        while chunk := stream.read(1 << 20):
+            mark.update(chunk)
+    return mark.hexdigest()
 
 
 def pieces(payload: Payload) -> Iterator[bytes]:

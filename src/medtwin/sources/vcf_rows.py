@@ -1,12 +1,14 @@
 """The rows of a VCF: genotypes at the positions that are asked for, in one pass over the lines.
 
 What is not certain is not there: a genotype that is absent (``./.``), fails a filter, is not of two alleles, or whose rows
-contradict each other is a :class:`Silent` position with its reason. A multi-allelic position may stand in one row or in
-several.
+contradict each other is a :class:`Silent` position with its reason; so is one without reads (a gVCF writes ``0/0`` there, with
+a depth of 0), and one without a row of its own that a deletion or a structural variant further left covers, whether that was
+called, fails a filter or is ``./.``. A multi-allelic position may stand in one row or in several.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +16,8 @@ from dataclasses import dataclass, field
 from medtwin.sources.vcf_header import Header
 
 Place = tuple[str, int]  #: (chromosome without ``chr``, position from 1)
+_BLOCK = (".", "<NON_REF>", "<*>")  #: ALT of a stretch of the reference
+_NONE = re.compile(r"-?0+(\.0*)?(,-?0+(\.0*)?)*")
 _PASSED = ("PASS", ".", "", "0")
 _PLAIN = {f"{one}{mark}{two}": (one, two) for one in range(3) for two in range(3) for mark in "/|"}
 
@@ -34,6 +38,11 @@ class Genotype:
         return self.alleles[0] != self.alleles[1]
 
     @property
+    def varies(self) -> bool:
+        """Whether an allele is not the reference."""
+        return self.alleles != (self.reference, self.reference)
+
+    @property
     def text(self) -> str:
         return ("/" if self.phase is None else "|").join(self.alleles)
 
@@ -44,6 +53,9 @@ class Silent:
 
     why: str
     line: int
+    reference: str = ""  #: REF as the row has it
+    alternates: tuple[str, ...] = ()
+    beneath: tuple[Place, ...] = ()  #: it has no row; the rows at these places cover it
 
 
 @dataclass(slots=True)
@@ -70,14 +82,22 @@ def scan(lines: Iterable[bytes], header: Header, wanted: Mapping[bytes, Place], 
     several: dict[Place, list[Genotype | Silent]] = {}
     found = rows.found
     blocks: dict[Place, tuple[int, list[str]]] = {}
-    places = _sorted(wanted) if header.blocks else {}
+    covers: dict[Place, dict[Place, int]] = {}  #: place -> places and lines of the rows that cover it
+    places = _sorted(wanted)
     width = 9 + len(header.samples)
     get = wanted.get
     number = header.lines
     for number, line in enumerate(lines, start=header.lines + 1):
         tab = line.find(b"\t", line.find(b"\t") + 1)
         place = get(line[:tab])
-        if place is None and not (places and b"END=" in line):
+        after = line.find(b"\t", tab + 1)  # REF lies between this tab and the next, ALT behind it
+        other = line.find(b"\t", after + 1)
+        reaches = other - after > 2 or line.find(b"<", other, line.find(b"\t", other + 1)) >= 0
+        if (
+            place is None
+            and not (header.blocks and b"END=" in line)
+            and not (reaches and _near(line, after, other, places))
+        ):
             if tab < 1 and line.strip():
                 rows.broken.append((number, "a row without tabs"))
             continue
@@ -91,12 +111,22 @@ def scan(lines: Iterable[bytes], header: Header, wanted: Mapping[bytes, Place], 
                 found[place] = one
             else:
                 several.setdefault(place, [found[place]]).append(one)
-        if places and "END=" in cells[7]:
+        if header.blocks and "END=" in cells[7]:
             for inside in _within(cells, places):
                 blocks.setdefault(inside, (number, cells))
+        if reaches and (beneath := _beneath(cells, places)):
+            one = _genotype(cells, column, number)
+            if isinstance(one, Silent) or one.varies:
+                for inside in beneath:
+                    covers.setdefault(inside, {})[inside[0], int(cells[1])] = number
     rows.seen = number - header.lines
     for place, those in several.items():
         found[place] = _together(those)
+    for place, those_rows in covers.items():
+        if place not in found:
+            first, number = next(iter(those_rows.items()))
+            why = f"the row at {first[1]} covers it with other alleles, or without a genotype"
+            found[place] = Silent(why, number, beneath=tuple(those_rows))
     for place, (at, cells) in blocks.items():
         if place not in found:
             found[place] = _block(cells, column, at)
@@ -114,14 +144,47 @@ def _within(cells: list[str], places: dict[str, list[int]]) -> list[Place]:
     """Places after the first of a stretch of the reference, up to its END."""
     from medtwin.sources.vcf_header import chromosome
 
-    symbolic = cells[4] in (".", "<NON_REF>", "<*>")
-    end = next((part[4:] for part in cells[7].split(";") if part.startswith("END=")), "")
-    if not symbolic or not _whole(end) or not _whole(cells[1]):
+    end = _stated(cells[7], "END=")
+    if cells[4] not in _BLOCK or not _whole(end) or not _whole(cells[1]):
         return []
-    name = chromosome(cells[0])
+    return _between(chromosome(cells[0]), int(cells[1]), int(end), places)
+
+
+def _between(name: str, at: int, end: int, places: dict[str, list[int]]) -> list[Place]:
     here = places.get(name, [])
-    first, last = bisect_right(here, int(cells[1])), bisect_right(here, int(end))
-    return [(name, position) for position in here[first:last]]
+    return [(name, position) for position in here[bisect_right(here, at) : bisect_right(here, end)]]
+
+
+def _stated(info: str, key: str) -> str:
+    return next((part[len(key) :] for part in info.split(";") if part.startswith(key)), "")
+
+
+def _near(line: bytes, after: int, other: int, places: dict[str, list[int]]) -> bool:
+    """Whether a row may cover a place: without a symbolic allele its REF tells how far it reaches."""
+    from medtwin.sources.vcf_header import chromosome
+
+    name, _, position = line[: line.find(b"\t", line.find(b"\t") + 1)].partition(b"\t")
+    here = places.get(chromosome(name.decode("utf-8", "replace")), [])
+    if not here or not position.isdigit() or len(position) > 11:
+        return False
+    if line.find(b"<", other, line.find(b"\t", other + 1)) >= 0:
+        return True
+    return bisect_right(here, int(position)) < bisect_right(here, int(position) + other - after - 2)
+
+
+def _beneath(cells: list[str], places: dict[str, list[int]]) -> list[Place]:
+    """Places after the first that a row reaches: by its REF, and by END or SVLEN of a structural variant (VCF 4.4, 5.4)."""
+    from medtwin.sources.vcf_header import chromosome
+
+    if not _whole(cells[1]):
+        return []
+    at = int(cells[1])
+    ends = [at + len(cells[3]) - 1]
+    if any(one.startswith("<") and one not in _BLOCK for one in cells[4].split(",")):
+        ends += [int(end) for end in (_stated(cells[7], "END="),) if _whole(end)]
+        lengths = (one.lstrip("-") for one in _stated(cells[7], "SVLEN=").split(","))
+        ends += [at + int(length) for length in lengths if _whole(length)]
+    return _between(chromosome(cells[0]), at, max(ends), places)
 
 
 def _whole(text: str) -> bool:
@@ -133,30 +196,36 @@ def _block(cells: list[str], column: int, line: int) -> Genotype | Silent:
     read = _genotype(cells, column, line)
     if isinstance(read, Silent):
         return read
-    if read.alleles != (read.reference, read.reference):
+    if read.varies:
         return Silent("a stretch of the reference with another genotype", line)
     return Genotype(reference="", alternates=(), alleles=("", ""), phase=None, assumed=read.assumed, line=line)
 
 
 def _genotype(cells: list[str], column: int, line: int) -> Genotype | Silent:
+    others = tuple(base.upper() for base in cells[4].split(",") if base != ".")
+
+    def silent(why: str) -> Silent:
+        return Silent(why, line, cells[3].upper(), tuple(base for base in others if base not in _BLOCK))
+
     failed, form, sample = cells[6].strip(), cells[8], cells[9 + column]
     if failed not in _PASSED:
-        return Silent(f"it fails the filter {failed[:40]}", line)
+        return silent(f"it fails the filter {failed[:40]}")
     set_name = ""
+    if form != "GT" and (why := _unread(form, sample)):
+        return silent(why)
     if form.startswith("GT") and ":FT" not in form and ":PS" not in form:
         written = sample.partition(":")[0]
     else:
         values = dict(zip(form.split(":"), sample.split(":"), strict=False))
         if values.get("FT", "PASS") not in _PASSED:
-            return Silent(f"it fails the filter {values['FT'][:40]}", line)
+            return silent(f"it fails the filter {values['FT'][:40]}")
         written, set_name = values.get("GT", "."), values.get("PS", "")
-    others = tuple(base.upper() for base in cells[4].split(",") if base != ".")
     bases = (cells[3].upper(), *others)
     numbers = _PLAIN.get(written) or _numbers(written)
     if isinstance(numbers, str):
-        return Silent(numbers, line)
+        return silent(numbers)
     if max(numbers) >= len(bases):
-        return Silent(f"the genotype {written[:20]!r} names no allele of the row", line)
+        return silent(f"the genotype {written[:20]!r} names no allele of the row")
     one, two = bases[numbers[0]], bases[numbers[1]]
     if "<" in cells[4]:
         others = tuple(base for base in others if base not in ("<NON_REF>", "<*>"))
@@ -165,6 +234,18 @@ def _genotype(cells: list[str], column: int, line: int) -> Genotype | Silent:
         phase=("" if set_name == "." else set_name) if "|" in written else None,
         assumed=one == two == bases[0] and "assume-default" in cells[7].split(";"),
     )  # fmt: skip
+
+
+def _unread(form: str, sample: str) -> str:
+    """Why a sample has no genotype whatever its GT says: callers write 0/0 where nothing was read."""
+    for key, value in zip(form.split(":"), sample.split(":"), strict=False):
+        if key in ("DP", "MIN_DP") and _NONE.fullmatch(value):
+            return f"no reads ({key} 0)"
+        if key in ("GQ", "RGQ") and _NONE.fullmatch(value):
+            return f"no genotype is more probable than another ({key} 0)"
+        if key == "PL" and _NONE.fullmatch(value):
+            return "no genotype is more probable than another (PL all 0)"
+    return ""
 
 
 def _numbers(written: str) -> tuple[int, int] | str:
@@ -186,7 +267,9 @@ def _together(several: list[Genotype | Silent]) -> Genotype | Silent:
         return several[0]
     line, reference = several[0].line, called[0].reference
     if len(called) < len(several):
-        return Silent("several rows, of which one has no genotype", line)
+        longest = max((one.reference for one in several), key=len)
+        others = tuple(dict.fromkeys(base for one in several for base in one.alternates))
+        return Silent("several rows, of which one has no genotype", line, longest, others)
     distinct = list({(one.reference, one.alternates, one.alleles): one for one in called}.values())
     if len(distinct) == 1:
         return called[0]
