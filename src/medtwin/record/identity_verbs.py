@@ -99,19 +99,20 @@ class IdentityVerbs:
         found: Identified = self._access.write(grant, "describe", job)
         return found
 
-    def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant) -> SourcePatient:
+    def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant, *, keep: bool = True) -> SourcePatient:
         """The key under which a statement belongs: ``owner``, or one of its own where names, birth date and sex do not go with
         what ``owner`` is known for (an assigning authority left at its default gives one number to many people).
 
         A key that ends in ``#`` is nobody's: of several people of one number, the statement does not tell which. A key of which
-        nothing is said yet is kept for the statement's person at once, so that two people of a new number never share it.
+        nothing is said yet is kept for the statement's person at once, so that two people of a new number never share it (``keep``; without
+        it this only looks).
         """
         with self._access.read(grant, "key", action=Action.WRITE, everyone=True, snapshot=True) as read:
             names = self._access.read_names
             key = search.belongs(self._access, read.connection, names, owner, said)
             known = names.find_owner(read.connection, key)
             held = search.told(read.connection, names, known.id) if known is not None else None
-        if held is not None or names_nobody(said) or key.value == f"{owner.value[:140]}#":
+        if not keep or held is not None or names_nobody(said) or key.value == f"{owner.value[:140]}#":
             return key
 
         def job(work: Work) -> SourcePatient:

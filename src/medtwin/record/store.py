@@ -165,9 +165,9 @@ class Store(Protocol):
     def identify(self, owner: SourcePatient, said: Demographics, grant: Grant) -> Identified:
         """As :meth:`describe`, and look for the same person under other keys: link, or note who must be looked at."""
 
-    def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant) -> SourcePatient:
+    def key_of(self, owner: SourcePatient, said: Demographics, grant: Grant, *, keep: bool = True) -> SourcePatient:
         """The key under which a statement belongs: ``owner``, or one of its own where it does not go with what is known; a key
-        that is new is kept for the statement at once."""
+        that is new is kept for the statement at once (``keep``)."""
 
     def link(
         self, owner: SourcePatient, patient: str, grant: Grant, *, zone: str | None = None, why: str = "assigned",

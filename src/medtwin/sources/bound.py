@@ -83,7 +83,7 @@ class _Look:
         if self.whose.get(part.owner, self.patient) != self.patient:
             raise _other("another person")
         for owner, said in part.people:
-            if part.named and self.store.key_of(owner, said, self.grant) != owner:
+            if part.named and self.store.key_of(owner, said, self.grant, keep=False) != owner:
                 raise _other("names or a birth date of another person")
             try:
                 held_here = self.store.demographics(self.patient, self.grant)
