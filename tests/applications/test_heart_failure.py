@@ -1,5 +1,6 @@
 """Refusals, warnings and the user's measure, without settling a beat; and one whole answer."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,8 @@ from medtwin.applications.heart_failure.warnings import chance_low, warnings
 from medtwin.applications.heart_failure.what_if import UNBORNE, UTILITY, _points, _worse, answer, measure, moments
 from medtwin.errors import AnalysisError
 from medtwin.physiology.drugs.heart_failure.regimen import combination
+from medtwin.record import Code, Record
+from twin.people import NOW, committed, event
 
 
 def followed(pressure=110.0, rate=70.0, people=20, mean=80.0, output=5.0):
@@ -121,6 +124,60 @@ def test_a_washout_and_what_a_failing_heart_does_not_bear_are_warned_of():
     assert ("bradycardia", "ivabradine at 62/min: nobody was studied below 70") in said(
         ["ivabradine:5mg:bid"], heart_rate=62.0
     )
+
+
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+SCT = "http://snomed.info/sct"
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "days", "refused"),
+    [
+        (ICD, "Z95.810", 400, None), (ICD, "Z95.811", 400, "assist device"), (ICD, "Z95.812", 400, "assist device"),
+        (ICD, "Z95.0", 400, "a paced beat"), (ICD, "I21.4", 10, "infarction"), (ICD, "I21.4", 40, None), (ICD, "I25.2", 10, None),
+        (SCT, "401303003", 10, "infarction"), (SCT, "401314000", 10, "infarction"), (SCT, "22298006", 400, None),
+        (SCT, "282825002", 900, "atrial fibrillation"), (SCT, "440059007", 900, "atrial fibrillation"),
+        (SCT, "440028005", 900, "atrial fibrillation"), (SCT, "5370000", 900, "atrial fibrillation"),
+    ],
+)  # fmt: skip
+def test_which_diagnoses_are_refused(system, code, days, refused):
+    """A defibrillator and an old infarction are no reason; each kind of atrial fibrillation and each fresh infarction is."""
+    record = Record("mia", committed([event("diagnosis", Code(system, code), NOW - timedelta(days=days))]))
+    if refused is None:
+        limits.refuse_record(record, NOW)
+    else:
+        with pytest.raises(AnalysisError, match=refused):
+            limits.refuse_record(record, NOW)
+
+
+def test_cardiogenic_shock_is_shock():
+    with pytest.raises(AnalysisError, match="shock"):
+        limits.refuse_conditions(["cardiogenic-shock"])
+
+
+def test_draws_that_do_not_close_are_counted_of_all_that_were_drawn(monkeypatch):
+    """Left out before the plan and under it: refused below half, and told of below 95 %."""
+    from medtwin.applications.heart_failure import what_if
+
+    def fake(closed, bearing):
+        sound = np.zeros((1, 20), bool)
+        sound[:, :bearing] = True
+        values = {name: np.where(sound, 100.0, np.nan) for name in what_if.OBSERVED}
+        none = np.where(sound, 0.0, np.nan)
+        person = SimpleNamespace(
+            seen={name: np.full(20, 30.0) for name in what_if.OBSERVED} | {"systolic_pressure": np.full(20, 100.0)},
+            drawn=100, closed=closed, strength=np.ones(20),
+        )  # fmt: skip
+        under = SimpleNamespace(days=(7.0,), seen=values, change=values, sound=sound, lost=none, held=none)
+        monkeypatch.setattr(what_if, "people", lambda *_, **__: person)
+        monkeypatch.setattr(what_if, "follow", lambda *_, **__: under)
+        whose = SimpleNamespace(belief=None, held={}, readings={}, errors=1.0, potassium=4.0, filtration=70.0)
+        return what_if.answer(whose, [combination(["furosemide:80mg:qd"])], days=7.0)
+
+    assert fake(100, 20).notes == ()
+    assert any("28% of the circulations drawn did not close" in one for one in fake(90, 16).notes)
+    with pytest.raises(AnalysisError, match="36% of the circulations"):
+        fake(60, 12)
 
 
 def test_the_worse_laboratory_value_is_taken_and_both_are_said():

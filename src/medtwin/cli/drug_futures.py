@@ -60,12 +60,19 @@ Utility = Annotated[
     ),
 ]
 Potassium = Annotated[
-    float | None, typer.Option("--potassium", metavar="MMOL/L", min=1.0, max=12.0, help="If the record lacks it.")
+    float | None,
+    typer.Option(
+        "--potassium", metavar="MMOL/L", min=1.0, max=12.0, help="The higher of this and the record's counts."
+    ),
 ]
 Filtration = Annotated[
     float | None,
     typer.Option(
-        "--egfr", metavar="ML/MIN", min=1.0, max=200.0, help="Filtration per 1.73 m2, if the record lacks it."
+        "--egfr",
+        metavar="ML/MIN",
+        min=1.0,
+        max=200.0,
+        help="Filtration per 1.73 m2; the lower of this and the record's counts.",
     ),
 ]
 Condition = Annotated[
@@ -142,7 +149,7 @@ def what_if_drugs(
         emit("what-if-drugs", {
             "patient": patient, "set": named, "row": row, "label": whose.label, "synthetic": synthetic,
             "readings": dict(whose.readings),
-            "notes": [*whose.notes, *made.notes, LIMITS], "weeks": weeks, "taking": [one.words for one in before], 
+            "notes": [*whose.notes, *made.notes, LIMITS], "weeks": weeks, "taking": [one.words for one in before],
             "levels": [0.05, 0.5, 0.95],
             "units": _units(made.now), "now": {name: values.tolist() for name, values in made.now.items()},
             "utility": dict(made.utility),

@@ -137,7 +137,8 @@ def people(
         sound = closed(found)
         if sound.sum() < many / 2:
             raise InferenceError(
-                f"{int(sound.sum())} of {many} circulations of this belief with a beat that closes", expected="most of them"
+                f"{int(sound.sum())} of {many} circulations of this belief with a beat that closes",
+                expected="most of them",
             )
         misfit = np.zeros(many)
         for name, value in readings.items():
