@@ -205,17 +205,17 @@ def _show(whose: Any, made: Any, synthetic: bool, before: Any) -> None:
     for one in made.options:
         if not one.planned:
             continue
-        head = ("quantity", "unit", "measured", "now", *(_when(day) for day in one.days), "change")
+        head = ("quantity", "unit", "now", *(_when(day) for day in one.days), "change")
         rows: list[tuple[str, ...]] = []
         for name in one.bands:
             places = 1 if name == "cardiac_output" else 0
             rows.append((
-                name.replace("_", " "), unit(name), f"{whose.readings[name]:.{places}f}" if name in whose.readings else "",
-                _three(made.now[name], places), *(_three(v, places) for v in one.bands[name]),
+                name.replace("_", " "), unit(name), _three(made.now[name], places) + (f"\nmeasured {whose.readings[name]:.{places}f}" if name in whose.readings else ""),
+                 *(_three(v, places) for v in one.bands[name]),
                 _three(one.change[name][-1], places, signed=True),
             ))  # fmt: skip
         share = [f"{v:.0%}" for v in one.congestion]
-        rows.append((f"chance of a wedge pressure above {CONGESTED:g}", "", "", "", *share, ""))
+        rows.append((f"chance of a wedge pressure above {CONGESTED:g}", "", "", *share, ""))
         table(f"{one.words}: median (5 to 95 %)", head, rows, right=range(2, len(head)))
         typer.echo(f"Stressed blood: {one.lost[1]:.0f} mL leaves the body, {one.held[1]:.0f} mL goes into wider veins.")
         for warning in one.warnings:
