@@ -209,9 +209,10 @@ def _show(whose: Any, made: Any, synthetic: bool, before: Any) -> None:
         rows: list[tuple[str, ...]] = []
         for name in one.bands:
             places = 1 if name == "cardiac_output" else 0
+            measured = f"\nmeasured {whose.readings[name]:.{places}f}" if name in whose.readings else ""
             rows.append((
-                name.replace("_", " "), unit(name), _three(made.now[name], places) + (f"\nmeasured {whose.readings[name]:.{places}f}" if name in whose.readings else ""),
-                 *(_three(v, places) for v in one.bands[name]),
+                name.replace("_", " "), unit(name), _three(made.now[name], places) + measured,
+                *(_three(v, places) for v in one.bands[name]),
                 _three(one.change[name][-1], places, signed=True),
             ))  # fmt: skip
         share = [f"{v:.0%}" for v in one.congestion]
