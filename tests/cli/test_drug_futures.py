@@ -61,12 +61,18 @@ def test_an_answer_for_a_record(run):
     assert said["schema"] == "medtwin/what-if-drugs/1"
     assert said["readings"]["left_ventricular_ejection_fraction"] == 27.0
     assert said["now"]["pulmonary_wedge_pressure"][1] == pytest.approx(24.0, abs=3.0)
-    first = said["options"][0]
-    assert first["words"] == "carvedilol 50 mg/d + furosemide 80 mg/d"
-    assert first["change"]["pulmonary_wedge_pressure"][-1][1] < -1.0
+    both = next(one for one in said["options"] if one["words"] == "carvedilol 50 mg/d + furosemide 80 mg/d")
+    assert both["change"]["pulmonary_wedge_pressure"][-1][1] < -1.0
+    order = [(one["ranked_behind"], -one["expected_utility"]) for one in said["options"]]
+    assert order == sorted(order)
+    for one in said["options"]:
+        behind = one["chance_hypotension"] > 0.2 and bool(one["drugs"])
+        assert one["ranked_behind"] == behind == any(w["kind"] == "rank" for w in one["warnings"])
     assert sum(one["chance_best"] for one in said["options"]) == pytest.approx(1.0)
     warned = next(one for one in said["options"] if "spironolactone" in one["words"])["warnings"]
     assert any("potassium 5.3" in one["sentence"] for one in warned)
-    shown = run(*line).stdout
+    shown = (told := run(*line)).stdout
     assert "In order of expected utility" in shown
     assert "pulmonary wedge" in shown
+    assert "measured" in shown
+    assert "potassium 5.3 of " in " ".join(told.stderr.split())

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from medtwin.inference.drug_response import People, alone, at_rest, closed, follow
+from medtwin.inference.drug_response import People, alone, at_rest, closed, follow, people, tempered
+from medtwin.inference.haemodynamics import personalise, sd_of
 from medtwin.physiology.baroreflex import RESETTING_DAYS
 from medtwin.physiology.circulation_beat import OBSERVED
+from medtwin.physiology.circulation_reflex import STEPS
 from medtwin.physiology.circulation_sets import parameters
 from medtwin.physiology.drugs.heart_failure.regimen import combination
 from medtwin.physiology.drugs.heart_failure.response import log_factors, medians, moved
@@ -47,7 +49,7 @@ def severe():
 def crowd(severe):
     """The same circulation sixteen times: they differ by the drawn effects only."""
     many = jax.tree.map(lambda leaf: jnp.repeat(leaf, 16), (severe.parameters, severe.state, severe.strength))
-    return People(many[0], many[1], {n: np.repeat(severe.seen[n], 16) for n in OBSERVED}, many[2], 16)
+    return People(many[0], many[1], {n: np.repeat(severe.seen[n], 16) for n in OBSERVED}, many[2], 16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,40 @@ def test_plans_are_compared_pair_by_pair(crowd):
     )
     assert np.corrcoef(one.change["heart_rate"][0], two.change["heart_rate"][0])[0, 1] > 0.98
     assert one.change["heart_rate"][0].std() > 1.0
+
+
+def test_a_slow_heart_closes(severe):
+    """At 40 and 34/min: a beat has enough steps for the longest that a rate drug leaves."""
+    slow = jax.tree.map(lambda leaf: jnp.repeat(leaf, 2), severe.parameters)
+    slow = moved(slow, {"heart_rate": jnp.log(jnp.asarray([40.0, 34.0]) / slow.heart_rate)}).parameters
+    near = jax.tree.map(lambda leaf: jnp.repeat(leaf, 2), severe.state)
+    found = at_rest(near, slow, jnp.full(2, 90.0), jnp.zeros(2))
+    assert closed(found).all()
+    np.testing.assert_allclose(found.seen["heart_rate"], [40.0, 34.0], rtol=1e-6)
+    assert 60.0 / 40.0 / STEPS <= 0.004
+
+
+@pytest.mark.slow
+def test_the_present_is_what_was_measured():
+    """Medians within one sd of each reading, with a belief that bends (few readings)."""
+    readings = {"systolic_pressure": 120.0, "left_ventricular_ejection_fraction": 30.0, "heart_rate": 55.0}
+    held = {"mitral_leak_reference": 230.0, "mitral_leak_growth": 0.0, "mitral_leak_area": 0.0}
+    belief = personalise([readings], held=[held])[0]
+    who = people(belief, held, KEY, readings=readings)
+    for name, value in readings.items():
+        assert abs(np.median(who.seen[name]) - value) < sd_of(name, value), name
+        assert who.seen[name].std() < 2.0 * sd_of(name, value)
+    # those at this rate under ivabradine: none is lost, and many are slow
+    seen = follow(who, combination(["ivabradine:7.5mg:bid"]), (), (28.0,), KEY)
+    assert seen.sound.mean() >= 0.95
+    assert (seen.seen["heart_rate"][0] < 50.0).mean() > 0.4
+
+
+def test_tempered_weights_by_hand():
+    np.testing.assert_allclose(tempered(np.log([1.0, 3.0]), 1.0), [0.25, 0.75])
+    weights = tempered(np.array([0.0, -50.0, -60.0, -np.inf]), 2.0)
+    assert 1.0 / (weights**2).sum() == pytest.approx(2.0, rel=1e-3)
+    assert weights[3] == 0.0
 
 
 def test_the_models_error_widens(crowd):

@@ -60,12 +60,19 @@ Utility = Annotated[
     ),
 ]
 Potassium = Annotated[
-    float | None, typer.Option("--potassium", metavar="MMOL/L", min=1.0, max=12.0, help="If the record lacks it.")
+    float | None,
+    typer.Option(
+        "--potassium", metavar="MMOL/L", min=1.0, max=12.0, help="The higher of this and the record's counts."
+    ),
 ]
 Filtration = Annotated[
     float | None,
     typer.Option(
-        "--egfr", metavar="ML/MIN", min=1.0, max=200.0, help="Filtration per 1.73 m2, if the record lacks it."
+        "--egfr",
+        metavar="ML/MIN",
+        min=1.0,
+        max=200.0,
+        help="Filtration per 1.73 m2; the lower of this and the record's counts.",
     ),
 ]
 Condition = Annotated[
@@ -142,7 +149,8 @@ def what_if_drugs(
         emit("what-if-drugs", {
             "patient": patient, "set": named, "row": row, "label": whose.label, "synthetic": synthetic,
             "readings": dict(whose.readings),
-            "notes": [*whose.notes, LIMITS], "weeks": weeks, "taking": [one.words for one in before], "levels": [0.05, 0.5, 0.95],
+            "notes": [*whose.notes, *made.notes, LIMITS], "weeks": weeks, "taking": [one.words for one in before],
+            "levels": [0.05, 0.5, 0.95],
             "units": _units(made.now), "now": {name: values.tolist() for name, values in made.now.items()},
             "utility": dict(made.utility),
             "drawn": made.drawn, "used": made.used, "options": [_told(one) for one in made.options], "research_only": True,
@@ -183,6 +191,7 @@ def _told(one: Any) -> dict[str, Any]:
         "change": {name: v.tolist() for name, v in one.change.items()}, "congestion": list(one.congestion),
         "blood_lost_ml": list(one.lost), "blood_held_in_veins_ml": list(one.held), "utility": list(one.utility),
         "expected_utility": one.expected, "chance_best": one.chance_best,
+        "chance_hypotension": one.hypotension, "chance_unborne": one.unborne, "ranked_behind": one.demoted,
         "warnings": [asdict(w) for w in one.warnings], "limits": list(one.limits),
     }  # fmt: skip
 
@@ -200,8 +209,10 @@ def _show(whose: Any, made: Any, synthetic: bool, before: Any) -> None:
         rows: list[tuple[str, ...]] = []
         for name in one.bands:
             places = 1 if name == "cardiac_output" else 0
+            measured = f"\nmeasured {whose.readings[name]:.{places}f}" if name in whose.readings else ""
             rows.append((
-                name.replace("_", " "), unit(name), _three(made.now[name], places), *(_three(v, places) for v in one.bands[name]),
+                name.replace("_", " "), unit(name), _three(made.now[name], places) + measured,
+                *(_three(v, places) for v in one.bands[name]),
                 _three(one.change[name][-1], places, signed=True),
             ))  # fmt: skip
         share = [f"{v:.0%}" for v in one.congestion]
@@ -214,12 +225,13 @@ def _show(whose: Any, made: Any, synthetic: bool, before: Any) -> None:
             typer.echo(limit)
     points = ", ".join(f"{name} {weight:+g}" for name, weight in made.utility.items())
     table(
-        f"In order of expected utility ({points})", ("plan", "expected", "5 to 95 %", "chance best"),
-        [(one.words, f"{one.expected:+.1f}", f"{one.utility[0]:+.1f} to {one.utility[2]:+.1f}", f"{one.chance_best:.0%}") for
+        f"In order of expected utility ({points})", ("plan", "expected", "5 to 95 %", "chance best", ""),
+        [(one.words, f"{one.expected:+.1f}", f"{one.utility[0]:+.1f} to {one.utility[2]:+.1f}", f"{one.chance_best:.0%}",
+          "behind the others: hypotension too likely" if one.demoted else "") for
         one in made.options],
         right=(1, 2, 3),
     )  # fmt: skip
-    for sentence in (*whose.notes, f"{made.used} of {made.drawn} draws used. {LIMITS}", RESEARCH):
+    for sentence in (*whose.notes, *made.notes, f"{made.used} of {made.drawn} draws used. {LIMITS}", RESEARCH):
         note(sentence)
 
 

@@ -1,8 +1,11 @@
 """A belief over a circulation, carried through a plan of heart-failure drugs: the same people with and without it.
 
-Each person is a draw of the belief (mode and Laplace covariance of :mod:`medtwin.inference.haemodynamics`), of the size of
-each drug's effects (:mod:`medtwin.physiology.drugs.heart_failure`) and of the strength of the baroreflex; the first is the
-mode, with drawn effects. A draw whose beat does not close is left out and counted. A class of drugs has the same sizes in
+Each person is a draw of the belief, of the size of each drug's effects (:mod:`medtwin.physiology.drugs.heart_failure`) and
+of the strength of the baroreflex. The belief's mode and Laplace covariance (:mod:`medtwin.inference.haemodynamics`) are where
+draws begin: the beat bends within them, so that most lie below a measured pressure. Draws are therefore weighed by importance
+(likelihood times prior over the density they were drawn from), moved to the weighted middle, drawn again and resampled:
+population Monte Carlo (Cappe et al. 2004, from memory), its weights raised to a power where few draws would carry all.
+A draw whose beat does not close is left out and counted. A class of drugs has the same sizes in
 every plan, so that plans are compared pair by pair.
 
 ``model_error`` widens what a plan changes by what no prior holds, the error of the equations themselves: the sizes of a
@@ -25,7 +28,7 @@ from jaxtyping import Array
 from numpy.typing import NDArray
 
 from medtwin.errors import InferenceError
-from medtwin.inference.haemodynamics import Personalised, parameters_of
+from medtwin.inference.haemodynamics import Personalised, parameters_of, sd_of
 from medtwin.physiology.baroreflex import RESETTING_DAYS, STRENGTH_IN_HEART_FAILURE
 from medtwin.physiology.circulation_beat import OBSERVED, settled
 from medtwin.physiology.circulation_reflex import STEPS, rest
@@ -36,6 +39,7 @@ from medtwin.physiology.drugs.heart_failure.response import Draw, changes, devia
 Vector = NDArray[np.float64]
 
 PEOPLE = 64  #: draws of a belief
+WEIGHED, LOOKS = 4, 2  #: draws that are weighed for each that is kept, and how often
 BLOCK = 128  #: circulations settled side by side
 OPEN, ADRIFT = (
     1e-2,
@@ -51,7 +55,8 @@ class People(NamedTuple):
     state: Any
     seen: Mapping[str, Vector]
     strength: Array
-    drawn: int  #: how many were drawn; those whose beat did not close are not here
+    drawn: int  #: how many were weighed
+    closed: int  #: of how many of them the beat closed; the others are not here
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +110,80 @@ def closed(found: Any) -> NDArray[np.bool_]:
     return np.asarray(finite & (found.open_by < OPEN) & (found.adrift < ADRIFT))
 
 
-def people(belief: Personalised, held: Mapping[str, float], key: Array, *, count: int = PEOPLE) -> People:
-    """Draws of a belief; ``held`` as it was personalised with. Raises InferenceError where there is no belief or hardly a beat
-    closes."""
+def people(
+    belief: Personalised,
+    held: Mapping[str, float],
+    key: Array,
+    *,
+    readings: Mapping[str, float],
+    errors: float = 1.0,
+    count: int = PEOPLE,
+) -> People:
+    """Draws of a belief; ``held``, ``readings`` and ``errors`` as it was personalised with. Raises InferenceError where there is
+    no belief or hardly a beat closes."""
     if belief.withheld is not None or belief.covariance is None:
         raise InferenceError(f"no belief over the circulation: {belief.withheld}", remedy="measure more")
-    spread, reflex = jax.random.split(key)
-    z = np.asarray(belief.deviates)[:, None] + np.linalg.cholesky(belief.covariance) @ np.asarray(
-        jax.random.normal(spread, (len(belief.deviates), count))
-    )
-    z[:, 0] = belief.deviates
-    known = {name: jnp.full(count, value) for name, value in held.items()}
-    parameters = parameters_of(jnp.asarray(z), known)
-    parameters = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count,)), parameters)
-    strength = STRENGTH_IN_HEART_FAILURE.sample(reflex, (count,))
-    middle = _settled()(jax.tree.map(lambda leaf: leaf[:1], parameters)).state
-    found = at_rest(middle, parameters, jnp.full(count, 90.0), jnp.zeros(count))
-    sound = closed(found)
-    if not sound[0] or sound.sum() < count / 2:
-        raise InferenceError(
-            f"{int(sound.sum())} of {count} circulations of this belief with a beat that closes",
-            expected="most of them",
-        )
-    keep = np.flatnonzero(sound)
-    own, state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[keep], (parameters, found.state))
+    spread, reflex, chosen = jax.random.split(key, 3)
+    many = WEIGHED * count
+    middle, covariance = np.asarray(belief.deviates), np.asarray(belief.covariance)
+    known = {name: jnp.full(many, value) for name, value in held.items()}
+    near = _mode(belief, held)
+
+    def weighed(look: int, middle: Vector, covariance: Vector) -> tuple[Any, Any, Vector, Vector, int]:
+        own = np.asarray(jax.random.normal(jax.random.fold_in(spread, look), (len(middle), many)))
+        z = middle[:, None] + np.linalg.cholesky(covariance) @ own
+        parameters = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (many,)), parameters_of(jnp.asarray(z), known))
+        found = at_rest(near, parameters, jnp.full(many, 90.0), jnp.zeros(many))
+        sound = closed(found)
+        if sound.sum() < many / 2:
+            raise InferenceError(
+                f"{int(sound.sum())} of {many} circulations of this belief with a beat that closes",
+                expected="most of them",
+            )
+        misfit = np.zeros(many)
+        for name, value in readings.items():
+            misfit = misfit + ((found.seen[name] - value) / (errors * sd_of(name, value))) ** 2
+        logarithm = -0.5 * (misfit + (z**2).sum(axis=0) - (own**2).sum(axis=0))
+        return parameters, found, z, tempered(np.where(sound, logarithm, -np.inf), count), int(sound.sum())
+
+    for look in range(LOOKS - 1):
+        *_, z, weights, _ = weighed(look, middle, covariance)
+        middle = z @ weights
+        apart = z - middle[:, None]
+        covariance = 0.5 * (covariance + (apart * weights) @ apart.T)
+    parameters, found, _, weights, sound = weighed(LOOKS - 1, middle, covariance)
+    at = (np.arange(count) + float(jax.random.uniform(chosen))) / count  # systematic resampling
+    keep = np.minimum(np.searchsorted(np.cumsum(weights), at), int(np.flatnonzero(weights)[-1]))
+    kept, state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[keep], (parameters, found.state))
     return People(
-        own, state,
-        {name: np.asarray(found.seen[name])[keep] for name in OBSERVED}, strength[keep], count,
+        kept, state, {name: np.asarray(found.seen[name])[keep] for name in OBSERVED},
+        STRENGTH_IN_HEART_FAILURE.sample(reflex, (count,)), many, sound,
     )  # fmt: skip
+
+
+def _mode(belief: Personalised, held: Mapping[str, float]) -> Any:
+    """The settled state at the belief's mode, ``[1]``."""
+    one = parameters_of(
+        jnp.asarray(belief.deviates)[:, None], {name: jnp.full(1, value) for name, value in held.items()}
+    )
+    return _settled()(jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (1,)), one)).state
+
+
+def tempered(logarithm: Vector, least: float) -> Vector:
+    """Weights from their logarithms, that sum to one: raised to the greatest power up to one at which they count for ``least``
+    draws (one over the sum of their squares)."""
+
+    def at(power: float) -> Vector:
+        weights = np.exp(power * (logarithm - logarithm.max()))
+        return np.asarray(weights / weights.sum())
+
+    low, high = 0.0, 1.0
+    if 1.0 / (at(1.0) ** 2).sum() >= least:
+        return at(1.0)
+    for _ in range(40):
+        power = 0.5 * (low + high)
+        low, high = (power, high) if power == 0.0 or 1.0 / (at(power) ** 2).sum() > least else (low, power)
+    return at(max(low, 1e-9))
 
 
 def follow(
@@ -180,5 +231,5 @@ def alone(parameters: Any) -> People:
     found = at_rest(state, one, jnp.full(1, 90.0), jnp.zeros(1))
     median = STRENGTH_IN_HEART_FAILURE.from_deviate(jnp.zeros(1))
     return People(
-        one, jax.tree.map(jnp.asarray, found.state), {n: np.asarray(found.seen[n]) for n in OBSERVED}, median, 1
+        one, jax.tree.map(jnp.asarray, found.state), {n: np.asarray(found.seen[n]) for n in OBSERVED}, median, 1, 1
     )

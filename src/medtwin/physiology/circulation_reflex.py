@@ -26,7 +26,7 @@ from medtwin.physiology.periodic import conserved, cycle_of, frame, newton_step,
 
 Number = Float[Array, "..."]
 
-STEPS = 125  #: of a beat
+STEPS = 375  #: of a beat: at most 4 ms each at 40/min; longer ones do not hold
 MATRICES = 3  #: how often Newton's matrix is made
 TURNS = 5  #: turns with each
 STEP = 0.5  #: share of each move of the pressure that is kept

@@ -50,11 +50,18 @@ class Choice:
         return self.model is not None
 
 
-def diagnosed(record: Record, kind: tuple[frozenset[str], str], at: datetime | None = None) -> bool:
+def diagnosed(
+    record: Record,
+    kind: tuple[frozenset[str], str | tuple[str, ...]],
+    at: datetime | None = None,
+    *,
+    since: datetime | None = None,
+) -> bool:
     """Whether a diagnosis of ``kind`` is current at a moment (the newest fact's, where none is stated).
 
     It counts where it is confirmed, or stated without a word of verification; not where it is negated, suspected, or
-    ended before. Codes count within their systems only: a text or a code of some other system says nothing here.
+    ended before, or begun before ``since``. Codes count within their systems
+    only: a text or a code of some other system says nothing here.
     """
     at = at or next((e.instant for e in reversed(record.events) if _been(e)), None)
     return any(
@@ -62,11 +69,11 @@ def diagnosed(record: Record, kind: tuple[frozenset[str], str], at: datetime | N
         and not (event.value.negated or event.value.unconfirmed)
         and not (at is not None and _over(event, at))
         and _is(event.value, kind)
-        for event in record.of("diagnosis")
+        for event in record.of("diagnosis", since=since)
     )
 
 
-def _is(code: Code, kind: tuple[frozenset[str], str]) -> bool:
+def _is(code: Code, kind: tuple[frozenset[str], str | tuple[str, ...]]) -> bool:
     concepts, category = kind
     if code.system in SNOMED:
         return code.code in concepts

@@ -98,6 +98,13 @@ def test_effects_of_months_come_in_months():
     assert float(late["ventricular_size"][0]) == pytest.approx(-0.11 * (1 - np.exp(-1.0)), rel=0.01)
 
 
+def test_only_a_combination_has_a_dose_in_parts():
+    with pytest.raises(FormatError, match="only a combination has parts"):
+        parse("carvedilol:25/25mg:bid")
+    assert parse("sacubitril/valsartan:97/103mg:bid").dose == pytest.approx(400.0)
+    assert "succinate" in parse("metoprolol:50mg:bid").words
+
+
 def test_the_order_of_a_combination_does_not_matter():
     texts = [
         "enalapril:10mg:bid",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from medtwin.errors import AnalysisError
 from medtwin.physiology.drugs.heart_failure.regimen import Regimen
@@ -12,20 +12,29 @@ from medtwin.twin.choice import diagnosed
 
 #: Conditions by the word that the user writes: SNOMED CT concepts, ICD-10 (concepts from memory, check before relying on
 #: them), and why.
-CONDITIONS: Mapping[str, tuple[tuple[frozenset[str], str], str]] = {
-    "atrial-fibrillation": ((frozenset({"49436004"}), "I48"), "a regular beat is assumed"),
+CONDITIONS: Mapping[str, tuple[tuple[frozenset[str], str | tuple[str, ...]], str]] = {
+    "atrial-fibrillation": (
+        (  # paroxysmal, persistent, permanent, and flutter with it
+            frozenset({"49436004", "282825002", "440059007", "440028005", "5370000"}),
+            "I48",
+        ),
+        "a regular beat is assumed",
+    ),
     "shock": (
         (frozenset({"89138009", "27942005"}), "R57"),
         "the reflex and the drugs' effects are those of people who are not in shock",
     ),
     "left-bundle-branch-block": ((frozenset({"63467002"}), "I44.7"), "the ventricle has no walls that move apart"),
-    "resynchronisation": ((frozenset({"704708004"}), "Z95.0"), "the ventricle has no walls that move apart"),
+    "resynchronisation": ((frozenset({"704708004"}), ()), "the ventricle has no walls that move apart"),
+    "pacemaker": ((frozenset(), "Z95.0"), "a paced beat, perhaps with resynchronisation, is not in this circulation"),
     "infarction": (
-        (frozenset({"22298006", "57054005"}), "I21"),
+        (frozenset({"22298006", "57054005", "401303003", "401314000"}), "I21"),
         "the ventricle has no walls, and a fresh infarct changes by the hour",
     ),
-    "assist-device": ((frozenset({"129113007"}), "Z95.81"), "the pump is not in this circulation"),
+    "assist-device": ((frozenset({"129113007"}), ("Z95.811", "Z95.812")), "the pump is not in this circulation"),
 }
+FRESH = timedelta(days=28)  #: an infarction as long ago is old (I21 is coded within four weeks of its onset)
+ALSO = {"cardiogenic-shock": "shock", "atrial-flutter": "atrial-fibrillation"}  #: other words for a condition
 SHOCK_PRESSURE, SHOCK_OUTPUT = (
     90.0,
     1.8,
@@ -36,7 +45,7 @@ REDUCED = 50.0  #: %, ejection fraction above which no study set an effect
 
 def refuse_conditions(conditions: Sequence[str]) -> None:
     """Raise AnalysisError for a condition that the circulation does not have; for an unknown word as well."""
-    for word in conditions:
+    for word in (ALSO.get(one, one) for one in conditions):
         if word not in CONDITIONS:
             raise AnalysisError(f"the condition {word[:40]!r}", expected=f"one of {', '.join(CONDITIONS)}")
         raise AnalysisError(
@@ -49,7 +58,7 @@ def refuse_conditions(conditions: Sequence[str]) -> None:
 def refuse_record(record: Record, now: datetime) -> None:
     """Raise AnalysisError where a current diagnosis is one of :data:`CONDITIONS`."""
     for word, (kind, why) in CONDITIONS.items():
-        if diagnosed(record, kind, now):
+        if diagnosed(record, kind, now, since=now - FRESH if word == "infarction" else None):
             raise AnalysisError(
                 f"{word.replace('-', ' ')} in the record: {why}", where=f"patient {record.patient}",
                 remedy="nothing can be said of drugs then",
@@ -76,10 +85,10 @@ def refuse_state(seen: Mapping[str, float]) -> None:
 def refuse_time(planned: Sequence[Regimen], days: float) -> None:
     """Raise AnalysisError where a drug was not studied for so long."""
     for one in planned:
-        if days > one.drug.longest_days * (1 + 1e-9):
+        if days > (longest := one.longest_days) * (1 + 1e-9):
             raise AnalysisError(
                 f"{one.agent.name} for {days / 7:.3g} weeks",
-                expected=f"at most {one.drug.longest_days:g} days, as it was studied",
-                remedy=(f"look {one.drug.longest_days / 7:.2f} weeks ahead: --weeks "
-                    f"{int(100 * one.drug.longest_days / 7) / 100:g}"),
+                expected=f"at most {longest:g} days, as it was studied",
+                remedy=(f"look {longest / 7:.2f} weeks ahead: --weeks "
+                    f"{int(100 * longest / 7) / 100:g}"),
             )  # fmt: skip

@@ -41,6 +41,7 @@ class Whose:
     notes: tuple[str, ...]
     potassium: float | None = None
     filtration: float | None = None
+    errors: float = 1.0  #: by which the errors of readings were multiplied
 
 
 def of_set(name: str) -> Whose:
@@ -51,7 +52,12 @@ def of_set(name: str) -> Whose:
     held = {key: float(values_of(group.name)[key]) for key in group.held}
     belief = _belief({k: float(v) for k, v in group.values.items()}, held, errors=ERRORS)
     return Whose(
-        group.meaning, belief, held, dict(group.values), (f"a published group taken for one person: {group.source}",)
+        group.meaning,
+        belief,
+        held,
+        dict(group.values),
+        (f"a published group taken for one person: {group.source}",),
+        errors=ERRORS,
     )
 
 
@@ -82,8 +88,13 @@ def of_record(record: Record, now: datetime) -> Whose:
     whose = of_readings(f"patient {record.patient}", readings)
     oldest = min((when for name, (when, _) in taken.items() if name in OBSERVED), default=now)
     note = f"{len(readings)} readings of the last {WITHIN.days} days, the oldest of {oldest:%Y-%m-%d}"
+    labs = tuple(
+        f"{name.replace('_', ' ')} {taken[name][1]:g} of {taken[name][0]:%Y-%m-%d}, {(now - taken[name][0]).days} days ago"
+        for name in ("potassium", "glomerular_filtration_rate")
+        if name in taken
+    )
     potassium, filtration = (taken.get(name, (now, None))[1] for name in ("potassium", "glomerular_filtration_rate"))
-    return Whose(whose.label, whose.belief, whose.held, readings, (note, *whose.notes), potassium, filtration)
+    return Whose(whose.label, whose.belief, whose.held, readings, (note, *labs, *whose.notes), potassium, filtration)
 
 
 def of_readings(label: str, readings: Mapping[str, float]) -> Whose:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medtwin.applications.heart_failure.limits import refuse_state, refuse_time
 from medtwin.applications.heart_failure.people import Whose
-from medtwin.applications.heart_failure.warnings import LOW_PRESSURE, LOW_RATE, Warning, warnings
+from medtwin.applications.heart_failure.warnings import LOW_PRESSURE, LOW_RATE, RULES, Warning, chance_low, warnings
 from medtwin.errors import AnalysisError
 from medtwin.inference.drug_response import PEOPLE, Followed, follow, people
 from medtwin.physiology.circulation_beat import OBSERVED
@@ -29,6 +29,11 @@ SHOWN = (
     "left_ventricular_ejection_fraction",
     "left_ventricular_end_diastolic_volume", "left_ventricular_end_systolic_volume",
 )  # fmt: skip
+LETHAL = 50.0  #: mm[Hg], mean pressure below which a plan is not borne (judgement)
+UNBORNE = -100.0  #: points of whoever does not bear a plan, whatever else it brings
+TOO_OFTEN = 0.2  #: chance of hypotension above which a plan is not ranked among the first (judgement)
+DRY = 12.0  #: mm[Hg], wedge pressure below which a further fall brings no points (judgement)
+ENOUGH = 0.95  #: share of draws with a beat that closes, below which the answer says so
 CONGESTED = 18.0  #: mm[Hg], wedge pressure above which lungs count as congested (Forrester's limit, from memory)
 MOMENTS = (0.25, 7.0, 28.0, 84.0, 168.0, 365.0)  #: days that are looked at before the last one
 #: Utility where the user states none: points for each unit of change, and for each of the events; judgement, to be replaced.
@@ -55,6 +60,9 @@ class Option:
     chance_best: float
     warnings: tuple[Warning, ...]
     limits: tuple[str, ...]
+    hypotension: float = 0.0
+    unborne: float = 0.0  #: chance of a mean pressure below :data:`LETHAL`
+    demoted: bool = False  #: ranked behind the others for its hypotension
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Answer:
     utility: Mapping[str, float]
     drawn: int
     used: int
+    notes: tuple[str, ...] = ()
 
 
 def moments(days: float) -> tuple[float, ...]:
@@ -99,19 +108,27 @@ def answer(
     for planned in options:
         refuse_time(planned, days)
     key = jax.random.key(seed)
-    who = people(whose.belief, whose.held, key, count=count)
+    who = people(whose.belief, whose.held, key, readings=whose.readings, errors=whose.errors, count=count)
     refuse_state({name: float(np.median(who.seen[name])) for name in OBSERVED} | dict(whose.readings))
     every: list[tuple[tuple[Regimen, ...], Followed]] = [
         (tuple(planned), follow(who, planned, taking, moments(days), key)) for planned in ((), *options)
     ]
     sound = np.all([seen.sound.all(axis=0) for _, seen in every], axis=0)
-    if sound.sum() < len(sound) / 2:
+    share = who.closed / who.drawn * sound.mean()  # of all that were drawn, not of those that were left
+    if share < 0.5:
         raise AnalysisError(
-            f"{int(sound.sum())} of {len(sound)} circulations that bear every plan",
+            f"{share:.0%} of the circulations drawn bear every plan",
             expected="most of them",
             remedy="ask for lower doses",
         )
     points = np.array([_points(seen, weights) for _, seen in every])[:, sound]
+    potassium, filtration, notes = _worse(whose, potassium, filtration)
+    if share < ENOUGH:
+        notes = (
+            *notes,
+            f"the beat of {1.0 - share:.0%} of the circulations drawn did not close and is not in the figures: "
+            "chances of harm may be too low",
+        )
     best = np.bincount(points.argmax(axis=0), minlength=len(every)) / points.shape[1]
     made = [
         Option(
@@ -131,20 +148,24 @@ def answer(
                 taking,
                 who,
                 seen,
-                potassium=potassium if potassium is not None else whose.potassium,
-                filtration=filtration if filtration is not None else whose.filtration,
-            ) if planned else (),
+                potassium=potassium,
+                filtration=filtration,
+            ) + _fear(seen) if planned else (),
             limits=tuple(DRUGS[name].limits for name in changes(planned, taking) if DRUGS[name].limits),
+            hypotension=chance_low(seen.seen["systolic_pressure"], LOW_PRESSURE),
+            unborne=chance_low(seen.seen["mean_arterial_pressure"], LETHAL),
+            demoted=bool(planned) and chance_low(seen.seen["systolic_pressure"], LOW_PRESSURE) > TOO_OFTEN,
         )
         for k, (planned, seen) in enumerate(every)
     ]  # fmt: skip
-    made.sort(key=lambda one: -one.expected)
+    made.sort(key=lambda one: (one.demoted, -one.expected))
     now = {name: np.quantile(who.seen[name][sound], LEVELS) for name in SHOWN}
-    return Answer(tuple(made), now, weights, who.drawn, int(sound.sum()))
+    return Answer(tuple(made), now, weights, len(sound), int(sound.sum()), notes)
 
 
 def _points(seen: Followed, weights: Mapping[str, float]) -> Vector:
-    """Utility of each person at the last day; an event counts where it happens at any day."""
+    """Utility of each person at the last day; an event counts where it happens at any day. A wedge pressure counts down to
+    :data:`DRY`, and whoever has a mean pressure below :data:`LETHAL` at any day has :data:`UNBORNE` points."""
     total = np.zeros(seen.sound.shape[1])
     happened = {
         "hypotension": (seen.seen["systolic_pressure"] < LOW_PRESSURE).any(axis=0),
@@ -152,8 +173,51 @@ def _points(seen: Followed, weights: Mapping[str, float]) -> Vector:
         "congestion": seen.seen["pulmonary_wedge_pressure"][-1] > CONGESTED,
     }
     for name, weight in weights.items():
-        total = total + weight * (happened[name] if name in happened else seen.change[name][-1])
-    return total
+        if name == "pulmonary_wedge_pressure":
+            after = seen.seen[name][-1]
+            total = total + weight * (np.maximum(after, DRY) - np.maximum(after - seen.change[name][-1], DRY))
+        else:
+            total = total + weight * (happened[name] if name in happened else seen.change[name][-1])
+    return np.where((seen.seen["mean_arterial_pressure"] < LETHAL).any(axis=0), UNBORNE, total)
+
+
+def _worse(
+    whose: Whose, potassium: float | None, filtration: float | None
+) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """The higher potassium and the lower filtration of the record and of what was stated, and a sentence where they differ."""
+    notes = []
+    for name, own, said in (("potassium", whose.potassium, potassium), ("filtration", whose.filtration, filtration)):
+        if own is not None and said is not None and own != said:
+            notes.append(f"{name} {own:g} in the record and {said:g} stated: the rules take the worse")
+    high = [one for one in (whose.potassium, potassium) if one is not None]
+    low = [one for one in (whose.filtration, filtration) if one is not None]
+    return max(high, default=None), min(low, default=None), tuple(notes)
+
+
+def _fear(seen: Followed) -> tuple[Warning, ...]:
+    """Why a plan is ranked behind the others."""
+    out = []
+    low, lethal = (
+        chance_low(seen.seen[name], limit)
+        for name, limit in (("systolic_pressure", LOW_PRESSURE), ("mean_arterial_pressure", LETHAL))
+    )
+    if low > TOO_OFTEN:
+        out.append(
+            Warning(
+                "rank",
+                f"not ranked among the first: hypotension has a chance of {low:.0%}, above {TOO_OFTEN:.0%}",
+                RULES["rank"],
+            )
+        )
+    if lethal > 0.0:
+        out.append(
+            Warning(
+                "unborne",
+                f"mean pressure below {LETHAL:g} mmHg at some time, not borne: chance {lethal:.0%}",
+                RULES["rank"],
+            )
+        )
+    return tuple(out)
 
 
 def _bands(values: Vector) -> Vector:

@@ -41,5 +41,5 @@ DRUG = Drug(
         Reference(key="Metra2000", text="Differential effects of beta-blockers in patients with heart failure, 150 patients (abstract read at "
                   "scilit.net/publications/56bd8f838028870c749352dd021947a6; author and year from memory)."),
     ),
-    limits="People in sinus rhythm. The first days' weakening is not a titration's: doses rise over weeks.",
+    limits="People in sinus rhythm. Metoprolol means the succinate; the tartrate is not answered. The first days' weakening is not a titration's: doses rise over weeks.",
 )  # fmt: skip

@@ -65,6 +65,7 @@ class Agent:
     source: str
     unit: str = "mg/d"
     other_names: tuple[str, ...] = ()
+    longest_days: float | None = None  #: of this agent, where it is shorter than its class's
 
     @property
     def infused(self) -> bool:
@@ -100,7 +101,7 @@ class Drug:
     references: tuple[Reference, ...]
     limits: str = ""
     excludes: tuple[str, ...] = ()  #: classes that cannot be taken beside it; a new one takes their place
-    longest_days: float = 400.0  #: as long as it was studied
+    longest_days: float = 366.0  #: as long as its source looked; a year where that is a class's remodelling
     family: str = (
         ""  #: drugs of one family share a person's model error, so that a change between them is compared in pairs
     )

@@ -20,6 +20,7 @@ DRUG = Drug(
                "-39 % after 24 h of 200 to 400 mg a day, 1.1 times the effect at target"),
         Effect("pulmonary_resistance", -1, LogNormal(0.2, 0.6), 0.1, ("Massie1981",), "judgement: no size was stated"),
     ),
+    longest_days=253.0,  # Massie1981: 8.3 months
     references=(
         YANCY,
         Reference(key="Massie1981", text="Oral hydralazine in 11 patients with chronic heart failure, 24 h and 8.3 months (abstract read at "

@@ -13,7 +13,7 @@ DRUG = Drug(
     name="loop_diuretic",
     meaning="Loop diuretic",
     agents=(
-        Agent(name="furosemide-iv", target=100.0, low=20.0, high=200.0, source="Francis1985: 1.3 mg/kg into a vein"),
+        Agent(name="furosemide-iv", target=100.0, low=20.0, high=200.0, source="Francis1985: 1.3 mg/kg into a vein", longest_days=1.0),
         Agent(name="furosemide", target=200.0, low=20.0, high=240.0, source=f"Francis1985; {_ORAL}"),
         Agent(name="torasemide", target=50.0, low=5.0, high=60.0, source="a quarter of furosemide by mouth: judgement", other_names=("torsemide",)),
         Agent(name="bumetanide", target=5.0, low=0.5, high=6.0, source="a fortieth of furosemide by mouth: judgement"),
@@ -29,5 +29,6 @@ DRUG = Drug(
         Reference(key="Francis1985", text="Francis GS, Siegel R, Goldsmith SR, Olivari MT, Levine TB, Cohn JN. Acute vasoconstrictor response to intravenous "
                   "furosemide in patients with chronic congestive heart failure. Ann Intern Med 1985 (abstract read)."),
     ),
-    limits="The constriction of the first 20 minutes, and resistance to diuretics, are not in it.",
+    longest_days=84.0,  # judgement: tablets go on, yet the source looked for hours
+    limits="Measured for hours, carried on to 12 weeks by judgement. The constriction of the first 20 minutes, and resistance to diuretics, are not in it.",
 )  # fmt: skip

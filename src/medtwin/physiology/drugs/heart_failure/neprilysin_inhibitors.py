@@ -32,6 +32,7 @@ DRUG = Drug(
         Effect("ventricular_size", -1, LogNormal(0.08, 0.6), REMODELLING, ("PressureVolume2023",),
                "the other half of the change of elastance"),
     ),
+    longest_days=183.0,  # PressureVolume2023: six months
     references=(
         *REFERENCES,
         Reference(key="PressureVolume2023", text="Sacubitril/valsartan and the pressure-volume relation, 117 patients, 102 followed for six months; "

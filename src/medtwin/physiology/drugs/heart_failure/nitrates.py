@@ -22,6 +22,7 @@ DRUG = Drug(
         Effect("systemic_resistance", -1, LogNormal(0.08, 0.6), 0.03, ("Williams1977",), "reductions of pressure and resistance were stated without size: judgement"),
         Effect("pulmonary_resistance", -1, LogNormal(0.12, 0.6), 0.03, ("Franciosa1980",), "pulmonary resistance fell and stayed lower for 12 weeks; size: judgement"),
     ),
+    longest_days=84.0,  # Franciosa1980: 12 weeks
     references=(
         YANCY,
         Reference(key="Williams1977", text="Williams DO et al. Hemodynamic assessment of oral peripheral vasodilator therapy in chronic congestive heart failure: "

@@ -51,6 +51,11 @@ class Regimen:
         return self.dose / self.agent.target
 
     @property
+    def longest_days(self) -> float:
+        """How long it was studied, days."""
+        return self.agent.longest_days or self.drug.longest_days
+
+    @property
     def words(self) -> str:
         """As people say it."""
         return f"{self.agent.name} {self.dose:g} {self.agent.unit}"
@@ -87,6 +92,12 @@ def parse(text: str) -> Regimen:
             f"{parts[1][:30]!r} as a dose" if len(parts) > 1 else "no dose", expected=example, where=text[:60]
         )
     numbers, mass, per = read.groups()
+    if "/" in numbers and "/" not in agent.name:
+        raise FormatError(
+            f"a dose in parts, {parts[1][:30]!r}, of {agent.name}",
+            expected="one dose: only a combination has parts",
+            where=text[:60],
+        )
     try:
         amount = sum(float(number) for number in numbers.split("/"))
     except ValueError:

@@ -24,6 +24,7 @@ DRUG = Drug(
         Effect("ventricular_size", -1, LogNormal(0.04, 0.7), REMODELLING, ("Lee2021",),
                "SUGAR-DM-HF: volumes fell against placebo in 36 weeks (its sentence read, not its numbers): size judgement"),
     ),
+    longest_days=252.0,  # Lee2021: 36 weeks
     references=(
         Reference(key="Omar2022", text="Effect of empagliflozin on blood volume redistribution in patients with chronic heart failure and reduced ejection "
                   "fraction, Empire HF, 70 patients. Circ Heart Fail 2022;15:e009156 (abstract read).", doi="10.1161/CIRCHEARTFAILURE.121.009156"),
