@@ -104,8 +104,8 @@ class IdentityVerbs:
         what ``owner`` is known for (an assigning authority left at its default gives one number to many people).
 
         A key that ends in ``#`` is nobody's: of several people of one number, the statement does not tell which. A key of which
-        nothing is said yet is kept for the statement's person at once, so that two people of a new number never share it (``keep``; without
-        it this only looks).
+        nothing is said yet is kept for the statement's person at once, so that two people of a new number never share it; without
+        ``keep`` this only looks.
         """
         with self._access.read(grant, "key", action=Action.WRITE, everyone=True, snapshot=True) as read:
             names = self._access.read_names
