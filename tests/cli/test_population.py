@@ -16,6 +16,7 @@ def test_type_1(run, tmp_path):
     assert (tmp_path / "c.parquet").exists()
 
 
+@pytest.mark.slow
 def test_without_diabetes(run):
     shown = run("population", "healthy", "-n", 5, "--days", 1)
     assert shown.stdout.startswith("SYNTHETIC DATA: 5 virtual people (no diabetes")

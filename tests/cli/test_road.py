@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 
+
+@pytest.mark.slow
 def test_road(run, tmp_path):
     plain = tmp_path / "plan.yaml"
     plain.write_text("intake: -300\ntaking: [metformin 2000 mg daily]\n")

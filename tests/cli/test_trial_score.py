@@ -132,6 +132,7 @@ def test_measured_needs_both_names(run, trained):
     assert "COLUMN=DATES" in run(*apply, "--measured", "base", code=2).stderr
 
 
+@pytest.mark.slow
 def test_forecasts_of_people_in_a_home(anna, tmp_path):
     newest = anna.json("show", "anna", "--as-of", "last")["at"]
     (tmp_path / "people.csv").write_text(f"patient,baseline\nanna,{newest}\nanna,2001-01-01T00:00:00+00:00\n")

@@ -111,6 +111,7 @@ def test_points_may_travel_between_readings(triple):
     np.testing.assert_allclose(a.moments()[1], b.moments()[1], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_each_person_of_a_batch_is_alone(triple):
     model, made = triple
     tape = history(model, 40, seed=7, batch=(130,))  # more than a block

@@ -52,6 +52,7 @@ def test_the_healthy_person_rests_where_the_reference_does():
     assert float(MODEL.resting(person())["energy_intake"]) == pytest.approx(2500.0)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_eight_reference_scenarios(shared_data):
     """From the reference's states on day 0, in steps of one day: within 1e-4 of every value of it."""

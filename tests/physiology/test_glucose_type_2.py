@@ -174,6 +174,7 @@ def test_two_hours_after_75_grams_tell_the_two_people_apart():
     assert np.argmax(normal["insulin_concentration"]) < 120 < np.argmax(diabetic["insulin_concentration"])
 
 
+@pytest.mark.slow
 def test_each_hook_of_a_drug_works_as_named():
     base = after(person(1.0))
     mean = base["blood_glucose"].mean()

@@ -24,6 +24,7 @@ def person():
     return PersonEnvironment(days=1)
 
 
+@pytest.mark.slow
 def test_gymnasiums_own_check():
     from gymnasium.utils.env_checker import check_env
 

@@ -85,6 +85,22 @@ def test_a_commit_of_another_process_is_heard(opened, store, grant):
     assert store.wait(2, 10) == 3
 
 
+def test_a_commit_while_the_watch_begins_is_heard(opened, store, grant, monkeypatch):
+    """It fell between the sequence that was read at first and the first look at the file."""
+    other, newest = opened(), store.access.newest
+
+    def late():
+        held = newest()
+        monkeypatch.setattr(store.access, "newest", newest)
+        other.append(readings(3), grant)
+        return held
+
+    monkeypatch.setattr(store.access, "newest", late)
+    heard = threading.Event()
+    store.listen(lambda sequence, patients: heard.set() if sequence == 3 else None)
+    assert heard.wait(30)
+
+
 def test_a_failing_listener_does_not_stop_the_store(store, grant, caplog):
     store.listen(lambda sequence, patients: 1 / 0)
     store.append(readings(1), grant)

@@ -19,7 +19,7 @@ pytestmark = [
         importlib.util.find_spec("atheris") is None, reason="atheris is not installed: the extra `fuzz`"
     ),
 ]
-SECONDS = int(os.environ.get("MEDTWIN_FUZZ_SECONDS", "2"))
+SECONDS = int(os.environ.get("MEDTWIN_FUZZ_SECONDS", "1"))
 TARGET = """
 import sys
 import atheris

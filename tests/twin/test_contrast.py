@@ -73,6 +73,7 @@ def test_one_plan_twice_changes_nothing(life):
     assert not contrast(life[0], "glucose", lunch(), lunch(), TIMES).any()
 
 
+@pytest.mark.slow
 def test_against_no_plan_it_is_the_effect_of_the_forecast(life):
     twin, choice, record = life
     meal = (plan("carbohydrate_intake", 50.0, 10),)

@@ -151,6 +151,7 @@ class SqliteDatabase:
         connection = SqliteConnection(self._path, cache_mib=1, timeout=self._timeout)
         try:
             seen = connection.rows("PRAGMA data_version")
+            yield  # a commit before this first look would be no change to it: the start counts as news
             while not stop.wait(0.02):
                 now = connection.rows("PRAGMA data_version")
                 if now != seen:

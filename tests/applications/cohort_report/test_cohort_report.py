@@ -21,6 +21,7 @@ def both():
     return [cohort(people, controller_of(name), 1) for name in ("bolus-wizard", "open-loop")]
 
 
+@pytest.mark.slow
 def test_document(both):
     made = document(*both, compared(*both))
     assert made.label == "SYNTHETIC DATA"

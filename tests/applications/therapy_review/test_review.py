@@ -122,6 +122,7 @@ def test_more_meal_insulin_changes_what_it_does_in_the_world(short):
     assert 0.4 < middle / np.mean(true) < 2.5
 
 
+@pytest.mark.slow
 def test_who_has_many_lows_is_never_suggested_more(tmp_path):
     someone = person(43, basal=1.3, ratio=0.7)
     record, twin = known(someone, tmp_path)

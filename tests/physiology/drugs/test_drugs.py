@@ -20,6 +20,7 @@ def settled(drug, daily, days=200):
     return {name: float(value[-1]) for name, value in simulate(model, model.initial(p), p, held)[1].items()}
 
 
+@pytest.mark.slow
 def test_the_contract_is_kept():
     """All of them: ``test_check``, slow."""
     report = check_model(Glimepiride())

@@ -49,6 +49,7 @@ def made(home):
     return twin_forecasts(*home, table(("ada", AT), ("ben", AT)), **HERE)
 
 
+@pytest.mark.slow
 def test_the_twins_own_forecast_at_baseline(home, made):
     people = Patients(*home)
     theirs = people.forecast("ada", people.as_of("ada", AT), hours=1.0).baseline
