@@ -73,8 +73,9 @@ def few(
 ) -> Result:
     """``function`` of each matrix and what goes with it, as under ``vmap`` but a few at a time (see ``TOGETHER``).
 
-    For every call of LAPACK on a batch: Cholesky, solve, triangular solve, inverse. ``copies``: in how many directions at once
-    the caller differentiates through it, since each multiplies the batch.
+    For every call of LAPACK on a batch: Cholesky, solve, triangular solve, inverse. ``function`` takes one matrix ``[n, n]`` and
+    one of each of the others; results are stacked along a first axis. ``copies``: in how many directions at once the caller
+    differentiates through it, since each multiplies the batch; where ``copies`` n³ is beyond the limit, one goes at a time.
     """
     size = max(TOGETHER // (matrices.shape[-1] ** 3 * copies), 1)
     if len(matrices) <= size:

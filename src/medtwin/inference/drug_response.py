@@ -41,10 +41,8 @@ Vector = NDArray[np.float64]
 PEOPLE = 64  #: draws of a belief
 WEIGHED, LOOKS = 4, 2  #: draws that are weighed for each that is kept, and how often
 BLOCK = 128  #: circulations settled side by side
-OPEN, ADRIFT = (
-    1e-2,
-    0.5,
-)  #: a beat that closes: greatest change of a state in units of its scale, and of the reflex's pressure in mm[Hg]
+#: a beat that closes: greatest change of a state in units of its scale, and of the reflex's pressure in mm[Hg]
+OPEN, ADRIFT = 1e-2, 0.5
 MODEL_ERROR = 0.7  #: sd of the logarithm of that factor (evidence page)
 
 
@@ -64,8 +62,7 @@ class Followed:
     """People under a plan. ``seen`` and ``change`` (against the same people without it) by quantity, ``[day, person]``.
 
     ``lost`` and ``held``: mL of stressed blood that left the body or went into wider veins. ``sound``: beats that closed,
-    ``[day, person]``; where not, all
-    else is NaN.
+    ``[day, person]``; where not, all else is NaN.
     """
 
     days: tuple[float, ...]
