@@ -14,7 +14,8 @@ kept: a posterior with several modes of weight is said, and its intervals are th
 
 On people drawn from the prior two things make such intervals too short. A climb may end on a lesser mode, mostly where the
 white error is small: of 16 people begun at two starts three ended 70 to 100 below the log density at their truth, while climbs
-begun there had 88.5 % of truths in their 90 % intervals. So :data:`STARTS` are taken. What remains (Gauss-Newton's curvature,
+begun there had 88.5 % of truths in their 90 % intervals (looked at once; no command
+makes these figures). So :data:`STARTS` are taken. What remains (Gauss-Newton's curvature,
 climbs that are cut off, another sensor than assumed) is met by drawing what is told of a person :data:`WIDER`, a judgement from
 those 88.5 %; it is scored on other people (``docs/evidence/identification.md``).
 
